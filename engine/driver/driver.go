@@ -1,0 +1,215 @@
+// Package driver is the seam between the engine and the machine below it: what a machine must be able to do
+// so that images can be unpacked and containers run. Its verbs are intents ("prepare a writable layer"), never
+// system calls. The linux driver carries them out with the kernel, the simulator in a machine of its own.
+//
+// Words: a chain is the ChainID of a stack of read-only layers (image-spec, config.md); a key names one writable
+// layer, in practice a container id or a build step. Paths inside a tree are slash-separated and rooted in it.
+package driver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Sentinels for callers that branch. Drivers wrap them with what was being done.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrExists      = errors.New("already exists")
+	ErrUnsupported = errors.New("not supported by this driver")
+	ErrNotRunning  = errors.New("not running")
+	ErrCommand     = errors.New("command cannot be started")
+)
+
+// CommandError reports that a container's command could not be executed. Code is what docker exits with:
+// 127 for a program that is not there, 126 for one that cannot be executed. It wraps ErrCommand.
+type CommandError struct {
+	Code int
+	Msg  string // "exec: \"foo\": executable file not found in $PATH"
+}
+
+func (e *CommandError) Error() string { return e.Msg }
+func (e *CommandError) Unwrap() error { return ErrCommand }
+
+// Layers keeps read-only layers, unpacked once and shared by every image and container that stands on them.
+type Layers interface {
+	// Apply unpacks the uncompressed layer archive tar on top of parent (empty for the lowest layer) as chain,
+	// and verifies that the archive's digest is diffID. After an error nothing of chain is left. If chain is
+	// there already the archive is not read and the error is ErrExists.
+	Apply(ctx context.Context, chain, parent, diffID digest.Digest, tar io.Reader) error
+	// Has reports whether chain is unpacked here.
+	Has(chain digest.Digest) bool
+	// List names every chain that is here.
+	List(ctx context.Context) ([]digest.Digest, error)
+	// Drop removes chain. The caller knows that nothing stands on it. Dropping what is not there is no error.
+	Drop(ctx context.Context, chain digest.Digest) error
+}
+
+// Snapshots keeps writable layers, each on top of one chain.
+type Snapshots interface {
+	// Prepare makes the writable layer key on top of chain (empty: on nothing). ErrExists if key is taken.
+	Prepare(ctx context.Context, key string, chain digest.Digest) error
+	// Diff writes the changes in key as an OCI layer archive, uncompressed, names sorted, reproducible.
+	Diff(ctx context.Context, key string, w io.Writer) (DiffStats, error)
+	// Changes lists the changes in key as docker diff does, sorted by path.
+	Changes(ctx context.Context, key string) ([]Change, error)
+	// Commit turns key into the read-only layer chain, whose archive Diff gave: no second copy. key is gone
+	// afterwards. If chain is there already, key is just removed.
+	Commit(ctx context.Context, key string, chain, diffID digest.Digest) error
+	// Remove throws key away. Removing what is not there is no error.
+	Remove(ctx context.Context, key string) error
+	// List names every key that is here.
+	List(ctx context.Context) ([]string, error)
+}
+
+// Trees gives read access to whole trees: all layers together, as a container would see them.
+type Trees interface {
+	// OpenChain opens the tree of a read-only chain; the empty chain is an empty tree.
+	OpenChain(ctx context.Context, chain digest.Digest) (Tree, error)
+	// OpenKey opens the tree of a writable layer and everything below it.
+	OpenKey(ctx context.Context, key string) (Tree, error)
+}
+
+// Tree is a read view of a whole tree. Links are followed inside the tree only; no name reaches the host.
+type Tree interface {
+	// Open opens a regular file for reading, following links; ErrNotFound if there is none.
+	Open(path string) (io.ReadCloser, error)
+	// Stat describes what path leads to, following links; ErrNotFound if there is none.
+	Stat(path string) (fs.FileInfo, error)
+	// Export writes the whole tree as a tar archive without whiteouts, names sorted.
+	Export(ctx context.Context, w io.Writer) error
+	Close() error
+}
+
+// DiffStats counts what Diff wrote.
+type DiffStats struct {
+	Files     int   // entries added or changed
+	Whiteouts int   // names deleted
+	Bytes     int64 // bytes of file content
+}
+
+// Change is one changed path of a writable layer.
+type Change struct {
+	Path string
+	Kind ChangeKind
+}
+
+// ChangeKind is how a path changed, with docker diff's letters.
+type ChangeKind byte
+
+// The kinds of change.
+const (
+	Modified ChangeKind = 'C'
+	Added    ChangeKind = 'A'
+	Deleted  ChangeKind = 'D'
+)
+
+// Runtime makes tasks: the living side of a container.
+type Runtime interface {
+	// Create readies a task for spec; nothing runs yet. ErrExists if spec.ID has a task.
+	Create(ctx context.Context, spec Spec) (Task, error)
+	// Load finds the task of a container that this or another process started; ErrNotFound if there is none
+	// (never started, or removed, or the machine was started anew since).
+	Load(ctx context.Context, id string) (Task, error)
+}
+
+// Task is one container's processes. A task outlives the process that started it: its supervisor keeps its log
+// and its exit status. Methods may be called from any process at any time.
+type Task interface {
+	// Start runs the first process and returns when it has been executed, or a *CommandError if it cannot be.
+	// The streams are connected until the task ends or ctx does.
+	Start(ctx context.Context, streams Streams) error
+	// Signal sends a signal to the first process. ErrNotRunning if it has ended.
+	Signal(ctx context.Context, sig Signal) error
+	// Wait returns when the task has ended, its streams are drained and its log is complete.
+	Wait(ctx context.Context) (Exit, error)
+	// Status tells how the task is now, without waiting.
+	Status(ctx context.Context) (Status, error)
+	// Delete forgets an ended task and removes what it had (control groups, sockets). The writable layer and the log stay.
+	// A running task is killed first.
+	Delete(ctx context.Context) error
+}
+
+// Abilities that a task may have besides, found by type assertion.
+type (
+	// Pauser freezes and thaws all processes of a task.
+	Pauser interface {
+		Pause(ctx context.Context) error
+		Resume(ctx context.Context) error
+	}
+	// Execer runs a further process in a task's container.
+	Execer interface {
+		// Exec starts the process and waits for it unless process.Detach; the streams are connected meanwhile.
+		Exec(ctx context.Context, process Process, streams Streams) (Exit, error)
+	}
+	// Attacher connects further streams to a running first process, until it ends or ctx does.
+	Attacher interface {
+		Attach(ctx context.Context, streams Streams) error
+	}
+	// Resizer tells the terminal of the first process its new size in character cells.
+	Resizer interface {
+		Resize(ctx context.Context, cols, rows uint16) error
+	}
+	// Lister lists the processes of a task.
+	Lister interface {
+		Processes(ctx context.Context) ([]ProcessInfo, error)
+	}
+	// Eventer hands out what the supervisor recorded since the last call by any process, as trace events;
+	// each event is handed out once.
+	Eventer interface {
+		Events(ctx context.Context) error
+	}
+)
+
+// Signal is a signal's number on Linux, whatever machine is below.
+type Signal int
+
+// Streams are the caller's ends of a process's standard streams; nil means not connected. With a terminal,
+// Stderr is not used. If Stdin is given, its end closes the process's standard input.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Cols, Rows     uint16 // first size of the terminal, 0 if unknown
+}
+
+// Exit tells how a process ended.
+type Exit struct {
+	Code      int    // 0 to 255; 128 and the signal's number when a signal ended it
+	Signal    Signal // 0 if none
+	OOMKilled bool
+	At        time.Time
+}
+
+// Status is how a task is at one moment.
+type Status struct {
+	State     State
+	Pid       int // on the host; 0 unless running or paused
+	StartedAt time.Time
+	Exit      Exit // when State is Stopped
+}
+
+// State of a task.
+type State string
+
+// The states of a task.
+const (
+	Ready   State = "ready" // created, not started
+	Running State = "running"
+	Paused  State = "paused"
+	Stopped State = "stopped"
+	Lost    State = "lost" // was running, but its supervisor or the machine died and no exit status was kept
+)
+
+// ProcessInfo is one row of what Lister gives.
+type ProcessInfo struct {
+	Pid, PPid int // on the host
+	UID       uint32
+	CPU       time.Duration
+	StartedAt time.Time
+	TTY       string // "?" for none
+	Argv      []string
+}

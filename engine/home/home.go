@@ -1,0 +1,115 @@
+// Package home is the folder that an engine lives in ($LEARN_HOME): where things are, how small files are written so that
+// a crash can't tear them, how processes keep out of each other's way, and how a killed one is cleaned up after.
+//
+// It is not a database and knows nothing of images or containers. Any number of processes use one home at once.
+//
+// Invariants: a file written by WriteFile is whole, before or after a crash. Every change of several steps belongs to
+// an Operation; what a dead operation claimed is given to the next process that opens the home (Orphans).
+package home
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+)
+
+// Home is an engine's folder. It holds no open files; it needs no closing.
+type Home struct{ root string }
+
+// Open makes the folders that are missing, readable by the user alone, and returns the home.
+func Open(root string) (*Home, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("open home %s: %w", root, err)
+	}
+	h := &Home{root: abs}
+	for _, dir := range []string{abs, h.Images(), h.Snapshots(), h.Containers(), h.Cache(), h.tmp(), h.locks()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("open home: %w", err)
+		}
+	}
+	return h, nil
+}
+
+// Root is the home's absolute path.
+func (h *Home) Root() string { return h.root }
+
+// Images is the OCI image layout.
+func (h *Home) Images() string { return filepath.Join(h.root, "images") }
+
+// Snapshots holds unpacked layers and the writable layers of containers; the driver owns what is inside.
+func (h *Home) Snapshots() string { return filepath.Join(h.root, "snapshots") }
+
+// Containers holds one folder per container, named by its id.
+func (h *Home) Containers() string { return filepath.Join(h.root, "containers") }
+
+// Cache holds the build cache's records.
+func (h *Home) Cache() string { return filepath.Join(h.root, "cache") }
+
+func (h *Home) tmp() string   { return filepath.Join(h.root, "tmp") }
+func (h *Home) locks() string { return filepath.Join(h.root, "locks") }
+
+// WriteFile replaces path by data: temporary file, fsync, rename, fsync of the folder.
+func WriteFile(path string, data []byte, perm fs.FileMode) error {
+	if err := renameio.WriteFile(path, data, perm, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// WriteJSON replaces path by v, indented, as WriteFile does.
+func WriteJSON(path string, v any, perm fs.FileMode) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	return WriteFile(path, append(data, '\n'), perm)
+}
+
+// WriteVolatile replaces path atomically but without fsync: for facts that mean nothing after a restart of the
+// machine, such as process ids. A reader must treat an empty or broken file as absent.
+func WriteVolatile(path string, data []byte, perm fs.FileMode) error {
+	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	if err := os.WriteFile(tmp, data, perm); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(tmp))
+	}
+	return nil
+}
+
+// SyncDir makes the names in dir durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Lock takes the lock that name stands for, waiting until ctx ends: exclusive for one holder, otherwise shared. The
+// kernel drops it when the process dies. The returned function gives it back.
+func (h *Home) Lock(ctx context.Context, name string, exclusive bool) (func(), error) {
+	l := flock.New(filepath.Join(h.locks(), name))
+	try := l.TryRLockContext
+	if exclusive {
+		try = l.TryLockContext
+	}
+	if _, err := try(ctx, 2*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return func() { _ = l.Close() }, nil
+}

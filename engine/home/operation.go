@@ -1,0 +1,174 @@
+package home
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Operation is a change of several steps that must be wholly done or not at all. It owns a scratch folder on the home's
+// file system and a list of claims: things that are to be removed if the process dies before End.
+type Operation struct {
+	name    string
+	dir     string
+	lock    *flock.Flock
+	journal *os.File
+}
+
+// Claim names one thing that an operation made.
+type Claim struct {
+	What string `json:"what"` // container, snapshot, chain, blob, cgroup ...
+	ID   string `json:"id"`
+}
+
+// Orphan is what a dead process left: an operation that never ended.
+type Orphan struct {
+	Name   string // what was under way, as given to Begin
+	Pid    int
+	Claims []Claim // in the order they were made
+	op     *Operation
+}
+
+type journalHead struct {
+	Name string `json:"operation"`
+	Pid  int    `json:"pid"`
+}
+
+// Begin starts an operation. The caller must call End, whether the operation succeeds or fails.
+func (h *Home) Begin(name string) (*Operation, error) {
+	dir, err := os.MkdirTemp(h.tmp(), ".new-")
+	if err != nil {
+		return nil, fmt.Errorf("begin %s: %w", name, err)
+	}
+	op := &Operation{name: name, dir: dir, lock: flock.New(filepath.Join(dir, "lock"))}
+	if err := op.open(h); err != nil {
+		_ = op.lock.Close()
+		_ = os.RemoveAll(op.dir)
+		return nil, fmt.Errorf("begin %s: %w", name, err)
+	}
+	return op, nil
+}
+
+// open locks the folder before it gets the name under which Orphans looks at it.
+func (op *Operation) open(h *Home) error {
+	if err := op.lock.Lock(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(op.dir, "journal"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	op.journal = f
+	if err := op.append(journalHead{op.name, os.Getpid()}); err != nil {
+		return err
+	}
+	final := filepath.Join(h.tmp(), "op-"+strings.TrimPrefix(filepath.Base(op.dir), ".new-"))
+	if err := os.Rename(op.dir, final); err != nil {
+		return err
+	}
+	op.dir = final
+	return nil
+}
+
+func (op *Operation) append(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = op.journal.Write(append(line, '\n'))
+	return err
+}
+
+// Dir is the scratch folder. Everything in it is removed at End, or after a crash.
+func (op *Operation) Dir() string { return op.dir }
+
+// Claim says that the thing is about to be made and is to be removed if the process dies before End.
+func (op *Operation) Claim(what, id string) error {
+	if err := op.append(Claim{what, id}); err != nil {
+		return fmt.Errorf("claim %s %s: %w", what, id, err)
+	}
+	return nil
+}
+
+// End releases all claims and removes the scratch folder. What was claimed stays.
+func (op *Operation) End() error {
+	// The journal goes first: a crash in the middle of the removal must not revive the claims.
+	err := os.Remove(filepath.Join(op.dir, "journal"))
+	if rm := os.RemoveAll(op.dir); err == nil {
+		err = rm
+	}
+	_ = op.journal.Close()
+	_ = op.lock.Close()
+	if err != nil {
+		return fmt.Errorf("end %s: %w", op.name, err)
+	}
+	return nil
+}
+
+// Orphans takes over the operations whose process died. The caller undoes the claims of each, last first, and then calls
+// Settle. It costs one directory listing when there are none.
+func (h *Home) Orphans() ([]Orphan, error) {
+	entries, err := os.ReadDir(h.tmp())
+	if err != nil {
+		return nil, fmt.Errorf("look for orphans: %w", err)
+	}
+	var found []Orphan
+	for _, e := range entries {
+		if o, ok := adopt(filepath.Join(h.tmp(), e.Name())); ok {
+			found = append(found, o)
+		}
+	}
+	return found, nil
+}
+
+func adopt(dir string) (Orphan, bool) {
+	if _, err := os.Lstat(dir); err != nil {
+		return Orphan{}, false
+	}
+	lock := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_RDWR))
+	ok, err := lock.TryLock()
+	if err != nil || !ok {
+		_ = lock.Close()
+		return Orphan{}, false
+	}
+	o := Orphan{op: &Operation{dir: dir, lock: lock}}
+	o.read()
+	return o, true
+}
+
+func (o *Orphan) read() {
+	f, err := os.Open(filepath.Join(o.op.dir, "journal"))
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for first := true; lines.Scan(); first = false {
+		if first {
+			var head journalHead
+			if json.Unmarshal(lines.Bytes(), &head) == nil {
+				o.Name, o.Pid = head.Name, head.Pid
+			}
+			continue
+		}
+		var c Claim
+		if json.Unmarshal(lines.Bytes(), &c) == nil && c.What != "" {
+			o.Claims = append(o.Claims, c)
+		}
+	}
+}
+
+// Settle says that the orphan's claims are undone, and removes its scratch folder.
+func (o *Orphan) Settle() error {
+	err := os.RemoveAll(o.op.dir)
+	_ = o.op.lock.Close()
+	if err != nil {
+		return fmt.Errorf("settle %s: %w", o.Name, err)
+	}
+	return nil
+}
