@@ -3,10 +3,13 @@ package home
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -132,6 +135,10 @@ func adopt(dir string) (Orphan, bool) {
 	}
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_RDWR))
 	ok, err := lock.TryLock()
+	if errors.Is(err, fs.ErrNotExist) && stale(dir) {
+		lock = flock.New(filepath.Join(dir, "lock"))
+		ok, err = lock.TryLock()
+	}
 	if err != nil || !ok {
 		_ = lock.Close()
 		return Orphan{}, false
@@ -139,6 +146,12 @@ func adopt(dir string) (Orphan, bool) {
 	o := Orphan{op: &Operation{dir: dir, lock: lock}}
 	o.read()
 	return o, true
+}
+
+// stale tells a folder whose process died before it could lock it from one that is just being made.
+func stale(dir string) bool {
+	fi, err := os.Lstat(dir)
+	return err == nil && time.Since(fi.ModTime()) > time.Minute
 }
 
 func (o *Orphan) read() {
