@@ -1,0 +1,20 @@
+// Package boot is the early branch for processes that the engine starts from its own binary: supervisors, the first stage
+// of a container's process, the holder of a user namespace. They must run within a millisecond or two, so they turn off here,
+// before the packages that the commands need are initialised.
+//
+// It works because Go initialises packages in the order of their import paths as soon as their imports are done: this one
+// and everything it imports come before regexp, and with it before all that builds tables. A test keeps it so. Nothing may be
+// called in this package; main imports it for its side effect.
+package boot
+
+import (
+	"syscall"
+
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
+)
+
+func init() {
+	if stage, ok := syscall.Getenv(shim.StageVariable); ok {
+		shim.Main(stage)
+	}
+}

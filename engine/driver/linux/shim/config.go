@@ -1,0 +1,93 @@
+package shim
+
+import "time"
+
+// StageVariable is the environment variable that turns a process of the engine's binary into a stage.
+const StageVariable = "_LEARN_STAGE"
+
+// The stages.
+const (
+	StageShim   = "shim"   // supervisor of one container
+	StageInit   = "init"   // becomes a container's first process
+	StageExec   = "exec"   // becomes a further process of a running container
+	StageUserNS = "userns" // waits until its ids are mapped, then becomes the command again
+)
+
+// Config is everything a supervisor needs to run a container.
+type Config struct {
+	ID        string      `json:"id"`
+	Dir       string      `json:"dir"`
+	Key       string      `json:"key"`
+	Hostname  string      `json:"hostname"`
+	Root      Root        `json:"root"`
+	Process   Process     `json:"process"`
+	Mounts    []Mount     `json:"mounts,omitempty"`
+	Limits    Limits      `json:"limits"`
+	Cgroups   []Hierarchy `json:"cgroups,omitempty"`
+	ReadOnly  bool        `json:"read_only,omitempty"`
+	OpenStdin bool        `json:"open_stdin,omitempty"`
+	StdinOnce bool        `json:"stdin_once,omitempty"`
+	Log       string      `json:"log,omitempty"`
+	Ephemeral bool        `json:"ephemeral,omitempty"`
+	OnExit    []string    `json:"on_exit,omitempty"`
+	OnExitEnv []string    `json:"on_exit_env,omitempty"`
+	Rootless  bool        `json:"rootless,omitempty"`
+	Trace     bool        `json:"trace,omitempty"`
+}
+
+// Root says how the container's root is put together.
+type Root struct {
+	Lowers    []string `json:"lowers"` // top first
+	DiffIDs   []string `json:"diff_ids"`
+	Upper     string   `json:"upper"`
+	Work      string   `json:"work"`
+	UserXattr bool     `json:"user_xattr,omitempty"`
+}
+
+// Process is one process to run in the container.
+type Process struct {
+	Args       []string `json:"args"`
+	Env        []string `json:"env,omitempty"`
+	Cwd        string   `json:"cwd,omitempty"`
+	UID        uint32   `json:"uid"`
+	GID        uint32   `json:"gid"`
+	Groups     []uint32 `json:"groups,omitempty"`
+	Terminal   bool     `json:"terminal,omitempty"`
+	Cols       uint16   `json:"cols,omitempty"`
+	Rows       uint16   `json:"rows,omitempty"`
+	Privileged bool     `json:"privileged,omitempty"`
+	NoNewPrivs bool     `json:"no_new_privs,omitempty"`
+	Seccomp    []byte   `json:"seccomp,omitempty"` // struct sock_filter[], native byte order
+}
+
+// Mount is one file system to mount besides the standard ones.
+type Mount struct {
+	Type     string   `json:"type"`
+	Source   string   `json:"source,omitempty"`
+	Target   string   `json:"target"`
+	ReadOnly bool     `json:"read_only,omitempty"`
+	Options  []string `json:"options,omitempty"`
+}
+
+// Limits bound a container; zero means none.
+type Limits struct {
+	MemoryBytes int64         `json:"memory_bytes,omitempty"`
+	Pids        int64         `json:"pids,omitempty"`
+	CPUQuota    time.Duration `json:"cpu_quota_ns,omitempty"`
+	CPUPeriod   time.Duration `json:"cpu_period_ns,omitempty"`
+}
+
+// Exit tells how a process ended.
+type Exit struct {
+	Code      int       `json:"code"`
+	Signal    int       `json:"signal,omitempty"`
+	OOMKilled bool      `json:"oom_killed,omitempty"`
+	At        time.Time `json:"at"`
+}
+
+// Hierarchy is one control group hierarchy that the container joins.
+type Hierarchy struct {
+	Controller string `json:"controller"` // unified for version 2
+	Dir        string `json:"dir"`        // the container's group
+	Version    int    `json:"version"`
+}

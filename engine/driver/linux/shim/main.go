@@ -1,0 +1,4 @@
+package shim
+
+// Main runs a stage and never returns.
+func Main(stage string) {}
