@@ -40,6 +40,7 @@ const (
 	LayerReuse  = "layer.reuse"
 	LayerCommit = "layer.commit"
 	LayerRemove = "layer.remove"
+	LayerSkip   = "layer.skip"
 
 	SnapshotPrepare = "snapshot.prepare"
 	SnapshotRemove  = "snapshot.remove"
@@ -113,6 +114,7 @@ var Kinds = []Kind{
 	{LayerReuse, false, "a layer was unpacked before and is shared", attrs(str("diff_id", "digest of its archive"), str("chain_id", "identity of this layer on its parents")), nil},
 	{LayerCommit, true, "a writable layer's changes become a new layer", attrs(str("key", "the writable layer"), str("parent", "chain id below, or empty")), attrs(str("diff_id", "digest of the new archive"), str("chain_id", "identity on its parents"), num("size_bytes", "length of the archive"), num("files", "files and folders added or changed"), num("whiteouts", "names deleted"))},
 	{LayerRemove, false, "an unpacked layer is removed from disk", attrs(str("chain_id", "which")), nil},
+	{LayerSkip, false, "an entry of a layer can't be made on this machine and is left out", attrs(str("chain_id", "the layer being unpacked"), str("path", "the entry"), str("reason", "why not")), nil},
 
 	{SnapshotPrepare, false, "a writable layer is put on top of read-only ones", attrs(str("key", "the writable layer: a container's id or a build step"), str("chain_id", "top read-only layer, or empty"), num("lowers", "how many read-only layers"), str("upper", "folder that receives the changes")), nil},
 	{SnapshotRemove, false, "a writable layer is thrown away", attrs(str("key", "which")), nil},
