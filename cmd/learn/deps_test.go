@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/learn-containers/learn/"
+
+// arrows says which packages of ours a package may import, by prefix. The engine knows no lessons and no narration; the trace knows
+// no engine; the two drivers never meet.
+var arrows = map[string][]string{
+	"trace":           {},
+	"trace/vocab":     {},
+	"trace/tracefile": {"trace"},
+	"trace/tracetest": {"trace", "trace/vocab"},
+	"trace/world":     {"trace", "trace/vocab"},
+	"trace/narrate":   {"trace", "trace/vocab"},
+	"trace/view":      {"trace", "trace/vocab", "trace/world", "trace/narrate"},
+
+	"engine/oci":        {},
+	"engine/home":       {},
+	"engine/failpoint":  {},
+	"engine/dockerfile": {},
+	"engine/userland":   {"engine/userland", "engine/oci"},
+	"engine/blob":       {"engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/layer":      {"engine/oci", "trace", "trace/vocab"},
+	"engine/driver":     {"engine/oci"},
+	"engine/image":      {"engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container":  {"engine/image", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/build": {"engine/dockerfile", "engine/image", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
+		"trace", "trace/vocab"},
+	"engine/driver/linux": {"engine/driver", "engine/driver/linux", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine": {"engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
+		"trace", "trace/vocab"},
+
+	"lessons":   {"trace", "trace/vocab", "trace/world", "trace/narrate", "trace/view", "lessons"},
+	"cmd/learn": {""},
+}
+
+// rule finds the row for a package: its own, or that of the nearest folder above it.
+func rule(pkg string) (string, bool) {
+	for p := pkg; p != ""; {
+		if _, ok := arrows[p]; ok {
+			return p, true
+		}
+		i := strings.LastIndexByte(p, '/')
+		p = p[:max(i, 0)]
+	}
+	return "", false
+}
+
+func TestImportArrows(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := strings.TrimPrefix(words[0], module)
+		row, ok := rule(pkg)
+		if !ok {
+			t.Errorf("%s has no row in the table of arrows", pkg)
+			continue
+		}
+		for _, imp := range words[1:] {
+			to, ours := strings.CutPrefix(imp, module)
+			if ours && !allowed(arrows[row], to) {
+				t.Errorf("%s may not import %s", pkg, to)
+			}
+			if imp == "golang.org/x/sys/unix" && !strings.HasPrefix(pkg, "engine/driver/linux") && !strings.HasPrefix(pkg, "engine/userland") {
+				t.Errorf("%s may not import %s: system calls belong to engine/driver/linux", pkg, imp)
+			}
+		}
+	}
+}
+
+// allowed: a row that ends in a folder of its own (engine/driver/linux, lessons) covers what is below it.
+func allowed(row []string, to string) bool {
+	return slices.ContainsFunc(row, func(a string) bool {
+		return a == "" || a == to || (a == "engine/driver/linux" || a == "engine/userland" || a == "lessons") && strings.HasPrefix(to, a+"/")
+	})
+}

@@ -1,0 +1,257 @@
+// Package docker is docker's command line on our engine: its commands, flags, output and exit codes. It turns words into calls of the
+// engine and results into text; it decides nothing about images or containers.
+//
+// It may run many times in one process (a lesson runs every line of a shell session through it), so nothing here is global and
+// nothing touches the process's own working directory, environment or standard streams.
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/spf13/cobra"
+)
+
+// App is where a docker command runs: its engine, streams, folder and environment.
+type App struct {
+	// Open opens the engine; it is called only by commands that need one.
+	Open    func(context.Context) (*engine.Engine, error)
+	In      io.Reader
+	Out     io.Writer
+	Err     io.Writer
+	Dir     string // relative paths start here
+	Environ func(string) (string, bool)
+	// Interrupts delivers the signals that a foreground container is to be sent; nil for none.
+	Interrupts func() (signals <-chan driver.Signal, stop func())
+	// Terminal is the terminal that the user sits at, or nil.
+	Terminal Terminal
+	// Plain forbids progress bars and colour.
+	Plain bool
+
+	eng *engine.Engine
+}
+
+// Terminal is the user's terminal, as far as an attached container needs it.
+type Terminal interface {
+	Size() (cols, rows uint16)
+	Raw() (restore func(), err error)
+	Resized() (changes <-chan struct{}, stop func())
+}
+
+// exitError ends a command with a code; without err nothing is printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usageError is a mistake in the command line itself, not something the engine says.
+type usageError struct{ msg string }
+
+func (e *usageError) Error() string { return e.msg }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// Execute runs one command line, without the word docker, and returns its exit code.
+func Execute(ctx context.Context, app *App, argv []string) int {
+	root := Command(app)
+	root.SetArgs(argv)
+	root.SetIn(app.In)
+	root.SetOut(app.Out)
+	root.SetErr(app.Err)
+	ctx, end := trace.Step(ctx, vocab.Command, trace.Strings("argv", append([]string{"docker"}, argv...)))
+	cmd, err := root.ExecuteContextC(ctx)
+	code := app.report(cmd, err)
+	end(nil, trace.Int("exit_code", int64(code)))
+	return code
+}
+
+// report prints an error as docker does and chooses the exit code.
+func (app *App) report(cmd *cobra.Command, err error) int {
+	if err == nil {
+		return 0
+	}
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err == nil {
+		return exit.code
+	}
+	code, prefix := 1, ""
+	if runsContainers(cmd) {
+		code, prefix = 125, "docker: "
+	}
+	if exit != nil {
+		code = exit.code
+	}
+	var usage *usageError
+	var built *buildError
+	switch {
+	case errors.As(err, &built):
+		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
+	case errors.As(err, &usage), exit == nil && app.eng == nil:
+		fmt.Fprintf(app.Err, "%s%s\n\n%s\n", prefix, err, hint(cmd))
+	default:
+		fmt.Fprintf(app.Err, "%sError response from daemon: %s\n", prefix, err)
+		if prefix != "" {
+			fmt.Fprintf(app.Err, "\n%s\n", hint(cmd))
+		}
+	}
+	return code
+}
+
+func hint(cmd *cobra.Command) string {
+	return fmt.Sprintf("Run '%s --help' for more information", cmd.CommandPath())
+}
+
+// runsContainers tells the commands whose own failures have the exit code 125, so that they can't be taken for the container's.
+func runsContainers(cmd *cobra.Command) bool {
+	switch cmd.Name() {
+	case "run", "create":
+		return true
+	}
+	return false
+}
+
+// engine opens the engine once per command line.
+func (app *App) engine(ctx context.Context) (*engine.Engine, error) {
+	if app.eng != nil {
+		return app.eng, nil
+	}
+	e, err := app.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app.eng = e
+	return e, nil
+}
+
+// path makes a path that the user typed absolute.
+func (app *App) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(app.Dir, p)
+}
+
+// Command builds the tree of docker's commands.
+func Command(app *App) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "docker [OPTIONS] COMMAND",
+		Short:         "Docker's commands on the engine of learn",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("docker: unknown command: docker %s", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	app.addGroup(root, "container", "Manage containers", app.containerCommands())
+	app.addGroup(root, "image", "Manage images", app.imageCommands())
+	app.addGroup(root, "builder", "Manage builds", app.builderCommands())
+	app.addGroup(root, "system", "Manage the engine", app.systemCommands())
+	root.AddCommand(app.inspect(), app.versionCommand())
+	return root
+}
+
+// command is one verb: under its noun always, and at the top level where docker has it there too, maybe under another name.
+type command struct {
+	make func() *cobra.Command
+	top  string // name at the top level; empty if it is only under the noun
+}
+
+func (app *App) addGroup(root *cobra.Command, noun, short string, commands []command) {
+	group := &cobra.Command{Use: noun, Short: short, Args: unknownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	for _, c := range commands {
+		group.AddCommand(c.make())
+		if c.top == "" {
+			continue
+		}
+		top := c.make()
+		_, rest, _ := strings.Cut(top.Use, " ")
+		top.Use = strings.TrimSpace(c.top + " " + rest)
+		top.Aliases = nil
+		root.AddCommand(top)
+	}
+	root.AddCommand(group)
+}
+
+func unknownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("docker: unknown command: %s %s", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// exactly, atLeast and atMost check the number of arguments with docker's words.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return arguments(cmd, "requires %d argument%s", n)
+	}
+}
+
+func atLeast(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= n {
+			return nil
+		}
+		return arguments(cmd, "requires at least %d argument%s", n)
+	}
+}
+
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= n {
+			return nil
+		}
+		return arguments(cmd, "requires at most %d argument%s", n)
+	}
+}
+
+func arguments(cmd *cobra.Command, format string, n int) error {
+	s := "s"
+	if n == 1 {
+		s = ""
+	}
+	return usagef("docker: '%s' "+format+"\n\nUsage:  %s", cmd.CommandPath(), n, s, cmd.UseLine())
+}
+
+// each runs f for every name, goes on after an error, and prints the names that went well, as docker does.
+func (app *App) each(names []string, f func(name string) error) error {
+	var failed bool
+	for _, n := range names {
+		if err := f(n); err != nil {
+			fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
+			failed = true
+			continue
+		}
+		fmt.Fprintln(app.Out, n)
+	}
+	if failed {
+		return &exitError{code: 1}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/learn-containers/learn/engine/build"
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/spf13/cobra"
+)
+
+func (app *App) builderCommands() []command {
+	return []command{
+		{app.buildCommand, "build"},
+		{app.builderPrune, ""},
+	}
+}
+
+type buildFlags struct {
+	file, progress, iidfile string
+	tags, args, labels      []string
+	noCache, quiet, pull    bool
+}
+
+func (app *App) buildCommand() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use:   "build [OPTIONS] PATH",
+		Short: "Build an image from a Dockerfile",
+		Args:  exactly(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return app.build(cmd.Context(), f, args[0]) },
+	}
+	fl := cmd.Flags()
+	fl.StringVarP(&f.file, "file", "f", "", `Name of the Dockerfile (default: "PATH/Dockerfile")`)
+	fl.StringArrayVarP(&f.tags, "tag", "t", nil, `Name and optionally a tag (format: "name:tag")`)
+	fl.StringArrayVar(&f.args, "build-arg", nil, "Set build-time variables")
+	fl.StringArrayVar(&f.labels, "label", nil, "Set metadata for the image")
+	fl.BoolVar(&f.noCache, "no-cache", false, "Do not use cache when building the image")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "Suppress the build output and print image ID on success")
+	fl.BoolVar(&f.pull, "pull", false, "Always attempt to pull all referenced images")
+	fl.StringVar(&f.progress, "progress", "auto", `Set type of progress output ("auto", "plain", "tty", "quiet")`)
+	fl.StringVar(&f.iidfile, "iidfile", "", "Write the image ID to a file")
+	return cmd
+}
+
+func (app *App) build(ctx context.Context, f buildFlags, contextDir string) error {
+	opts, err := app.buildOptions(f, contextDir)
+	if err != nil {
+		return err
+	}
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	var kept bytes.Buffer
+	opts.Progress = app.progress(f, &kept)
+	res, err := e.Builder.Build(ctx, opts)
+	if err != nil {
+		_, _ = app.Err.Write(kept.Bytes())
+		return &exitError{1, &buildError{err}}
+	}
+	if f.quiet || f.progress == "quiet" {
+		fmt.Fprintln(app.Out, res.Image.ID)
+	}
+	if f.iidfile != "" {
+		return os.WriteFile(app.path(f.iidfile), []byte(res.Image.ID), 0o644)
+	}
+	return nil
+}
+
+// buildError is printed as the client's own error: docker's builder is not the daemon either.
+type buildError struct{ err error }
+
+func (e *buildError) Error() string { return e.err.Error() }
+func (e *buildError) Unwrap() error { return e.err }
+
+func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, error) {
+	if f.progress != "auto" && f.progress != "plain" && f.progress != "tty" && f.progress != "quiet" {
+		return build.Options{}, usagef("invalid --progress %q: expected auto, plain, tty or quiet", f.progress)
+	}
+	if contextDir == "-" || strings.Contains(contextDir, "://") {
+		return build.Options{}, usagef("the build context must be a folder, not %q", contextDir)
+	}
+	opts := build.Options{ContextDir: app.path(contextDir), NoCache: f.noCache}
+	fi, err := os.Stat(opts.ContextDir)
+	if err != nil || !fi.IsDir() {
+		return build.Options{}, usagef("unable to prepare context: path %q not found or not a folder", contextDir)
+	}
+	opts.Dockerfile = filepath.Join(opts.ContextDir, "Dockerfile")
+	if f.file != "" {
+		opts.Dockerfile = app.path(f.file)
+	}
+	for _, t := range f.tags {
+		ref, err := oci.ParseRef(t)
+		if err != nil {
+			return build.Options{}, usagef("invalid argument %q for \"-t, --tag\" flag: %v", t, err)
+		}
+		opts.Tags = append(opts.Tags, ref)
+	}
+	opts.Args = map[string]*string{}
+	for _, a := range f.args {
+		key, value, ok := strings.Cut(a, "=")
+		if !ok {
+			value, ok = app.Environ(key)
+		}
+		if ok {
+			opts.Args[key] = &value
+		}
+	}
+	opts.Labels, err = pairs(f.labels)
+	return opts, err
+}
+
+// progress chooses how a build is shown: a bar on a terminal, lines anywhere else.
+func (app *App) progress(f buildFlags, kept *bytes.Buffer) build.Progress {
+	switch {
+	case f.quiet || f.progress == "quiet":
+		return build.NewPlain(kept)
+	case f.progress == "tty" || f.progress == "auto" && app.Terminal != nil && !app.Plain:
+		return build.NewBar(app.Err)
+	}
+	return build.NewPlain(app.Err)
+}
+
+func (app *App) builderPrune() *cobra.Command {
+	var force, all bool
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove the build cache",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ok, err := app.confirm(force, "WARNING! This will remove all build cache.")
+			if err != nil || !ok {
+				return err
+			}
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return app.pruneCache(cmd.Context(), e)
+		},
+	}
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused build cache")
+	return cmd
+}
+
+// pairs reads KEY=VALUE words.
+func pairs(words []string) (map[string]string, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	m := make(map[string]string, len(words))
+	for _, w := range words {
+		k, v, _ := strings.Cut(w, "=")
+		if k == "" {
+			return nil, usagef("invalid KEY=VALUE %q: the key is empty", w)
+		}
+		m[k] = v
+	}
+	return m, nil
+}

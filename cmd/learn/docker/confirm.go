@@ -1,0 +1,48 @@
+package docker
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/learn-containers/learn/cmd/learn/format"
+	"github.com/learn-containers/learn/engine"
+)
+
+// confirm asks before something is removed for good, as docker's prune commands do.
+func (app *App) confirm(force bool, warning string) (bool, error) {
+	if force {
+		return true, nil
+	}
+	fmt.Fprintf(app.Out, "%s\nAre you sure you want to continue? [y/N] ", warning)
+	answer, err := bufio.NewReader(app.In).ReadString('\n')
+	if err != nil && answer == "" {
+		fmt.Fprintln(app.Out)
+		return false, nil
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", nil
+}
+
+func (app *App) pruneCache(ctx context.Context, e *engine.Engine) error {
+	if err := e.Builder.Prune(ctx); err != nil {
+		return err
+	}
+	freed, err := app.collect(ctx, e)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(app.Out, "Total:\t%s\n", format.Size(freed))
+	return nil
+}
+
+// collect removes what nothing refers to any more and returns the bytes set free.
+func (app *App) collect(ctx context.Context, e *engine.Engine) (int64, error) {
+	roots, err := e.Roots(ctx)
+	if err != nil {
+		return 0, err
+	}
+	report, err := e.Images.Collect(ctx, roots)
+	return report.FreedBytes, err
+}

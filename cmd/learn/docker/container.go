@@ -1,0 +1,454 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/learn-containers/learn/cmd/learn/format"
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/spf13/cobra"
+)
+
+func (app *App) containerCommands() []command {
+	return []command{
+		{app.commitCommand, "commit"},
+		{app.createCommand, "create"},
+		{app.diffCommand, "diff"},
+		{app.execCommand, "exec"},
+		{app.exportCommand, "export"},
+		{app.containerInspect, ""},
+		{app.killCommand, "kill"},
+		{app.logsCommand, "logs"},
+		{app.listCommand, "ps"},
+		{app.simple("pause", "Pause all processes within one or more containers", (*container.Manager).Pause), "pause"},
+		{app.containerPrune, ""},
+		{app.restartCommand, "restart"},
+		{app.removeCommand, "rm"},
+		{app.runCommand, "run"},
+		{app.startCommand, "start"},
+		{app.stopCommand, "stop"},
+		{app.topCommand, "top"},
+		{app.simple("unpause", "Unpause all processes within one or more containers", (*container.Manager).Unpause), "unpause"},
+		{app.waitCommand, "wait"},
+	}
+}
+
+// onContainers runs f for each named container.
+func (app *App) onContainers(ctx context.Context, names []string, f func(e *engine.Engine, name string) error) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	return app.each(names, func(n string) error { return f(e, n) })
+}
+
+// simple makes a command that does one thing to each container it names.
+func (app *App) simple(verb, short string, do func(*container.Manager, context.Context, string) error) func() *cobra.Command {
+	return func() *cobra.Command {
+		return &cobra.Command{
+			Use:   verb + " CONTAINER [CONTAINER...]",
+			Short: short,
+			Args:  atLeast(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error { return do(e.Containers, cmd.Context(), n) })
+			},
+		}
+	}
+}
+
+func (app *App) startCommand() *cobra.Command {
+	var attach, interactive bool
+	cmd := &cobra.Command{
+		Use:   "start [OPTIONS] CONTAINER [CONTAINER...]",
+		Short: "Start one or more stopped containers",
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if attach || interactive {
+				return app.startAttached(cmd.Context(), args, interactive)
+			}
+			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
+				return e.Containers.Start(cmd.Context(), n, container.StartOptions{})
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&attach, "attach", "a", false, "Attach STDOUT/STDERR and forward signals")
+	cmd.Flags().BoolVarP(&interactive, "interactive", "i", false, "Attach container's STDIN")
+	return cmd
+}
+
+func (app *App) startAttached(ctx context.Context, names []string, stdin bool) error {
+	if len(names) > 1 {
+		return usagef("you cannot start and attach multiple containers at once")
+	}
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := e.Containers.Find(ctx, names[0])
+	if err != nil {
+		return err
+	}
+	code, err := app.foreground(ctx, e, c.ID, attachment{stdin: stdin && c.Config.OpenStdin, tty: c.Config.Tty})
+	if err != nil {
+		return &exitError{startCode(err), err}
+	}
+	if c.HostConfig.AutoRemove {
+		if err := e.Containers.Remove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
+			return err
+		}
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+func (app *App) stopCommand() *cobra.Command {
+	return app.stopLike("stop", "Stop one or more running containers", (*container.Manager).Stop)
+}
+
+func (app *App) restartCommand() *cobra.Command {
+	return app.stopLike("restart", "Restart one or more containers", (*container.Manager).Restart)
+}
+
+func (app *App) stopLike(verb, short string, do func(*container.Manager, context.Context, string, container.StopOptions) error) *cobra.Command {
+	var seconds int
+	var signal string
+	cmd := &cobra.Command{
+		Use:   verb + " [OPTIONS] CONTAINER [CONTAINER...]",
+		Short: short,
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts := container.StopOptions{Signal: signal}
+			if cmd.Flags().Changed("timeout") || cmd.Flags().Changed("time") {
+				opts.Timeout = &seconds
+			}
+			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error { return do(e.Containers, cmd.Context(), n, opts) })
+		},
+	}
+	fl := cmd.Flags()
+	fl.IntVarP(&seconds, "timeout", "t", 0, "Seconds to wait before killing the container (-1: for ever)")
+	fl.IntVar(&seconds, "time", 0, "Seconds to wait before killing the container")
+	fl.StringVarP(&signal, "signal", "s", "", "Signal to send to the container")
+	_ = fl.MarkHidden("time")
+	return cmd
+}
+
+func (app *App) killCommand() *cobra.Command {
+	var signal string
+	cmd := &cobra.Command{
+		Use:   "kill [OPTIONS] CONTAINER [CONTAINER...]",
+		Short: "Kill one or more running containers",
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error { return e.Containers.Kill(cmd.Context(), n, signal) })
+		},
+	}
+	cmd.Flags().StringVarP(&signal, "signal", "s", "SIGKILL", "Signal to send to the container")
+	return cmd
+}
+
+func (app *App) removeCommand() *cobra.Command {
+	var force, volumes bool
+	cmd := &cobra.Command{
+		Use:     "rm [OPTIONS] CONTAINER [CONTAINER...]",
+		Aliases: []string{"remove"},
+		Short:   "Remove one or more containers",
+		Args:    atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
+				err := e.Containers.Remove(cmd.Context(), n, container.RemoveOptions{Force: force})
+				if force && container.IsNotFound(err) {
+					return nil
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force the removal of a running container (uses SIGKILL)")
+	cmd.Flags().BoolVarP(&volumes, "volumes", "v", false, "Remove anonymous volumes associated with the container")
+	return cmd
+}
+
+func (app *App) waitCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "wait CONTAINER [CONTAINER...]",
+		Short: "Block until one or more containers stop, then print their exit codes",
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			failed := false
+			for _, n := range args {
+				code, err := e.Containers.Wait(cmd.Context(), n)
+				if err != nil {
+					fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
+					failed = true
+					continue
+				}
+				fmt.Fprintln(app.Out, code)
+			}
+			if failed {
+				return &exitError{code: 1}
+			}
+			return nil
+		},
+	}
+}
+
+func (app *App) logsCommand() *cobra.Command {
+	var opts container.LogOptions
+	var tail, since, until string
+	cmd := &cobra.Command{
+		Use:   "logs [OPTIONS] CONTAINER",
+		Short: "Fetch the logs of a container",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Tail = -1
+			if tail != "all" {
+				n, err := strconv.Atoi(tail)
+				if err != nil {
+					return usagef("invalid value for \"tail\": %s: expected a number or \"all\"", tail)
+				}
+				opts.Tail = n
+			}
+			var err error
+			if opts.Since, err = container.ParseTime(since); err != nil {
+				return usagef("invalid value for \"since\": %v", err)
+			}
+			if opts.Until, err = container.ParseTime(until); err != nil {
+				return usagef("invalid value for \"until\": %v", err)
+			}
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return e.Containers.Logs(cmd.Context(), args[0], opts, app.Out, app.Err)
+		},
+	}
+	fl := cmd.Flags()
+	fl.BoolVarP(&opts.Follow, "follow", "f", false, "Follow log output")
+	fl.BoolVarP(&opts.Timestamps, "timestamps", "t", false, "Show timestamps")
+	fl.StringVarP(&tail, "tail", "n", "all", "Number of lines to show from the end of the logs")
+	fl.StringVar(&since, "since", "", `Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
+	fl.StringVar(&until, "until", "", `Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
+	return cmd
+}
+
+func (app *App) execCommand() *cobra.Command {
+	var opts container.ExecOptions
+	var interactive bool
+	var env, envFiles []string
+	cmd := &cobra.Command{
+		Use:   "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
+		Short: "Execute a command in a running container",
+		Args:  atLeast(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.Tty && interactive && app.Terminal == nil {
+				return &exitError{1, usagef("the input device is not a TTY")}
+			}
+			var err error
+			if opts.Env, err = app.environment(env, envFiles); err != nil {
+				return err
+			}
+			opts.Cmd = args[1:]
+			return app.exec(cmd.Context(), args[0], opts, interactive)
+		},
+	}
+	fl := cmd.Flags()
+	fl.SetInterspersed(false)
+	fl.BoolVarP(&opts.Detach, "detach", "d", false, "Detached mode: run command in the background")
+	fl.BoolVarP(&interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
+	fl.BoolVarP(&opts.Tty, "tty", "t", false, "Allocate a pseudo-TTY")
+	fl.StringArrayVarP(&env, "env", "e", nil, "Set environment variables")
+	fl.StringArrayVar(&envFiles, "env-file", nil, "Read in a file of environment variables")
+	fl.StringVarP(&opts.User, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	fl.StringVarP(&opts.WorkingDir, "workdir", "w", "", "Working directory inside the container")
+	return cmd
+}
+
+func (app *App) exec(ctx context.Context, name string, opts container.ExecOptions, interactive bool) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	streams, restore, err := app.streams(attachment{stdin: interactive, tty: opts.Tty})
+	if err != nil {
+		return err
+	}
+	defer restore()
+	if !opts.Detach {
+		opts.Streams = streams
+	}
+	code, err := e.Containers.Exec(ctx, name, opts)
+	var failed *exitError
+	if err != nil {
+		failed = &exitError{1, err}
+		if c := startCode(err); c != 125 {
+			failed.code = c
+		}
+		return failed
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+func (app *App) diffCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff CONTAINER",
+		Short: "Inspect changes to files or directories on a container's filesystem",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			changes, err := e.Containers.Changes(cmd.Context(), args[0])
+			for _, c := range changes {
+				fmt.Fprintf(app.Out, "%c %s\n", c.Kind, format.Clean(c.Path))
+			}
+			return err
+		},
+	}
+}
+
+func (app *App) commitCommand() *cobra.Command {
+	var opts container.CommitOptions
+	var changes []string
+	var pause bool
+	cmd := &cobra.Command{
+		Use:   "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+		Short: "Create a new image from a container's changes",
+		Args:  func(cmd *cobra.Command, args []string) error { return between(cmd, args, 1, 2) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				ref, err := oci.ParseRef(args[1])
+				if err != nil {
+					return err
+				}
+				opts.Ref = &ref
+			}
+			opts.NoPause, opts.Changes = !pause, configChanges(changes)
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			img, err := e.Containers.Commit(cmd.Context(), args[0], opts)
+			if err == nil {
+				fmt.Fprintln(app.Out, img.ID)
+			}
+			return err
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVarP(&opts.Author, "author", "a", "", `Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")`)
+	fl.StringVarP(&opts.Message, "message", "m", "", "Commit message")
+	fl.StringArrayVarP(&changes, "change", "c", nil, "Apply Dockerfile instruction to the created image")
+	fl.BoolVarP(&pause, "pause", "p", true, "Pause container during commit")
+	return cmd
+}
+
+func between(cmd *cobra.Command, args []string, low, high int) error {
+	if err := atLeast(low)(cmd, args); err != nil {
+		return err
+	}
+	return atMost(high)(cmd, args)
+}
+
+func (app *App) exportCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "export [OPTIONS] CONTAINER",
+		Short: "Export a container's filesystem as a tar archive",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return app.output(output, func(w io.Writer) error { return e.Containers.Export(cmd.Context(), args[0], w) })
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "Write to a file, instead of STDOUT")
+	return cmd
+}
+
+func (app *App) topCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "top CONTAINER",
+		Short: "Display the running processes of a container",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			top, err := e.Containers.Top(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			tw := tabwriter.NewWriter(app.Out, 20, 1, 3, ' ', 0)
+			fmt.Fprintln(tw, strings.Join(top.Titles, "\t"))
+			for _, p := range top.Processes {
+				for i := range p {
+					p[i] = format.Clean(p[i])
+				}
+				fmt.Fprintln(tw, strings.Join(p, "\t"))
+			}
+			return tw.Flush()
+		},
+	}
+}
+
+func (app *App) containerPrune() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "prune [OPTIONS]",
+		Short: "Remove all stopped containers",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ok, err := app.confirm(force, "WARNING! This will remove all stopped containers.")
+			if err != nil || !ok {
+				return err
+			}
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return app.pruneContainers(cmd.Context(), e)
+		},
+	}
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	return cmd
+}
+
+func (app *App) pruneContainers(ctx context.Context, e *engine.Engine) error {
+	all, err := e.Containers.List(ctx, true)
+	if err != nil {
+		return err
+	}
+	var removed []string
+	for _, c := range all {
+		if c.State.Running || c.State.Paused {
+			continue
+		}
+		if err := e.Containers.Remove(ctx, c.ID, container.RemoveOptions{}); err != nil {
+			return err
+		}
+		removed = append(removed, c.ID)
+	}
+	if len(removed) > 0 {
+		fmt.Fprintf(app.Out, "Deleted Containers:\n%s\n\n", strings.Join(removed, "\n"))
+	}
+	return nil
+}

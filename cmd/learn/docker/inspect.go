@@ -1,0 +1,136 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/learn-containers/learn/cmd/learn/format"
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/image"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	itypes "github.com/moby/moby/api/types/image"
+	"github.com/spf13/cobra"
+)
+
+// look finds one object by name and returns what inspect prints of it.
+type look func(ctx context.Context, e *engine.Engine, name string) (any, error)
+
+func inspectContainer(ctx context.Context, e *engine.Engine, name string) (any, error) {
+	return e.Containers.Inspect(ctx, name)
+}
+
+func inspectImage(ctx context.Context, e *engine.Engine, name string) (any, error) {
+	img, err := e.Images.Resolve(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return imageResponse(img)
+}
+
+// inspectAny looks for a container first and then for an image, as docker does.
+func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error) {
+	o, err := inspectContainer(ctx, e, name)
+	if err == nil || !container.IsNotFound(err) {
+		return o, err
+	}
+	o, err = inspectImage(ctx, e, name)
+	if image.IsNotFound(err) {
+		return nil, fmt.Errorf("no such object: %s", name)
+	}
+	return o, err
+}
+
+func imageResponse(img image.Image) (itypes.InspectResponse, error) {
+	r := itypes.InspectResponse{ID: img.ID.String(), RepoTags: []string{}, RepoDigests: []string{}, Author: img.Config.Author,
+		Architecture: img.Config.Architecture, Variant: img.Config.Variant, Os: img.Config.OS, Size: img.Size, Descriptor: &img.Manifest}
+	if img.Config.Created != nil {
+		r.Created = img.Config.Created.Format(time.RFC3339Nano)
+	}
+	seen := map[string]bool{}
+	for _, ref := range img.Refs {
+		r.RepoTags = append(r.RepoTags, ref.Familiar())
+		if d := ref.Repository() + "@" + img.Manifest.Digest.String(); !seen[d] {
+			seen[d] = true
+			r.RepoDigests = append(r.RepoDigests, d)
+		}
+	}
+	if n := len(img.Config.History); n > 0 {
+		r.Comment = img.Config.History[n-1].Comment
+	}
+	r.RootFS.Type = "layers"
+	for _, l := range img.Layers {
+		r.RootFS.Layers = append(r.RootFS.Layers, l.DiffID.String())
+	}
+	raw, err := json.Marshal(img.Config.Config)
+	if err != nil {
+		return r, err
+	}
+	r.Config = &dockerspec.DockerOCIImageConfig{}
+	return r, json.Unmarshal(raw, r.Config)
+}
+
+// inspectEach prints what was found even if other names were not there.
+func (app *App) inspectEach(ctx context.Context, spec string, names []string, look look) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	var found []any
+	var missing []error
+	for _, n := range names {
+		o, err := look(ctx, e, n)
+		if err != nil {
+			missing = append(missing, err)
+			continue
+		}
+		found = append(found, o)
+	}
+	if err := format.Objects(app.Out, spec, found); err != nil {
+		return err
+	}
+	for _, err := range missing {
+		fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
+	}
+	if len(missing) > 0 {
+		return &exitError{code: 1}
+	}
+	return nil
+}
+
+func (app *App) containerInspect() *cobra.Command {
+	var spec string
+	var size bool
+	cmd := &cobra.Command{
+		Use:   "inspect [OPTIONS] CONTAINER [CONTAINER...]",
+		Short: "Display detailed information on one or more containers",
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.inspectEach(cmd.Context(), spec, args, inspectContainer)
+		},
+	}
+	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
+	cmd.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes")
+	return cmd
+}
+
+func (app *App) inspect() *cobra.Command {
+	var spec, kind string
+	cmd := &cobra.Command{
+		Use:   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
+		Short: "Return low-level information on containers and images",
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			how, ok := map[string]look{"": inspectAny, "container": inspectContainer, "image": inspectImage}[kind]
+			if !ok {
+				return usagef("%q is not a valid value for --type: expected container or image", kind)
+			}
+			return app.inspectEach(cmd.Context(), spec, args, how)
+		},
+	}
+	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
+	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image")`)
+	return cmd
+}

@@ -1,0 +1,282 @@
+package docker
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/docker/go-units"
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/driver"
+	ctypes "github.com/moby/moby/api/types/container"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// runFlags are the options that run and create share.
+type runFlags struct {
+	name, workdir, user, entrypoint, hostname, stopSignal, network, memory, cpus, cidfile, pull string
+	env, envFiles, labels, tmpfs                                                                []string
+	interactive, tty, rm, readOnly, detach                                                      bool
+	stopTimeout                                                                                 int
+	pids                                                                                        int64
+	set                                                                                         *pflag.FlagSet
+}
+
+func (f *runFlags) register(fl *pflag.FlagSet) {
+	f.set = fl
+	fl.SetInterspersed(false)
+	fl.StringVar(&f.name, "name", "", "Assign a name to the container")
+	fl.StringArrayVarP(&f.env, "env", "e", nil, "Set environment variables")
+	fl.StringArrayVar(&f.envFiles, "env-file", nil, "Read in a file of environment variables")
+	fl.StringArrayVarP(&f.labels, "label", "l", nil, "Set meta data on a container")
+	fl.StringVarP(&f.workdir, "workdir", "w", "", "Working directory inside the container")
+	fl.StringVarP(&f.user, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	fl.BoolVarP(&f.interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
+	fl.BoolVarP(&f.tty, "tty", "t", false, "Allocate a pseudo-TTY")
+	fl.StringVar(&f.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
+	fl.StringVarP(&f.hostname, "hostname", "h", "", "Container host name")
+	fl.BoolVar(&f.rm, "rm", false, "Automatically remove the container when it exits")
+	fl.BoolVar(&f.readOnly, "read-only", false, "Mount the container's root filesystem as read only")
+	fl.StringArrayVar(&f.tmpfs, "tmpfs", nil, "Mount a tmpfs directory")
+	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none" is all there is so far: loopback only)`)
+	fl.StringVar(&f.network, "net", "", "Connect a container to a network")
+	fl.StringVarP(&f.memory, "memory", "m", "", "Memory limit")
+	fl.StringVar(&f.cpus, "cpus", "", "Number of CPUs")
+	fl.Int64Var(&f.pids, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
+	fl.StringVar(&f.stopSignal, "stop-signal", "", "Signal to stop the container")
+	fl.IntVar(&f.stopTimeout, "stop-timeout", 0, "Timeout (in seconds) to stop a container")
+	fl.StringVar(&f.cidfile, "cidfile", "", "Write the container ID to the file")
+	fl.StringVar(&f.pull, "pull", "missing", `Pull image before running ("always", "missing", "never")`)
+	fl.Bool("help", false, "Print usage")
+	_ = fl.MarkHidden("net")
+	_ = fl.MarkHidden("help")
+}
+
+func (app *App) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+		Short: "Create and run a new container from an image",
+		Args:  atLeast(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return app.run(cmd.Context(), &f, args) },
+	}
+	f.register(cmd.Flags())
+	cmd.Flags().BoolVarP(&f.detach, "detach", "d", false, "Run container in background and print container ID")
+	return cmd
+}
+
+func (app *App) createCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
+		Short: "Create a new container",
+		Args:  atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, id, err := app.create(cmd.Context(), &f, args)
+			if err == nil {
+				fmt.Fprintln(app.Out, id)
+			}
+			return err
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// create makes the container and writes its id file.
+func (app *App) create(ctx context.Context, f *runFlags, args []string) (*engine.Engine, string, error) {
+	opts, err := app.createOptions(f, args)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.cidfile != "" {
+		if _, err := os.Lstat(app.path(f.cidfile)); err == nil {
+			return nil, "", usagef("container ID file found, make sure the other container isn't running or delete %s", f.cidfile)
+		}
+	}
+	e, err := app.engine(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := e.Containers.Create(ctx, opts)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.cidfile != "" {
+		err = os.WriteFile(app.path(f.cidfile), []byte(c.ID), 0o644)
+	}
+	return e, c.ID, err
+}
+
+func (app *App) createOptions(f *runFlags, args []string) (container.CreateOptions, error) {
+	cfg, err := app.config(f, args)
+	if err != nil {
+		return container.CreateOptions{}, err
+	}
+	host, err := f.hostConfig()
+	if err != nil {
+		return container.CreateOptions{}, err
+	}
+	return container.CreateOptions{Name: f.name, Image: args[0], Config: cfg, HostConfig: host}, nil
+}
+
+func (app *App) config(f *runFlags, args []string) (ctypes.Config, error) {
+	cfg := ctypes.Config{Image: args[0], Cmd: args[1:], Hostname: f.hostname, User: f.user, WorkingDir: f.workdir, Tty: f.tty,
+		OpenStdin: f.interactive, StdinOnce: f.interactive && !f.detach, AttachStdin: f.interactive && !f.detach, AttachStdout: !f.detach, AttachStderr: !f.detach,
+		StopSignal: f.stopSignal}
+	if f.workdir != "" && !path.IsAbs(f.workdir) {
+		return cfg, usagef("the working directory %q is invalid, it needs to be an absolute path", f.workdir)
+	}
+	if f.set.Changed("entrypoint") {
+		cfg.Entrypoint = []string{f.entrypoint}
+	}
+	if f.set.Changed("stop-timeout") {
+		cfg.StopTimeout = &f.stopTimeout
+	}
+	env, err := app.environment(f.env, f.envFiles)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Env = env
+	cfg.Labels, err = pairs(f.labels)
+	return cfg, err
+}
+
+func (f *runFlags) hostConfig() (ctypes.HostConfig, error) {
+	host := ctypes.HostConfig{AutoRemove: f.rm, ReadonlyRootfs: f.readOnly, NetworkMode: "none"}
+	if f.network != "" && f.network != "none" {
+		return host, usagef("network %q is not there: only --network none (loopback) exists", f.network)
+	}
+	if f.memory != "" {
+		n, err := units.RAMInBytes(f.memory)
+		if err != nil || n < 0 {
+			return host, usagef("invalid argument %q for \"-m, --memory\" flag: expected a size such as 64m", f.memory)
+		}
+		host.Memory = n
+	}
+	if f.cpus != "" {
+		n, err := strconv.ParseFloat(f.cpus, 64)
+		if err != nil || n <= 0 {
+			return host, usagef("invalid argument %q for \"--cpus\" flag: expected a number above 0 such as 1.5", f.cpus)
+		}
+		host.NanoCPUs = int64(n * 1e9)
+	}
+	if f.pids > 0 {
+		host.PidsLimit = &f.pids
+	}
+	for _, t := range f.tmpfs {
+		target, opts, _ := strings.Cut(t, ":")
+		if !path.IsAbs(target) {
+			return host, usagef("invalid --tmpfs %q: expected an absolute path inside the container", t)
+		}
+		if host.Tmpfs == nil {
+			host.Tmpfs = map[string]string{}
+		}
+		host.Tmpfs[target] = opts
+	}
+	return host, nil
+}
+
+// environment reads -e and --env-file: KEY=value, or KEY alone for the value that the user's own environment has.
+func (app *App) environment(words, files []string) ([]string, error) {
+	var env []string
+	for _, name := range files {
+		lines, err := readLines(app.path(name))
+		if err != nil {
+			return nil, usagef("%v", err)
+		}
+		words = append(lines, words...)
+	}
+	for _, w := range words {
+		key, _, ok := strings.Cut(w, "=")
+		if key == "" {
+			return nil, usagef("invalid environment variable %q: expected KEY=value", w)
+		}
+		if ok {
+			env = append(env, w)
+		} else if v, there := app.Environ(key); there {
+			env = append(env, key+"="+v)
+		}
+	}
+	return env, nil
+}
+
+func readLines(name string) ([]string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var lines []string
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		if l := strings.TrimLeft(sc.Text(), " \t"); l != "" && !strings.HasPrefix(l, "#") {
+			lines = append(lines, l)
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return lines, nil
+}
+
+func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
+	if err := app.checkTerminal(f); err != nil {
+		return err
+	}
+	e, id, err := app.create(ctx, f, args)
+	if err != nil {
+		return err
+	}
+	if f.detach {
+		if err := e.Containers.Start(ctx, id, container.StartOptions{}); err != nil {
+			return app.startFailed(ctx, e, id, f.rm, err)
+		}
+		fmt.Fprintln(app.Out, id)
+		return nil
+	}
+	code, err := app.foreground(ctx, e, id, attachment{stdin: f.interactive, tty: f.tty})
+	if err != nil {
+		return app.startFailed(ctx, e, id, f.rm, err)
+	}
+	if f.rm {
+		if err := e.Containers.Remove(ctx, id, container.RemoveOptions{Force: true}); err != nil {
+			return err
+		}
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// checkTerminal refuses -t with a standard input that is no terminal, with docker's words.
+func (app *App) checkTerminal(f *runFlags) error {
+	if f.tty && f.interactive && !f.detach && app.Terminal == nil {
+		return &exitError{1, usagef("the input device is not a TTY")}
+	}
+	return nil
+}
+
+// startFailed turns the reason why a container did not start into docker's exit code.
+func (app *App) startFailed(ctx context.Context, e *engine.Engine, id string, rm bool, err error) error {
+	if rm {
+		_ = e.Containers.Remove(context.WithoutCancel(ctx), id, container.RemoveOptions{Force: true})
+	}
+	return &exitError{startCode(err), err}
+}
+
+func startCode(err error) int {
+	var cmdErr *driver.CommandError
+	if asCommandError(err, &cmdErr) {
+		return cmdErr.Code
+	}
+	return 125
+}

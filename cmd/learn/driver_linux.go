@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux"
+	"github.com/learn-containers/learn/engine/home"
+)
+
+const driverName = "linux"
+
+// openDriver returns the kernel's driver, the only one on Linux so far.
+func openDriver(h *home.Home, want string) (engine.Driver, error) {
+	if want != "" && want != driverName {
+		return engine.Driver{}, fmt.Errorf("driver %q is not in this program: leave --driver and LEARN_DRIVER away, or say linux", want)
+	}
+	mode := linux.Detect()
+	layers := linux.NewLayers(h, mode)
+	snapshots := linux.NewSnapshots(h, mode, layers)
+	return engine.Driver{Name: driverName, Reason: mode.String(), Layers: layers, Snapshots: snapshots, Trees: snapshots,
+		Runtime: linux.NewRuntime(h, mode, snapshots)}, nil
+}
+
+// becomeRoot puts an ordinary user's command into a user namespace, where the engine can work. It returns where there is no need.
+func becomeRoot() error { return linux.Reexec() }
+
+// interrupts delivers the signals that a foreground container is to be sent instead of this process.
+func interrupts() (<-chan driver.Signal, func()) {
+	in, out, quit := make(chan os.Signal, 16), make(chan driver.Signal), make(chan struct{})
+	signal.Notify(in, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case s := <-in:
+				select {
+				case out <- driver.Signal(s.(syscall.Signal)):
+				case <-quit:
+					return
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return out, func() { signal.Stop(in); close(quit); <-done }
+}
+
+func resized() (<-chan struct{}, func()) {
+	in, out, quit := make(chan os.Signal, 1), make(chan struct{}, 1), make(chan struct{})
+	signal.Notify(in, syscall.SIGWINCH)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-in:
+				select {
+				case out <- struct{}{}:
+				default:
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return out, func() { signal.Stop(in); close(quit); <-done }
+}
+
+func doctor(h *home.Home) []finding {
+	var out []finding
+	for _, f := range linux.Doctor(h) {
+		out = append(out, finding{f.Name, f.OK, f.Detail, f.Remedy})
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package format
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+)
+
+// ID shortens a digest or a container id to the 12 characters that docker shows.
+func ID(id string) string {
+	if _, hex, ok := strings.Cut(id, ":"); ok {
+		id = hex
+	}
+	return id[:min(12, len(id))]
+}
+
+// Size formats bytes as docker does: decimal units, three digits.
+func Size(n int64) string { return units.HumanSizeWithPrecision(float64(n), 3) }
+
+// Ago formats how long ago t was: "2 minutes ago"; "N/A" for no time.
+func Ago(t time.Time) string {
+	if t.IsZero() {
+		return "N/A"
+	}
+	return units.HumanDuration(time.Since(t)) + " ago"
+}
+
+// Status is the STATUS column of docker ps.
+func Status(state string, exitCode int, started, finished time.Time) string {
+	switch state {
+	case "running":
+		return "Up " + units.HumanDuration(time.Since(started))
+	case "paused":
+		return "Up " + units.HumanDuration(time.Since(started)) + " (Paused)"
+	case "exited":
+		return "Exited (" + strconv.Itoa(exitCode) + ") " + Ago(finished)
+	case "removing":
+		return "Removal In Progress"
+	case "dead":
+		return "Dead"
+	}
+	return "Created"
+}
+
+// Ellipsis cuts s to n characters, the last of which is then an ellipsis.
+func Ellipsis(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+// Clean makes control characters visible, so that a name or a command line from outside can't steer the terminal.
+func Clean(s string) string {
+	if strings.IndexFunc(s, control) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if control(r) {
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func control(r rune) bool { return r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 }

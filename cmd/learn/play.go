@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/lessons"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// playFlags are the options of learn play.
+type playFlags struct {
+	auto  bool
+	level string
+	seed  uint64
+}
+
+func (s *session) playCommand() *cobra.Command {
+	f := playFlags{level: "short"}
+	cmd := &cobra.Command{
+		Use:   "play [LESSON]",
+		Short: "Step through a lesson: n next, b back, g N goto, w why, e evidence, ? help, q quit",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := lessons.Embedded()
+			if err != nil {
+				return err
+			}
+			lesson := s.nextLesson(all)
+			if len(args) > 0 {
+				if lesson, err = lessons.Find(all, args[0]); err != nil {
+					return err
+				}
+			}
+			return s.play(cmd.Context(), lesson, f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.auto, "auto", false, "Play through without waiting; a check that fails ends with exit code 1")
+	cmd.Flags().StringVar(&f.level, "level", "short", "How much to tell after each step: none, short, full or kernel")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "Seed of the lesson's names and numbers")
+	return cmd
+}
+
+func (s *session) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the lessons and what you finished",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all, err := lessons.Embedded()
+			if err != nil {
+				return err
+			}
+			done := s.progress()
+			for i, l := range all {
+				state := "      "
+				if _, ok := done[l.ID]; ok {
+					state = "done  "
+				}
+				fmt.Fprintf(s.out, "%2d  %s%-16s %s (%d min)\n", i+1, state, l.ID, l.Title, l.Minutes)
+			}
+			return nil
+		},
+	}
+}
+
+// carryOn greets and plays the first lesson that is not finished.
+func (s *session) carryOn(ctx context.Context) error {
+	all, err := lessons.Embedded()
+	if err != nil {
+		return err
+	}
+	done := s.progress()
+	if len(done) == 0 {
+		fmt.Fprint(s.out, "Welcome to learn. You are about to build images and run containers for real, and to be told every step that\nthe engine takes. Nothing outside "+s.home+" is touched.\n\n")
+	}
+	if len(done) == len(all) {
+		fmt.Fprintln(s.out, "You finished every lesson. learn play LESSON plays one again; learn list names them.")
+		return nil
+	}
+	return s.play(ctx, s.nextLesson(all), playFlags{level: "short", seed: 1})
+}
+
+func (s *session) nextLesson(all []lessons.Lesson) lessons.Lesson {
+	done := s.progress()
+	for _, l := range all {
+		if _, ok := done[l.ID]; !ok {
+			return l
+		}
+	}
+	return all[0]
+}
+
+// play plays one lesson in a home of its own below the user's.
+func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error {
+	if err := becomeRoot(); err != nil {
+		return err
+	}
+	e, err := s.newLessonEngine(l.ID)
+	if err != nil {
+		return err
+	}
+	opts := lessons.Options{Engine: e, Programs: e, Out: s.out, Workspace: filepath.Join(e.dir, "work"), Auto: f.auto, Level: f.level, Width: s.width(), Color: s.color(s.out), Seed: f.seed}
+	if !f.auto && term.IsTerminal(int(s.in.Fd())) {
+		opts.In = s.in
+	}
+	fmt.Fprintf(s.out, "Driver: %s (%s).\n", e.driver.Name, e.driver.Reason)
+	res, err := l.Play(ctx, opts)
+	err = errors.Join(err, e.keepTrace(s.tracesDir()), e.end(context.WithoutCancel(ctx)))
+	var failed *lessons.FailedError
+	if errors.As(err, &failed) {
+		fmt.Fprintln(s.err, "learn:", err)
+		return exitCode(1)
+	}
+	if err != nil {
+		return err
+	}
+	if res.Finished {
+		return s.finish(l.ID, res)
+	}
+	return nil
+}
+
+// finished is what is kept of a lesson that was played to its end.
+type finished struct {
+	At     time.Time `json:"at"`
+	Right  int       `json:"right"`
+	Wrong  int       `json:"wrong"`
+	Missed []string  `json:"misconceptions,omitempty"`
+}
+
+func (s *session) progressFile() string { return filepath.Join(s.home, "progress", "lessons.json") }
+
+// progress reads which lessons are finished; a broken file means none, and the next finished lesson writes it anew.
+func (s *session) progress() map[string]finished {
+	done := map[string]finished{}
+	data, err := os.ReadFile(s.progressFile())
+	if err == nil && json.Unmarshal(data, &done) != nil {
+		done = map[string]finished{}
+	}
+	return done
+}
+
+func (s *session) finish(id string, res lessons.Result) error {
+	done := s.progress()
+	done[id] = finished{time.Now().UTC().Truncate(time.Second), res.Right, res.Wrong, res.Missed}
+	if err := os.MkdirAll(filepath.Dir(s.progressFile()), 0o700); err != nil {
+		return fmt.Errorf("keep progress: %w", err)
+	}
+	return home.WriteJSON(s.progressFile(), done, 0o600)
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/learn-containers/learn/cmd/learn/docker"
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/narrate"
+	"github.com/learn-containers/learn/trace/tracefile"
+	"github.com/learn-containers/learn/trace/vocab"
+	"golang.org/x/term"
+)
+
+// record connects the trace to what the user asked for: a file, the narration, both or nothing. done writes what is still waiting.
+func (s *session) record(ctx context.Context) (_ context.Context, done func() error, err error) {
+	var sinks []trace.Sink
+	done = func() error { return nil }
+	if s.trace != "" {
+		f, err := tracefile.OpenFile(s.trace)
+		if err != nil {
+			return ctx, nil, err
+		}
+		sinks, done = append(sinks, f), f.Close
+	}
+	if s.explain != "" {
+		level, err := narrate.ParseLevel(s.explain)
+		if err != nil {
+			return ctx, nil, errors.Join(err, done())
+		}
+		sinks = append(sinks, narrate.NewSink(s.err, level, s.width(), s.color(s.err)))
+	}
+	if len(sinks) == 0 {
+		return ctx, done, nil
+	}
+	ctx = trace.With(ctx, trace.New(trace.Tee(sinks...)))
+	trace.Fact(ctx, vocab.CommandStart, trace.Int("pid", int64(os.Getpid())), trace.String("driver", driverName))
+	return ctx, done, nil
+}
+
+// open opens the engine in a home on the driver that the settings ask for.
+func (s *session) open(ctx context.Context, root string) (*engine.Engine, error) {
+	h, err := home.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openDriver(h, s.driver)
+	if err != nil {
+		return nil, err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program's own file: %w", err)
+	}
+	return engine.Open(ctx, engine.Config{Home: h, Driver: d, Binary: binary, Cleanup: cleanup(root)})
+}
+
+// cleanup is the command by which a supervisor removes a container made with --rm when nobody waits for it any more.
+func cleanup(root string) func(string) []string {
+	return func(id string) []string {
+		return []string{"/proc/self/exe", "--home", root, "docker", "rm", "--force", id}
+	}
+}
+
+// app is the docker command line on the process's own streams.
+func (s *session) app() *docker.App {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "/"
+	}
+	app := &docker.App{
+		Open:       func(ctx context.Context) (*engine.Engine, error) { return s.openTraced(ctx) },
+		In:         s.in,
+		Out:        s.out,
+		Err:        s.err,
+		Dir:        dir,
+		Environ:    os.LookupEnv,
+		Interrupts: interrupts,
+		Plain:      s.plain,
+	}
+	if term.IsTerminal(int(s.in.Fd())) {
+		app.Terminal = terminal{s.in}
+	}
+	return app
+}
+
+// openTraced also takes in what containers did since the last traced command, so that a trace tells it before what follows.
+func (s *session) openTraced(ctx context.Context) (*engine.Engine, error) {
+	e, err := s.open(ctx, s.home)
+	if err != nil || trace.From(ctx) == nil {
+		return e, err
+	}
+	_, err = e.Containers.List(ctx, true)
+	return e, err
+}
+
+func (s *session) width() int {
+	if w, _, err := term.GetSize(int(s.out.Fd())); err == nil && w > 20 {
+		return min(w, 100)
+	}
+	return 80
+}
+
+func (s *session) color(f *os.File) bool { return !s.plain && term.IsTerminal(int(f.Fd())) }
+
+// terminal is the user's terminal as an attached container needs it.
+type terminal struct{ f *os.File }
+
+func (t terminal) Size() (cols, rows uint16) {
+	w, h, err := term.GetSize(int(t.f.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return uint16(w), uint16(h)
+}
+
+func (t terminal) Raw() (restore func(), err error) {
+	state, err := term.MakeRaw(int(t.f.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("put the terminal into raw mode: %w", err)
+	}
+	return func() { _ = term.Restore(int(t.f.Fd()), state) }, nil
+}
+
+func (t terminal) Resized() (<-chan struct{}, func()) { return resized() }

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+)
+
+// Problem is one thing that is wrong in a home.
+type Problem struct {
+	Where  string // container, image, blob, snapshot
+	Detail string
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.Detail }
+
+// Check verifies every blob, record and reference, reading all of them. It changes nothing; Open has mended before what can be mended.
+func (e *Engine) Check(ctx context.Context) ([]Problem, error) {
+	var found []Problem
+	for _, p := range e.Images.Verify(ctx) {
+		found = append(found, Problem{"image store", p.String()})
+	}
+	for _, p := range e.Containers.Verify(ctx) {
+		found = append(found, Problem{"container", p.String()})
+	}
+	left, err := e.Home.Orphans()
+	if err != nil {
+		return found, err
+	}
+	for i := range left {
+		found = append(found, Problem{"operation", fmt.Sprintf("%s by process %d died half-way", left[i].Name, left[i].Pid)})
+	}
+	return found, nil
+}

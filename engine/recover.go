@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// Recover undoes what dead processes had under way, and after a restart of the machine brings every record up to date. It costs one
+// directory listing when there is nothing to do.
+func (e *Engine) Recover(ctx context.Context) error {
+	orphans, err := e.Home.Orphans()
+	if err != nil {
+		return err
+	}
+	for i := range orphans {
+		if err := e.undo(ctx, &orphans[i]); err != nil {
+			return err
+		}
+	}
+	restarted := e.Home.Restarted()
+	if len(orphans) > 0 || restarted {
+		if err := e.Sweep(ctx); err != nil {
+			return err
+		}
+	}
+	return e.Home.MarkBoot()
+}
+
+func (e *Engine) undo(ctx context.Context, o *home.Orphan) (err error) {
+	ctx, end := trace.Step(ctx, vocab.Recover, trace.String("operation", o.Name), trace.Int("pid", int64(o.Pid)))
+	removed := 0
+	defer func() { end(err, trace.Int("removed", int64(removed))) }()
+	for _, c := range slices.Backward(o.Claims) {
+		undone, err := e.undoClaim(ctx, c)
+		if err != nil {
+			return err
+		}
+		if undone {
+			removed++
+			trace.Fact(ctx, vocab.RecoverRemove, trace.String("what", c.What), trace.String("path", c.ID))
+		}
+	}
+	return o.Settle()
+}
+
+// undoClaim removes one claimed thing. Blobs and chains are left to the sweep that follows: whether they are garbage only the
+// references tell.
+func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
+	switch c.What {
+	case "container":
+		return true, e.Containers.UndoClaim(ctx, c)
+	case "snapshot":
+		return true, e.Driver.Snapshots.Remove(ctx, c.ID)
+	case "task":
+		task, err := e.Driver.Runtime.Load(ctx, c.ID)
+		if err != nil {
+			return false, nil
+		}
+		return true, task.Delete(ctx)
+	}
+	return false, nil
+}
+
+// Sweep finishes removals that were cut short and collects what nothing refers to.
+func (e *Engine) Sweep(ctx context.Context) error {
+	err := e.Containers.ResumeRemovals(ctx)
+	roots, rootsErr := e.Roots(ctx)
+	if rootsErr != nil {
+		return errors.Join(err, rootsErr)
+	}
+	_, collectErr := e.Images.Collect(ctx, roots)
+	return errors.Join(err, collectErr)
+}
+
+// Roots are the blobs and chains that containers and the build cache keep, besides those of images.
+func (e *Engine) Roots(ctx context.Context) (image.Roots, error) {
+	roots, err := e.Containers.Roots(ctx)
+	if err != nil {
+		return image.Roots{}, err
+	}
+	blobs, chains, err := e.Builder.Roots(ctx)
+	if err != nil {
+		return image.Roots{}, err
+	}
+	roots.Blobs = append(roots.Blobs, blobs...)
+	roots.Chains = append(roots.Chains, chains...)
+	return roots, nil
+}
