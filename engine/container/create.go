@@ -1,0 +1,175 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// CreateOptions say what to create. What Config leaves empty comes from the image.
+type CreateOptions struct {
+	Name       string // empty: one is made up
+	Image      string // a name or an id, as the user gave it
+	Config     container.Config
+	HostConfig container.HostConfig
+}
+
+// Create makes a container of an image; nothing runs yet. Errors: what image.Store.Resolve gives for the image,
+// *ConflictError when the name is taken, *InvalidError for options that make no sense. After an error, or a crash, nothing
+// of the container is left.
+func (m *Manager) Create(ctx context.Context, opts CreateOptions) (*Container, error) {
+	c, err := m.plan(&opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.create(ctx, c, &opts); err != nil {
+		return nil, err
+	}
+	trace.Fact(ctx, vocab.ContainerCreate, trace.String("container", c.ID), trace.String("name", c.Name),
+		trace.String("image", c.Image.String()), trace.Strings("command", append([]string{c.Path}, c.Args...)))
+	return c, nil
+}
+
+// create fills in what comes from the image and makes the container, while no image can be collected.
+func (m *Manager) create(ctx context.Context, c *Container, opts *CreateOptions) error {
+	unlock, err := m.home.Lock(ctx, "gc", false)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	img, err := m.images.Resolve(ctx, opts.Image)
+	if err != nil {
+		return err
+	}
+	if c.Config, err = merge(&opts.Config, &img.Config.Config); err != nil {
+		return err
+	}
+	complete(c, opts.Image)
+	c.Image, c.Layers = img.ID, img.Layers
+	if _, err = m.images.Unpack(ctx, img); err != nil {
+		return err
+	}
+	return m.make(ctx, c)
+}
+
+// plan decides what does not depend on the image, and refuses early what cannot work.
+func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
+	name := strings.TrimPrefix(opts.Name, "/")
+	var err error
+	if name == "" {
+		name, err = m.freeName()
+	} else if err = checkName(name); err == nil {
+		if id := m.owner(name); id != "" {
+			err = nameTaken(name, id)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := mounts(&opts.HostConfig); err != nil {
+		return nil, err
+	}
+	if err := checkLimits(&opts.HostConfig); err != nil {
+		return nil, err
+	}
+	if s := opts.Config.StopSignal; s != "" {
+		if _, err := ParseSignal(s); err != nil {
+			return nil, err
+		}
+	}
+	id, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	c := &Container{ID: id, Name: name, Created: time.Now().UTC(), HostConfig: &opts.HostConfig, Driver: m.Driver, State: createdState()}
+	return c, nil
+}
+
+// complete fills in what follows from the merged configuration.
+func complete(c *Container, imageName string) {
+	c.ImageName = imageName
+	c.Config.Image = imageName
+	if c.Config.Hostname == "" {
+		c.Config.Hostname = c.ID[:12]
+	}
+	words := append(append([]string{}, c.Config.Entrypoint...), c.Config.Cmd...)
+	c.Path, c.Args = words[0], words[1:]
+}
+
+// make prepares the writable layer and publishes the record, as one operation.
+func (m *Manager) make(ctx context.Context, c *Container) (err error) {
+	if c.HostConfig.LogConfig.Type == "" {
+		c.HostConfig.LogConfig.Type = logDriver
+	}
+	if c.HostConfig.LogConfig.Type == logDriver {
+		c.LogPath = filepath.Join(m.dir(c.ID), c.ID+"-json.log")
+	}
+	op, err := m.home.Begin("create container")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, op.End()) }()
+	if err := op.Claim("container", c.ID); err != nil {
+		return err
+	}
+	failpoint.Hit("container.create.before-snapshot")
+	if err := op.Claim("snapshot", c.ID); err != nil {
+		return err
+	}
+	if err := m.snapshots.Prepare(ctx, c.ID, c.Chain()); err != nil {
+		return err
+	}
+	failpoint.Hit("container.create.after-snapshot")
+	if err := m.place(ctx, op, c); err != nil {
+		return errors.Join(err, m.snapshots.Remove(context.WithoutCancel(ctx), c.ID))
+	}
+	failpoint.Hit("container.create.after-record")
+	return nil
+}
+
+// place writes the record in the operation's scratch folder and publishes it whole. Of a container that removes itself
+// nothing is synced: after a power cut there is nothing left to run.
+func (m *Manager) place(ctx context.Context, op *home.Operation, c *Container) error {
+	dir := filepath.Join(op.Dir(), "container")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("make record of %s: %w", c.ID, err)
+	}
+	if err := m.writeConfig(dir, c); err != nil {
+		return err
+	}
+	failpoint.Hit("container.create.before-record")
+	if err := m.publish(ctx, dir, c.ID, c.Name); err != nil {
+		return err
+	}
+	if m.ephemeral(c) {
+		return nil
+	}
+	return home.SyncDir(m.home.Containers())
+}
+
+func (m *Manager) writeConfig(dir string, c *Container) error {
+	path := filepath.Join(dir, "config.json")
+	if !m.ephemeral(c) {
+		return home.WriteJSON(path, c, 0o600)
+	}
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+// Package container keeps containers: their records on disk, what state each is in, and every operation that docker has on
+// one. It knows no driver: what runs is a driver.Task, what is written is a driver.Snapshots key.
+//
+// It is not a daemon and holds nothing in memory between calls. Any number of processes use the same records at once.
+//
+// Invariants:
+//   - A folder containers/<id> is there if and only if the container is whole: it appears and vanishes by one rename.
+//   - The runtime's task is the truth about what runs. A record that says otherwise is brought up to date when somebody
+//     looks, under the container's lock, so that each change of state is announced exactly once over all processes.
+//   - containers/@<name> is a link to the id. It is an index, not the truth: a link whose container is gone or has another
+//     name means nothing, so that no crash can keep a name taken.
+package container
+
+import (
+	"path/filepath"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/image"
+)
+
+// Manager is the containers of one home. It has no state of its own and needs no closing; it is safe for concurrent use.
+type Manager struct {
+	// CleanupCommand gives the command (argv) that removes the container id after it ended, for containers that remove
+	// themselves and have no client any more. Nil: nobody cleans up.
+	CleanupCommand func(id string) []string
+	// Driver names the storage below, for inspect.
+	Driver string
+
+	home      *home.Home
+	images    *image.Store
+	snapshots driver.Snapshots
+	trees     driver.Trees
+	runtime   driver.Runtime
+}
+
+// New returns the containers in h over a driver.
+func New(h *home.Home, images *image.Store, snapshots driver.Snapshots, trees driver.Trees, runtime driver.Runtime) *Manager {
+	return &Manager{Driver: "overlay2", home: h, images: images, snapshots: snapshots, trees: trees, runtime: runtime}
+}
+
+func (m *Manager) dir(id string) string { return filepath.Join(m.home.Containers(), id) }

@@ -1,0 +1,105 @@
+package container
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/storage"
+)
+
+// Inspect gives everything that is known about a container, in docker's shape.
+func (m *Manager) Inspect(ctx context.Context, ref string) (container.InspectResponse, error) {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return container.InspectResponse{}, err
+	}
+	if c.Problem != nil {
+		return container.InspectResponse{}, c.Problem
+	}
+	state := c.State.State
+	return container.InspectResponse{
+		ID: c.ID, Created: c.Created.Format(time.RFC3339Nano), Path: c.Path, Args: notNil(c.Args),
+		State: &state, Image: c.Image.String(), LogPath: c.LogPath, Name: "/" + c.Name,
+		Driver: c.Driver, Platform: "linux",
+		HostConfig:      hostView(c.HostConfig),
+		GraphDriver:     &storage.DriverData{Name: c.Driver, Data: map[string]string{"ID": c.ID, "ChainID": c.Chain().String()}},
+		Mounts:          mountPoints(c.HostConfig),
+		Config:          configView(c.Config),
+		NetworkSettings: networkView(c),
+	}, nil
+}
+
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// hostView fills in the defaults that docker shows.
+func hostView(h *container.HostConfig) *container.HostConfig {
+	v := *h
+	if v.NetworkMode == "" {
+		v.NetworkMode = "none"
+	}
+	if v.RestartPolicy.Name == "" {
+		v.RestartPolicy.Name = container.RestartPolicyDisabled
+	}
+	if v.IpcMode == "" {
+		v.IpcMode = container.IPCModePrivate
+	}
+	if v.CgroupnsMode == "" {
+		v.CgroupnsMode = container.CgroupnsModePrivate
+	}
+	if v.ShmSize == 0 {
+		v.ShmSize = 64 << 20
+	}
+	if v.PortBindings == nil {
+		v.PortBindings = network.PortMap{}
+	}
+	if v.LogConfig.Config == nil {
+		v.LogConfig.Config = map[string]string{}
+	}
+	return &v
+}
+
+func configView(c *container.Config) *container.Config {
+	v := *c
+	v.Env = slices.Clone(c.Env)
+	if !hasKey(v.Env, "PATH") {
+		v.Env = append(v.Env, defaultPath)
+	}
+	if v.Labels == nil {
+		v.Labels = map[string]string{}
+	}
+	return &v
+}
+
+// networkView says what network there is: the container's own loopback.
+func networkView(c *Container) *container.NetworkSettings {
+	n := &container.NetworkSettings{Ports: network.PortMap{}, Networks: map[string]*network.EndpointSettings{"none": {}}}
+	if c.State.Live() {
+		n.SandboxID = c.ID
+	}
+	return n
+}
+
+func mountPoints(h *container.HostConfig) []container.MountPoint {
+	out := []container.MountPoint{}
+	all, err := mounts(h)
+	if err != nil {
+		return out
+	}
+	for _, mnt := range all {
+		p := container.MountPoint{Type: mount.Type(mnt.Type), Source: mnt.Source, Destination: mnt.Target, RW: !mnt.ReadOnly}
+		if p.Type == mount.TypeBind {
+			p.Propagation = mount.PropagationRPrivate
+		}
+		out = append(out, p)
+	}
+	return out
+}

@@ -1,0 +1,70 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/learn-containers/learn/engine/image"
+)
+
+// List gives the containers, newest first: all, or only those that run or are paused. A container whose record is broken never
+// stops the list: it is one of all, with a Problem and the state dead.
+func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
+	ids, err := m.ids()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Container, 0, len(ids))
+	for _, id := range ids {
+		c, err := m.read(id)
+		if err == nil {
+			c, err = m.refresh(ctx, c)
+		}
+		if errors.As(err, new(*NotFoundError)) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all || c.State.Live() {
+			list = append(list, *c)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Container) int { return b.Created.Compare(a.Created) })
+	return list, nil
+}
+
+// InUse gives the containers made of the image id, running or not.
+func (m *Manager) InUse(ctx context.Context, id digest.Digest) ([]Container, error) {
+	all, err := m.List(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(c Container) bool { return c.Image != id }), nil
+}
+
+// Roots gives the blobs and chains that containers stand on; they must outlive their images. It asks no runtime.
+func (m *Manager) Roots(context.Context) (image.Roots, error) {
+	var roots image.Roots
+	ids, err := m.ids()
+	if err != nil {
+		return roots, err
+	}
+	for _, id := range ids {
+		c, err := m.read(id)
+		if err != nil {
+			continue // removed meanwhile
+		}
+		if c.Image != "" {
+			roots.Blobs = append(roots.Blobs, c.Image)
+		}
+		for _, l := range c.Layers {
+			roots.Blobs = append(roots.Blobs, l.Descriptor.Digest)
+			roots.Chains = append(roots.Chains, l.ChainID)
+		}
+	}
+	return roots, nil
+}

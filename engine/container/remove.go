@@ -1,0 +1,232 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// Remove removes a container, its writable layer and its log. A running one is killed first if force is set, else it is a
+// *ConflictError. A container whose record is broken can be removed by its id. If the process dies half-way, the next one
+// that opens the home finishes the work.
+func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if c.State.Live() && !force {
+		return removeConflict(c)
+	}
+	if c.State.Live() {
+		if err := m.signal(ctx, c, sigKill, "remove"); err != nil {
+			return fmt.Errorf("cannot remove container \"/%s\": %w", c.Name, err)
+		}
+		if err := m.awaitKilled(ctx, c.ID); err != nil {
+			return fmt.Errorf("cannot remove container \"/%s\": could not kill: %w", c.Name, err)
+		}
+	}
+	err = m.remove(ctx, c.ID)
+	if force && errors.As(err, new(*NotFoundError)) { // another process was faster
+		return nil
+	}
+	return err
+}
+
+func removeConflict(c *Container) error {
+	if c.State.Paused {
+		return conflict("cannot remove container \"/%s\": container is paused and must be unpaused first", c.Name)
+	}
+	return conflict("cannot remove container \"/%s\": container is running: stop the container before removing or force remove", c.Name)
+}
+
+// remove removes what does not run, as one operation.
+func (m *Manager) remove(ctx context.Context, id string) (err error) {
+	op, err := m.home.Begin("remove container")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, op.End()) }()
+	err = m.locked(ctx, id, func(c *Container) error {
+		if c.State.Live() {
+			return removeConflict(c) // somebody started it again
+		}
+		return m.discard(ctx, op, c)
+	})
+	if err == nil {
+		trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
+	}
+	return err
+}
+
+// discard takes a container apart under its lock. From the claim on there is no way back: whoever comes later goes on.
+func (m *Manager) discard(ctx context.Context, op *home.Operation, c *Container) error {
+	if err := op.Claim("container", c.ID); err != nil {
+		return err
+	}
+	if c.Problem == nil {
+		gone := c.State
+		gone.Removing, gone.Status = true, container.StateRemoving
+		if err := m.writeState(c, gone); err != nil {
+			return err
+		}
+	}
+	failpoint.Hit("container.remove.marked")
+	if err := m.deleteTask(ctx, c.ID); err != nil {
+		return err
+	}
+	if err := m.snapshots.Remove(ctx, c.ID); err != nil {
+		return err
+	}
+	failpoint.Hit("container.remove.after-snapshot")
+	if err := m.unlink(c); err != nil {
+		return err
+	}
+	if err := os.Rename(m.dir(c.ID), filepath.Join(op.Dir(), c.ID)); err != nil {
+		return fmt.Errorf("remove record of %s: %w", c.ID, err)
+	}
+	failpoint.Hit("container.remove.after-record")
+	return nil
+}
+
+func (m *Manager) deleteTask(ctx context.Context, id string) error {
+	task, err := m.runtime.Load(ctx, id)
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := task.Delete(ctx); err != nil && !errors.Is(err, driver.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// Cleanup removes a container that removes itself, after it ended: the work of CleanupCommand. One that is gone already, runs
+// again or does not remove itself is left alone.
+func (m *Manager) Cleanup(ctx context.Context, id string) error {
+	c, err := m.Find(ctx, id)
+	if errors.As(err, new(*NotFoundError)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !m.ephemeral(c) || c.State.Live() || c.State.Status == container.StateCreated {
+		return nil
+	}
+	err = m.remove(ctx, c.ID)
+	if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ConflictError)) {
+		return nil
+	}
+	return err
+}
+
+// UndoClaim removes what a dead process claimed: a container that it was making or removing (with whatever runs in it and its
+// writable layer), or a writable layer. Claims of other kinds are not ours and do nothing.
+func (m *Manager) UndoClaim(ctx context.Context, claim home.Claim) error {
+	switch claim.What {
+	case "snapshot":
+		return m.snapshots.Remove(ctx, claim.ID)
+	case "container":
+		if !isID(claim.ID) {
+			return nil
+		}
+	default:
+		return nil
+	}
+	err := m.finish(ctx, claim.ID)
+	if !errors.As(err, new(*NotFoundError)) {
+		return err
+	}
+	// No record: it never came to be, or it is gone already. The parts may be there.
+	return errors.Join(m.deleteTask(ctx, claim.ID), m.snapshots.Remove(ctx, claim.ID))
+}
+
+// finish removes a container in whatever state it is.
+func (m *Manager) finish(ctx context.Context, id string) (err error) {
+	op, err := m.home.Begin("remove container")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, op.End()) }()
+	if err := m.locked(ctx, id, func(c *Container) error { return m.discard(ctx, op, c) }); err != nil {
+		return err
+	}
+	trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
+	return nil
+}
+
+// ResumeRemovals puts every record right after the machine was restarted or a process died: removals that were cut short are
+// finished, containers that are said to run but do not are said to have exited, those that remove themselves go, and names
+// that lead nowhere are freed. It looks at every container. What cannot be mended is in the error; the rest is done.
+func (m *Manager) ResumeRemovals(ctx context.Context) error {
+	ids, err := m.ids()
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, id := range ids {
+		if err := m.resume(ctx, id); err != nil && !errors.As(err, new(*NotFoundError)) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(append(problems, m.freeNames(ctx))...)
+}
+
+func (m *Manager) resume(ctx context.Context, id string) error {
+	c, err := m.read(id)
+	if err != nil || c.Problem != nil {
+		return err
+	}
+	if c.State.Removing {
+		if m.busy(id) {
+			return nil
+		}
+		return m.finish(ctx, id)
+	}
+	if !c.State.Live() && !c.State.Starting {
+		return nil
+	}
+	if c, err = m.refresh(ctx, c); err != nil {
+		return err
+	}
+	if m.ephemeral(c) && c.State.Status == container.StateExited && c.State.ExitCode == codeLost {
+		return m.Cleanup(ctx, id) // its supervisor died and cannot
+	}
+	return nil
+}
+
+// freeNames removes links whose container is gone.
+func (m *Manager) freeNames(ctx context.Context) error {
+	unlock, err := m.home.Lock(ctx, "names", true)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	links, err := filepath.Glob(filepath.Join(m.home.Containers(), "@*"))
+	if err != nil {
+		return fmt.Errorf("look for stale names: %w", err)
+	}
+	var problems []error
+	for _, l := range links {
+		if m.owner(filepath.Base(l)[1:]) != "" {
+			continue
+		}
+		if err := os.Remove(l); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, fmt.Errorf("free name: %w", err))
+		}
+	}
+	return errors.Join(problems...)
+}

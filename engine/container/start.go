@@ -1,0 +1,200 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// StartOptions say how a container is started.
+type StartOptions struct {
+	Streams driver.Streams // connected until the container ends or ctx does
+	Attach  bool           // if it runs already, connect Streams to it and wait
+}
+
+// Start runs a container's first process and returns when it has been executed; Wait tells when it ended. Starting what runs is
+// no error. Errors: *ConflictError for a paused or vanishing container; *driver.CommandError when the command cannot be
+// executed: the record then holds its code and message. A container that removes itself is removed when it cannot start.
+func (m *Manager) Start(ctx context.Context, ref string, opts StartOptions) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if c.State.Running && !c.State.Paused {
+		if opts.Attach {
+			return m.Attach(ctx, c.ID, opts.Streams)
+		}
+		return nil
+	}
+	if err := startable(c); err != nil {
+		return err
+	}
+	err = m.start(ctx, c.ID, opts.Streams)
+	if err != nil && m.ephemeral(c) {
+		if rm := m.Remove(context.WithoutCancel(ctx), c.ID, true); !errors.As(rm, new(*NotFoundError)) {
+			err = errors.Join(err, rm)
+		}
+	}
+	return err
+}
+
+func startable(c *Container) error {
+	switch {
+	case c.Problem != nil:
+		return c.Problem
+	case c.State.Removing:
+		return conflict("container is marked for removal and cannot be started")
+	case c.State.Paused:
+		return conflict("cannot start a paused container, try unpause instead")
+	}
+	return nil
+}
+
+// launch is what one start came to.
+type launch struct {
+	task driver.Task
+	pid  int
+	done []transition
+}
+
+func (m *Manager) start(ctx context.Context, id string, streams driver.Streams) error {
+	ctx, end := trace.Step(ctx, vocab.ContainerStart, trace.String("container", id))
+	var l launch
+	err := m.locked(ctx, id, func(c *Container) error {
+		if c.State.Running && !c.State.Paused {
+			l.pid = c.State.Pid
+			return nil
+		}
+		if err := startable(c); err != nil {
+			return err
+		}
+		return m.launch(ctx, c, streams, &l)
+	})
+	if l.task != nil {
+		importEvents(ctx, l.task)
+	}
+	end(err, trace.Int("pid", int64(l.pid)))
+	announce(ctx, id, l.done)
+	return err
+}
+
+// launch makes the task and runs it, under the lock. The mark in the record lets anybody find out what became of a start
+// whose process died.
+func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Streams, l *launch) error {
+	before := c.State
+	spec, err := m.spec(ctx, c)
+	if err != nil {
+		return m.startFailed(c, before, err, l)
+	}
+	mark := before
+	mark.Starting = true
+	if err := m.writeState(c, mark); err != nil {
+		return err
+	}
+	failpoint.Hit("container.start.marked")
+	l.task, err = m.task(ctx, spec)
+	if err != nil {
+		return m.startFailed(c, before, err, l)
+	}
+	failpoint.Hit("container.start.created")
+	if err := l.task.Start(ctx, streams); err != nil {
+		importEvents(ctx, l.task)
+		err = errors.Join(err, l.task.Delete(context.WithoutCancel(ctx)))
+		return m.startFailed(c, before, err, l)
+	}
+	failpoint.Hit("container.start.started")
+	return m.recordStart(ctx, c, before, l)
+}
+
+// recordStart writes that the container runs. A program that has ended already is still said to have run; the next look finds
+// its end.
+func (m *Manager) recordStart(ctx context.Context, c *Container, before State, l *launch) error {
+	st, err := l.task.Status(ctx)
+	if err != nil {
+		return err
+	}
+	l.pid = st.Pid
+	next := begun(before, st)
+	next.Starting, next.Status = false, container.StateRunning
+	if err := m.writeState(c, next); err != nil {
+		return err
+	}
+	failpoint.Hit("container.start.recorded")
+	l.done = []transition{{from: before.Status, to: container.StateRunning}}
+	return nil
+}
+
+// task makes the task of a start. An earlier run's task, or that of a start that died, makes room.
+func (m *Manager) task(ctx context.Context, spec driver.Spec) (driver.Task, error) {
+	task, err := m.runtime.Create(ctx, spec)
+	if !errors.Is(err, driver.ErrExists) {
+		return task, err
+	}
+	old, err := m.runtime.Load(ctx, spec.ID)
+	if err == nil {
+		err = old.Delete(ctx)
+	}
+	if err != nil && !errors.Is(err, driver.ErrNotFound) {
+		return nil, err
+	}
+	return m.runtime.Create(ctx, spec)
+}
+
+// startFailed records why a start failed. The container stays in the state it was in, as docker has it, with the code that
+// run returns.
+func (m *Manager) startFailed(c *Container, before State, err error, l *launch) error {
+	before.ExitCode, before.Error = codeNoStart, err.Error()
+	var cmd *driver.CommandError
+	if errors.As(err, &cmd) {
+		before.ExitCode, before.Error = cmd.Code, cmd.Msg
+	}
+	before.Starting = false
+	if before.Status == container.StateExited {
+		before.FinishedAt = stamp(time.Now())
+	}
+	l.done = []transition{{from: before.Status, to: before.Status, exit: before.ExitCode}}
+	return errors.Join(err, m.writeState(c, before))
+}
+
+// Attach connects streams to a running container until it ends or ctx does.
+func (m *Manager) Attach(ctx context.Context, ref string, streams driver.Streams) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.State.Paused:
+		return conflict("container %s is paused, unpause the container before attach", c.ID)
+	case !c.State.Running:
+		return conflict("container %s is not running", c.ID)
+	}
+	task, err := m.runtime.Load(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	a, ok := task.(driver.Attacher)
+	if !ok {
+		return unsupported("attach to a container")
+	}
+	return a.Attach(ctx, streams)
+}
+
+// Resize tells the terminal of a container's first process its new size.
+func (m *Manager) Resize(ctx context.Context, id string, cols, rows uint16) error {
+	task, err := m.runtime.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	r, ok := task.(driver.Resizer)
+	if !ok {
+		return unsupported("resize a terminal")
+	}
+	return r.Resize(ctx, cols, rows)
+}

@@ -1,0 +1,281 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+const (
+	defaultStopTimeout = 10               // seconds, docker's
+	killTimeout        = 10 * time.Second // how long a killed process may take to be gone
+)
+
+// Stop asks a container to end by its stop signal and kills it if it does not within timeout seconds (nil: what the container
+// says, else 10; negative: wait for ever). Stopping what does not run is no error.
+func (m *Manager) Stop(ctx context.Context, ref string, timeout *int) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if c.Problem != nil {
+		return c.Problem
+	}
+	if !c.State.Live() {
+		return nil
+	}
+	if err := m.signal(ctx, c, stopSignal(c), "stop"); err != nil {
+		return fmt.Errorf("cannot stop container: %s: %w", ref, err)
+	}
+	if ended, err := m.await(ctx, c.ID, stopTimeout(c, timeout)); err != nil || ended {
+		return err
+	}
+	if err := m.signal(ctx, c, sigKill, "stop-timeout"); err != nil {
+		return fmt.Errorf("cannot stop container: %s: %w", ref, err)
+	}
+	return m.awaitKilled(ctx, c.ID)
+}
+
+// stopTimeout is how long to wait, or a negative duration for ever.
+func stopTimeout(c *Container, asked *int) time.Duration {
+	seconds := defaultStopTimeout
+	if c.Config.StopTimeout != nil {
+		seconds = *c.Config.StopTimeout
+	}
+	if asked != nil {
+		seconds = *asked
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// Restart stops a container as Stop does and starts it again. What does not run is only started.
+func (m *Manager) Restart(ctx context.Context, ref string, timeout *int) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if c.HostConfig.AutoRemove && c.State.Live() { // else it would vanish between the two
+		return m.restartEphemeral(ctx, c, timeout)
+	}
+	if err := m.Stop(ctx, c.ID, timeout); err != nil {
+		return err
+	}
+	return m.Start(ctx, c.ID, StartOptions{})
+}
+
+// restartEphemeral tolerates that the container is removed as soon as it ends.
+func (m *Manager) restartEphemeral(ctx context.Context, c *Container, timeout *int) error {
+	if err := m.Stop(ctx, c.ID, timeout); err != nil {
+		return err
+	}
+	err := m.Start(ctx, c.ID, StartOptions{})
+	if errors.As(err, new(*NotFoundError)) {
+		return conflict("Cannot restart container %s: it was made with --rm and is gone since it stopped", c.Name)
+	}
+	return err
+}
+
+// Kill sends a signal (a name with or without SIG, or a number; empty: SIGKILL) to a container's first process. After SIGKILL it
+// waits until the container has ended. Errors: *ConflictError when it does not run.
+func (m *Manager) Kill(ctx context.Context, ref, sig string) error {
+	s := sigKill
+	if sig != "" {
+		var err error
+		if s, err = ParseSignal(sig); err != nil {
+			return err
+		}
+	}
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return fmt.Errorf("cannot kill container: %s: %w", ref, err)
+	}
+	if !c.State.Live() {
+		return conflict("cannot kill container: %s: container %s is not running", ref, c.ID)
+	}
+	err = m.signal(ctx, c, s, "kill")
+	if errors.Is(err, driver.ErrNotRunning) {
+		return conflict("cannot kill container: %s: container %s is not running", ref, c.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot kill container: %s: %w", ref, err)
+	}
+	if s == sigKill {
+		return m.awaitKilled(ctx, c.ID)
+	}
+	return nil
+}
+
+// signal sends sig and, if it is meant to end a paused container, lets that run so that it can. A container that has
+// ended meanwhile has got what a stop wants; only for kill it is an error.
+func (m *Manager) signal(ctx context.Context, c *Container, sig driver.Signal, reason string) error {
+	task, err := m.runtime.Load(ctx, c.ID)
+	if err == nil {
+		err = task.Signal(ctx, sig)
+	}
+	if errors.Is(err, driver.ErrNotRunning) || errors.Is(err, driver.ErrNotFound) {
+		if reason == "kill" {
+			return driver.ErrNotRunning
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	trace.Fact(ctx, vocab.ContainerSignal, trace.String("container", c.ID), trace.String("signal", SignalName(sig)), trace.String("reason", reason))
+	if c.State.Paused && (sig == sigKill || sig == stopSignal(c)) {
+		return m.thaw(ctx, c.ID)
+	}
+	return nil
+}
+
+// await waits until the container has ended and its record says so; false if it has not after timeout. Negative waits for ever.
+func (m *Manager) await(ctx context.Context, id string, timeout time.Duration) (bool, error) {
+	waiting := ctx
+	if timeout >= 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	task, err := m.runtime.Load(ctx, id)
+	if err == nil {
+		_, err = task.Wait(waiting)
+	}
+	if err != nil && ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	c, findErr := m.Find(ctx, id)
+	if errors.As(findErr, new(*NotFoundError)) { // it removed itself
+		return true, nil
+	}
+	if findErr != nil {
+		return false, findErr
+	}
+	if !c.State.Live() {
+		return true, nil
+	}
+	if waiting.Err() != nil {
+		return false, nil
+	}
+	return false, err
+}
+
+func (m *Manager) awaitKilled(ctx context.Context, id string) error {
+	ended, err := m.await(ctx, id, killTimeout)
+	if err == nil && !ended {
+		err = fmt.Errorf("container %s does not end although it was killed", id)
+	}
+	return err
+}
+
+// Wait returns when the container has ended, with its exit code. For one that does not run it returns at once.
+func (m *Manager) Wait(ctx context.Context, ref string) (int, error) {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return 0, err
+	}
+	if c.Problem != nil {
+		return 0, c.Problem
+	}
+	if !c.State.Live() {
+		return c.State.ExitCode, nil
+	}
+	exit, waitErr := driver.Exit{Code: codeLost}, error(nil)
+	task, err := m.runtime.Load(ctx, c.ID)
+	if err == nil {
+		exit, waitErr = task.Wait(ctx)
+	}
+	if waitErr != nil && ctx.Err() != nil {
+		return 0, waitErr
+	}
+	after, err := m.Find(ctx, c.ID)
+	if waitErr == nil {
+		if errors.As(err, new(*NotFoundError)) {
+			err = nil // it removed itself
+		}
+		return exit.Code, err
+	}
+	if err != nil {
+		return 0, errors.Join(waitErr, err)
+	}
+	if after.State.Live() {
+		return 0, waitErr
+	}
+	return after.State.ExitCode, nil
+}
+
+// Pause freezes all processes of a running container.
+func (m *Manager) Pause(ctx context.Context, ref string) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return m.change(ctx, c.ID, func(c *Container) error {
+		switch {
+		case c.State.Paused:
+			return conflict("Container %s is already paused", c.ID)
+		case !c.State.Running:
+			return notRunning(c.ID)
+		}
+		return nil
+	}, driver.Pauser.Pause, true)
+}
+
+// Unpause lets the processes of a paused container go on.
+func (m *Manager) Unpause(ctx context.Context, ref string) error {
+	c, err := m.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return m.change(ctx, c.ID, func(c *Container) error {
+		if !c.State.Paused {
+			return conflict("Container %s is not paused", c.ID)
+		}
+		return nil
+	}, driver.Pauser.Resume, false)
+}
+
+// thaw unpauses if the container is still paused.
+func (m *Manager) thaw(ctx context.Context, id string) error {
+	err := m.Unpause(ctx, id)
+	if errors.As(err, new(*ConflictError)) || errors.As(err, new(*NotFoundError)) {
+		return nil
+	}
+	return err
+}
+
+// change freezes or thaws under the lock, if check allows it there.
+func (m *Manager) change(ctx context.Context, id string, check func(*Container) error, do func(driver.Pauser, context.Context) error, paused bool) error {
+	var done []transition
+	err := m.locked(ctx, id, func(c *Container) error {
+		if c.Problem != nil {
+			return c.Problem
+		}
+		if err := check(c); err != nil {
+			return err
+		}
+		task, err := m.runtime.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		p, ok := task.(driver.Pauser)
+		if !ok {
+			return unsupported("pause or unpause a container")
+		}
+		if err := do(p, ctx); err != nil {
+			return err
+		}
+		next := c.State
+		next.Paused, next.Status = paused, live(paused)
+		done = []transition{{from: c.State.Status, to: next.Status}}
+		return m.writeState(c, next)
+	})
+	if err == nil {
+		announce(ctx, id, done)
+	}
+	return err
+}
