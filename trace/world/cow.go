@@ -62,7 +62,9 @@ func (f *folder) countCopied(key string, c Change) {
 	}
 }
 
-func (f *folder) hasKey(key string) bool { return f.containerIndex(key) >= 0 || f.snapshotIndex(key) >= 0 }
+func (f *folder) hasKey(key string) bool {
+	return f.containerIndex(key) >= 0 || f.snapshotIndex(key) >= 0
+}
 
 func (f *folder) snapshotIndex(key string) int {
 	return slices.IndexFunc(f.w.Snapshots, func(s Snapshot) bool { return s.Key == key })

@@ -80,10 +80,10 @@ type Container struct {
 // Change is one changed path of a writable layer.
 type Change struct {
 	Path         string `json:"path" expr:"path"`
-	Kind         string `json:"kind" expr:"kind"`                       // C changed, A added, D deleted, as docker diff shows
-	Type         string `json:"type,omitempty" expr:"type"`             // of an added path: file, dir, symlink ...
-	Layer        string `json:"layer,omitempty" expr:"layer"`           // diff id of the layer that still holds the original
-	Size         int64  `json:"size,omitempty" expr:"size"`             // when last seen
+	Kind         string `json:"kind" expr:"kind"`             // C changed, A added, D deleted, as docker diff shows
+	Type         string `json:"type,omitempty" expr:"type"`   // of an added path: file, dir, symlink ...
+	Layer        string `json:"layer,omitempty" expr:"layer"` // diff id of the layer that still holds the original
+	Size         int64  `json:"size,omitempty" expr:"size"`   // when last seen
 	CopiedBytes  int64  `json:"copied_bytes,omitempty" expr:"copied_bytes"`
 	ChangedBytes int64  `json:"changed_bytes,omitempty" expr:"changed_bytes"`
 	Opaque       bool   `json:"opaque,omitempty" expr:"opaque"` // a folder that hides everything below it in lower layers

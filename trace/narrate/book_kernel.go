@@ -1,0 +1,141 @@
+package narrate
+
+import "github.com/learn-containers/learn/trace/vocab"
+
+// kernelBook tells how the kernel makes a container out of a process.
+var kernelBook = []phrase{
+	{kind: vocab.NamespaceCreate, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "The container's process got its own " + namespace(f.str("namespace")) + ".",
+				how: "clone or unshare with " + namespaceFlag(f.str("namespace")) + "; the " + f.str("namespace") + " namespace of " + f.container("container") +
+					" has number " + f.plain("inode") + ": ls -l /proc/PID/ns shows the same number."}
+		}},
+	{kind: vocab.UserMap, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "User ids inside container " + f.container("container") + " are mapped to ids outside, so root inside need not be root outside.",
+				how: "uid_map (inside, outside, how many): " + f.str("map") + "."}
+		}},
+	{kind: vocab.MountDo, from: Full, tell: mounted},
+	{kind: vocab.PivotRoot, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "The container's own tree became its root folder; the host's files went out of its sight.",
+				how: "pivot_root in the mount namespace of " + f.container("container") + ", then the old root was unmounted. Unlike chroot, there is no way back."}
+		}},
+	{kind: vocab.HostnameSet, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Inside, the host name is " + f.str("hostname") + ".",
+				how: "sethostname in the UTS namespace of " + f.container("container") + "; the host's own name stays."}
+		}},
+	{kind: vocab.CgroupCreate, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Made a control group, the kernel's way to count and limit what the processes of " + f.container("container") + " use together.",
+				how: "mkdir " + f.path("path") + ", controller " + f.str("controller") + "."}
+		}},
+	{kind: vocab.CgroupWrite, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Set a limit for container " + f.container("container") + ": " + f.str("file") + " = " + f.str("value") + ".",
+				why: "The kernel keeps it for all processes of the container together.",
+				how: "A write to the file of that name in the container's control group."}
+		}},
+	{kind: vocab.CgroupRemove, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Removed the control group of container " + f.container("container") + ".", how: "rmdir " + f.path("path") + "."}
+		}},
+	{kind: vocab.CapsDrop, from: Full,
+		tell: func(f *facts) text {
+			kept := f.value("kept").List()
+			return text{say: "The container's process gave up most powers of root and keeps " + Count(int64(len(kept)), "of them", "of them") + ".",
+				why: "Root inside a container may not load kernel modules, set the clock or mount disks, for example.",
+				how: "Bounding, permitted and effective sets of " + f.container("container") + ": " + f.list("kept") + "."}
+		}},
+	{kind: vocab.SeccompLoad, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Loaded a filter that refuses dangerous system calls.",
+				how: "seccomp, a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") + "."}
+		}},
+	{kind: vocab.ProcExec, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "The program " + f.words("argv") + " takes over.",
+				why: "All the walls are up before its first instruction runs.",
+				how: "execve in process " + f.plain("pid") + " of " + f.container("container") + "."}
+		}},
+	{kind: vocab.ProcSignal, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "The supervisor delivered " + f.str("signal") + " to process " + f.plain("pid") + " of " + f.container("container") + "."}
+		}},
+	{kind: vocab.ProcExit, from: Kernel, tell: processEnded},
+}
+
+func mounted(f *facts) text {
+	target, kind := f.path("target"), f.str("type")
+	t := text{min: Kernel, say: "Mounted a file system of type " + kind + " at " + target + "."}
+	switch kind {
+	case "overlay":
+		t.min = Full
+		t.say = "Mounted the layers as one tree, the writable layer on top."
+		t.why = "Reading goes down through the layers until one has the file; writing always ends in the top one."
+	case "proc":
+		t.say = "Mounted a /proc of its own at " + target + ", which lists the container's processes only."
+	case "tmpfs":
+		t.say = "Mounted an empty folder in memory at " + target + "."
+	case "bind":
+		t.say = "Made " + f.path("source") + " visible at " + target + "."
+	}
+	t.how = "mount " + f.str("type") + " " + f.path("source") + " at " + target + ", options " + f.str("options") + ", in container " + f.container("container") + "."
+	return t
+}
+
+func processEnded(f *facts) text {
+	say := "Process " + f.plain("pid") + " of container " + f.container("container")
+	code := f.number("exit_code")
+	if f.has("signal") {
+		say += " was ended by " + f.str("signal") + ", which makes exit code " + code + "."
+	} else {
+		say += " ended with exit code " + code + "."
+	}
+	if f.flag("oom_killed") {
+		say += " The kernel did it, because the container's memory limit was reached."
+	}
+	return text{say: say, how: "The supervisor learnt it from wait4."}
+}
+
+// namespace says what a kind of namespace is about.
+func namespace(kind string) string {
+	switch kind {
+	case "mnt":
+		return "view of the file systems (mount namespace)"
+	case "pid":
+		return "numbering of processes, in which it is number 1 (PID namespace)"
+	case "uts":
+		return "host name (UTS namespace)"
+	case "ipc":
+		return "shared memory and message queues (IPC namespace)"
+	case "net":
+		return "network, with nothing but a loopback in it at first (network namespace)"
+	case "cgroup":
+		return "view of the control groups (cgroup namespace)"
+	case "user":
+		return "user ids (user namespace)"
+	}
+	return kind + " namespace"
+}
+
+func namespaceFlag(kind string) string {
+	switch kind {
+	case "mnt":
+		return "CLONE_NEWNS"
+	case "pid":
+		return "CLONE_NEWPID"
+	case "uts":
+		return "CLONE_NEWUTS"
+	case "ipc":
+		return "CLONE_NEWIPC"
+	case "net":
+		return "CLONE_NEWNET"
+	case "cgroup":
+		return "CLONE_NEWCGROUP"
+	case "user":
+		return "CLONE_NEWUSER"
+	}
+	return "its flag"
+}

@@ -1,0 +1,127 @@
+package narrate
+
+import "github.com/learn-containers/learn/trace/vocab"
+
+// layerBook tells of layers, writable layers and copy-on-write.
+var layerBook = []phrase{
+	{kind: vocab.LayerApply, from: Full, doing: "unpacking the layer",
+		tell: func(f *facts) text {
+			below := "as the lowest layer"
+			if f.has("parent") {
+				below = "on top of " + f.digest("parent")
+			}
+			return text{say: "Unpacking layer " + f.digest("diff_id") + " " + below + ".",
+				why: "This happens once; every image and container that has the layer shares the folder.",
+				how: "Together with the layers below it is called " + f.whole("chain_id") + "."}
+		},
+		done: func(f *facts) text {
+			return text{say: "Unpacked: " + f.count("files", "entry") + ", " + f.bytes("size_bytes") + " of file content."}
+		}},
+	{kind: vocab.LayerReuse, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Layer " + f.digest("diff_id") + " is on disk already, unpacked: shared, not copied.",
+				how: "Folder of chain " + f.whole("chain_id") + "."}
+		}},
+	{kind: vocab.LayerSkip,
+		tell: func(f *facts) text {
+			return text{say: "Left out " + f.path("path") + " of a layer: " + sentence(f.str("reason")),
+				how: "While unpacking chain " + f.whole("chain_id") + "."}
+		}},
+	{kind: vocab.LayerCommit, doing: "making a layer of the changes",
+		tell: func(f *facts) text {
+			below := "There is no layer below."
+			if f.has("parent") {
+				below = "It will lie on top of " + f.digest("parent") + "."
+			}
+			return text{say: "Making a layer of what changed in " + f.place("key") + ".",
+				why: "Only the differences go in, not the whole tree. " + below}
+		},
+		done: layerCommitted},
+	{kind: vocab.LayerRemove, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Removed the unpacked layer " + f.digest("chain_id") + "; nothing stands on it."}
+		}},
+	{kind: vocab.SnapshotPrepare, from: Full, tell: snapshotPrepared},
+	{kind: vocab.SnapshotRemove, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Threw away the writable part of " + f.place("key") + ".",
+				why: "With it goes every change that was not committed. The layers below are as they always were."}
+		}},
+	{kind: vocab.CowCopyUp, tell: copiedUp},
+	{kind: vocab.CowCreate, tell: created},
+	{kind: vocab.CowWrite, from: Full,
+		tell: func(f *facts) text {
+			return text{say: f.path("path") + " was written again and is now " + f.bytes("size_bytes") + " long.",
+				why: "It is in the writable layer already, so nothing is copied any more.", how: "In " + f.place("key") + "."}
+		}},
+	{kind: vocab.CowRemove,
+		tell: func(f *facts) text {
+			return text{say: f.path("path") + " is gone for good.",
+				why: "Only the writable layer had it, so no mark is needed to hide anything.", how: "unlink in the upper folder of " + f.place("key") + "."}
+		}},
+	{kind: vocab.CowWhiteout,
+		tell: func(f *facts) text {
+			return text{say: f.path("path") + " looks deleted, but it is only hidden: layer " + f.digest("layer") + " still holds it.",
+				why: "A lower layer never changes. The writable layer got a mark with the same name, a whiteout, that says: not here.",
+				how: "The whiteout in the upper folder of " + f.place("key") + " is a character device with number 0/0 (or a file with the attribute overlay.whiteout)."}
+		}},
+	{kind: vocab.CowOpaque,
+		tell: func(f *facts) text {
+			return text{say: "The folder " + f.path("path") + " now hides everything that lower layers have in it.",
+				why: "The folder was removed and made anew. One mark on it does the work of a whiteout for each file.",
+				how: `In ` + f.place("key") + ` the folder has the attribute overlay.opaque="y".`}
+		}},
+}
+
+func layerCommitted(f *facts) text {
+	return text{
+		say: "The changes are now layer " + f.digest("diff_id") + ": " + f.count("files", "file or folder added or changed", "files and folders added or changed") +
+			", " + f.count("whiteouts", "name deleted", "names deleted") + ", " + f.bytes("size_bytes") + ".",
+		why: "From here on this layer never changes. Its digest covers every byte, every owner and every permission in it.",
+		how: "With the layers below it is called " + f.whole("chain_id") + "."}
+}
+
+func snapshotPrepared(f *facts) text {
+	below := "nothing"
+	if f.has("chain_id") {
+		below = f.count("lowers", "read-only layer")
+	}
+	return text{say: "Put an empty writable layer for " + f.place("key") + " on top of " + below + ".",
+		why: "Nothing of the image is copied. The overlay file system shows all layers as one tree and sends every change to the top one.",
+		how: "lowers: " + f.number("lowers") + ", top chain " + f.whole("chain_id") + "; upper folder " + f.path("upper") + ": look into it while the container runs."}
+}
+
+// copiedUp is the sentence at the heart of the copy-on-write lesson.
+func copiedUp(f *facts) text {
+	what := "the kernel copied all " + f.bytes("copied_bytes") + " up"
+	switch f.str("change") {
+	case "content":
+		what += " to change " + f.number("changed_bytes") + " of them"
+	case "metadata":
+		what += " to change only its owner, mode or times"
+	case "none":
+		what += ", though nothing in it differs: opening a file for writing is enough"
+	}
+	return text{
+		say: f.path("path") + " is in a lower layer (" + f.digest("layer") + "), which never changes; " + what + ".",
+		why: "From now on this container sees its own copy. The original is still in its layer, for everyone else.",
+		how: "Copy-up in " + f.place("key") + ": change " + f.str("change") + ", " + f.count("changed_bytes", "byte") + " differ from the lower file."}
+}
+
+func created(f *facts) text {
+	what := f.str("type")
+	switch what {
+	case "dir":
+		what = "folder"
+	case "symlink":
+		what = "symbolic link"
+	}
+	t := text{say: f.path("path") + " is a new " + what,
+		why: "No lower layer has this name, so it is simply put in the writable layer.", how: "In the upper folder of " + f.place("key") + "."}
+	size := f.bytes("size_bytes")
+	if what == "file" {
+		t.say += " of " + size
+	}
+	t.say += "."
+	return t
+}
