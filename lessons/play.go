@@ -1,8 +1,14 @@
 package lessons
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/narrate"
 )
 
 // Options says how a lesson is played. Engine, Out and Workspace are required; the zero value of the rest is good.
@@ -13,7 +19,7 @@ type Options struct {
 	Out       io.Writer
 	Workspace string // folder that Play empties and fills; files and commands of the lesson live there
 	Auto      bool   // no waiting, questions answered by their keys; a check that fails ends the lesson
-	Level     string // narration after each step: short (default), full, kernel, none
+	Level     narrate.Level
 	Width     int    // columns; 0 means 80
 	Color     bool   // Markdown through glamour, with colours; otherwise plain text
 	Seed      uint64 // of the lesson's variables; 0 means 1
@@ -25,11 +31,230 @@ type Result struct {
 	Finished     bool // the last step was reached and left
 	Right, Wrong int  // answered predictions and evidence questions
 	ChecksFailed int
-	Missed       []string // misconception ids that wrong answers revealed, each once, in order
+	Answers      []Answer // in the order in which they were given
+}
+
+// Answer is one answered question. With Auto there are none.
+type Answer struct {
+	ID         string
+	Given      string // as typed
+	Key        string // what was right
+	Right      bool
+	Confidence int    // 1 guess to 3 sure; 0 when it was not asked
+	Reveals    string // misconception id of a wrong answer, may be empty
+}
+
+// FailedError says that a lesson does not hold with this engine: a check failed, a command had another exit code, an
+// event was not as declared. Only Auto makes one.
+type FailedError struct {
+	Lesson string
+	Step   int
+	Text   string
+}
+
+func (e *FailedError) Error() string {
+	return fmt.Sprintf("play lesson %s: step %d: %s", e.Lesson, e.Step, e.Text)
+}
+
+// player is one run through a lesson.
+type player struct {
+	Options
+	screen
+	ctx     context.Context
+	lesson  Lesson // templates filled
+	vars    map[string]any
+	input   *bufio.Scanner // nil with Auto
+	shell   *shell
+	events  []trace.Event   // since the reset
+	first   int             // index of the last step's first event
+	done    int             // number of the step that ran last, 0 before the first
+	section int             // section whose heading was shown last, -1 for none
+	settled map[string]bool // ids of questions whose first answer counted
+	beliefs map[string]Misconception
+	result  Result
 }
 
 // Play plays the lesson. The error is of the engine, of the lesson's file, of ctx or, with Auto, a *FailedError. A
 // learner who quits is no error. Containers of the lesson may still run afterwards; Engine.Reset ends them.
 func (l Lesson) Play(ctx context.Context, o Options) (Result, error) {
-	return Result{}, nil
+	if o.Width <= 0 {
+		o.Width = defaultWidth
+	}
+	if o.Seed == 0 {
+		o.Seed = 1
+	}
+	o.Auto = o.Auto || o.In == nil
+	p, err := newPlayer(ctx, l, o)
+	if err != nil {
+		return Result{}, err
+	}
+	err = p.play()
+	p.result.Steps, p.result.Done = len(p.lesson.Steps), p.done
+	if errors.Is(err, errQuit) {
+		err = nil
+	}
+	return p.result, err
+}
+
+func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
+	full, vars, err := l.play(o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	beliefs, err := Misconceptions()
+	if err != nil {
+		return nil, err
+	}
+	p := &player{
+		Options: o, ctx: ctx, lesson: full, vars: vars, section: -1, settled: map[string]bool{}, beliefs: beliefs,
+		screen: newScreen(o.Out, o.Width, o.Color),
+	}
+	if !o.Auto {
+		p.input = bufio.NewScanner(o.In)
+	}
+	return p, p.reset()
+}
+
+// play is the loop over the steps. The place behind the last step is the lesson's end.
+func (p *player) play() error {
+	p.title(p.lesson)
+	if p.input != nil {
+		p.line(shortHelp)
+	}
+	for n := 1; n <= len(p.lesson.Steps)+1; {
+		err := p.visit(n)
+		var move *moveTo
+		switch {
+		case err == nil:
+			n++
+		case errors.As(err, &move):
+			if err := p.goTo(move.step); err != nil {
+				return err
+			}
+			n = move.step
+		default:
+			return err
+		}
+	}
+	p.result.Finished = true
+	p.summary(p.result)
+	return nil
+}
+
+// visit shows step n, asks, runs it and asks again. The error is a *moveTo when the learner goes elsewhere.
+func (p *player) visit(n int) error {
+	if n > len(p.lesson.Steps) {
+		for _, b := range p.lesson.Closing {
+			p.prose(b.Prose)
+		}
+		return p.wait("Enter finishes the lesson")
+	}
+	step := p.lesson.Steps[n-1]
+	p.heading(step)
+	asked, err := p.before(step)
+	if err != nil {
+		return err
+	}
+	p.command(n, len(p.lesson.Steps), step.Command)
+	if err := p.wait("Enter runs it"); err != nil {
+		return err
+	}
+	if err := p.run(step); err != nil {
+		return err
+	}
+	for _, g := range asked {
+		if err := p.settle(g); err != nil {
+			return err
+		}
+	}
+	return p.after(step)
+}
+
+// heading shows the title of a section when its first step comes up.
+func (p *player) heading(step Step) {
+	if p.section == step.Section {
+		return
+	}
+	p.section = step.Section
+	p.sectionTitle(p.lesson.Sections[step.Section].Title)
+}
+
+// run carries out a step for the learner to see: its output, then what the trace says about it.
+func (p *player) run(step Step) error {
+	code, err := p.perform(step, p.out)
+	if err != nil {
+		return err
+	}
+	p.narration(p.events[p.first:], p.Level)
+	if code != step.Exit {
+		text := fmt.Sprintf("the command returned %d; expected %d", code, step.Exit)
+		if err := p.fault(text); err != nil {
+			return err
+		}
+	}
+	if p.Auto {
+		return p.declared(p.events[p.first:])
+	}
+	return nil
+}
+
+// fault ends the lesson with Auto; otherwise the learner is told.
+func (p *player) fault(text string) error {
+	if p.Auto {
+		return &FailedError{p.lesson.ID, p.done, text}
+	}
+	p.line("Not as planned: " + text + ".")
+	return nil
+}
+
+// before goes through what stands before a command, and returns the predictions to settle afterwards.
+func (p *player) before(step Step) ([]guess, error) {
+	var asked []guess
+	for _, b := range step.Before {
+		if b.Predict == nil {
+			if err := p.plain(b); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		g, err := p.ask(b.Predict)
+		if err != nil {
+			return nil, err
+		}
+		asked = append(asked, g)
+	}
+	return asked, nil
+}
+
+// after goes through what follows a command.
+func (p *player) after(step Step) error {
+	for _, b := range step.After {
+		var err error
+		switch {
+		case b.Check != nil:
+			err = p.check(b.Check)
+		case b.Evidence != nil:
+			err = p.askEvidence(b.Evidence)
+		default:
+			err = p.plain(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plain shows prose, or writes a file and shows it.
+func (p *player) plain(b Block) error {
+	if b.File != nil {
+		if err := p.writeFile(b.File); err != nil {
+			return err
+		}
+		p.file(b.File)
+	}
+	if b.Prose != "" {
+		p.prose(b.Prose)
+	}
+	return nil
 }

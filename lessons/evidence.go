@@ -1,0 +1,186 @@
+package lessons
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/narrate"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// shortestPrefix is how much of a file's name is enough to mean it; digests are long.
+const shortestPrefix = 6
+
+// askEvidence asks for an event or a file and judges the answer.
+func (p *player) askEvidence(q *Evidence) error {
+	value, err := evaluate(q.Key.Source, p.environment())
+	if err != nil {
+		return p.broken(q.Key, err)
+	}
+	keys, err := evidenceKeys(q, value)
+	if err != nil {
+		return p.broken(q.Key, err)
+	}
+	p.evidenceQuestion(q)
+	given := ""
+	if !p.Auto {
+		what := map[string]string{"event": "Number of the event (e lists them)", "path": "Path of the file"}[q.Kind]
+		if given, err = p.read(what); err != nil {
+			return err
+		}
+	}
+	right := p.isEvidence(q.Kind, given, keys)
+	switch {
+	case p.Auto:
+		p.verdict("The evidence:")
+	case right:
+		p.verdict("Right:")
+	default:
+		p.verdict(fmt.Sprintf("%q is not it. The evidence:", narrate.Clean(given)))
+	}
+	for _, key := range keys {
+		p.bullet(p.evidenceText(q.Kind, key))
+	}
+	reveals := ""
+	if !right && !p.Auto {
+		reveals = q.Reveals
+		p.refute(reveals)
+	}
+	p.prose(q.Why)
+	p.answered(Answer{ID: q.ID, Given: given, Key: strings.Join(keys, " "), Right: right, Reveals: reveals})
+	return nil
+}
+
+// evidenceKeys lists every right answer: event numbers, or paths in the engine's home.
+func evidenceKeys(q *Evidence, value any) ([]string, error) {
+	var keys []string
+	var err error
+	each(value, func(v any) {
+		n, isNumber := number(v)
+		text, isText := v.(string)
+		switch {
+		case q.Kind == "event" && isNumber && n > 0:
+			keys = append(keys, strconv.Itoa(n))
+		case q.Kind == "path" && isText && text != "":
+			keys = append(keys, text)
+		default:
+			err = fmt.Errorf("the key is %s; expected %s", show(v), map[string]string{"event": "an event's number, such as find(trace, ...).seq", "path": "a path in the engine's home"}[q.Kind])
+		}
+	})
+	if err == nil && len(keys) == 0 {
+		err = fmt.Errorf("the key is an empty list; expected at least one right answer")
+	}
+	return keys, err
+}
+
+func (p *player) isEvidence(kind, given string, keys []string) bool {
+	for _, key := range keys {
+		if kind == "event" && strings.TrimPrefix(given, "#") == key {
+			return true
+		}
+		if kind == "path" && p.isPath(given, key) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPath accepts a path in the home, with or without the home in front, and the beginning of the file's own name.
+func (p *player) isPath(given, key string) bool {
+	given = strings.TrimPrefix(given, "sha256:")
+	for _, home := range []string{"$LEARN_HOME", filepath.ToSlash(p.Engine.Home())} {
+		given = strings.TrimPrefix(given, home+"/")
+	}
+	if given == key {
+		return true
+	}
+	dir, name := path.Split(given)
+	return len(name) >= shortestPrefix && strings.HasPrefix(path.Base(key), name) && (dir == "" || dir == path.Dir(key)+"/")
+}
+
+func (p *player) evidenceText(kind, key string) string {
+	if kind == "path" {
+		return "$LEARN_HOME/" + key
+	}
+	n, err := strconv.Atoi(key)
+	if err != nil || n > len(p.events) {
+		return "event " + key
+	}
+	return eventLine(p.events[n-1], narrate.Full)
+}
+
+// evidenceList shows every event of the last step, with its number and the file that it is about.
+func (p *player) evidenceList() {
+	if p.done == 0 {
+		p.line("No step has run yet.")
+		return
+	}
+	for _, e := range p.events[p.first:] {
+		p.bullet(eventLine(e, narrate.Full))
+	}
+	p.line("Files are below $LEARN_HOME, " + p.Engine.Home())
+}
+
+// why tells the last step again with everything that is known about it.
+func (p *player) why() {
+	if p.done == 0 {
+		p.line("No step has run yet.")
+		return
+	}
+	p.line(fmt.Sprintf("Step %d in full:", p.done))
+	p.narration(p.events[p.first:], narrate.Kernel)
+}
+
+// eventLine is one event for reading: number, kind, phase of a step, sentence or attributes, and its file.
+func eventLine(e trace.Event, level narrate.Level) string {
+	text := fmt.Sprintf("event %d, %s", e.Seq, e.Kind)
+	if e.Phase != trace.Note {
+		text += " " + string(e.Phase)
+	}
+	if says := narrate.Narrate(e, level); says != "" {
+		text += ": " + says
+	} else if len(e.Attrs) > 0 {
+		text += ":" + attributes(e)
+	}
+	if file := eventFile(e); file != "" {
+		text += " File: " + file
+	}
+	return text
+}
+
+func attributes(e trace.Event) string {
+	var b strings.Builder
+	for _, a := range e.Attrs {
+		fmt.Fprintf(&b, " %s=%s", a.Key, narrate.Clean(show(a.Value.String())))
+	}
+	return b.String()
+}
+
+// eventFile is the file or folder in the engine's home where the event can be seen, or empty.
+func eventFile(e trace.Event) string {
+	switch e.Kind {
+	case vocab.BlobWrite:
+		return blobPath(e.Attr("digest").Str())
+	case vocab.ImageCreate:
+		return blobPath(e.Attr("manifest").Str())
+	case vocab.ImageTag, vocab.ImageUntag:
+		return "images/index.json"
+	case vocab.ContainerCreate:
+		return "containers/" + e.Attr("container").Str()
+	case vocab.SnapshotPrepare:
+		return e.Attr("upper").Str()
+	}
+	return ""
+}
+
+func blobPath(digest string) string {
+	algorithm, hex, ok := strings.Cut(digest, ":")
+	if !ok {
+		return ""
+	}
+	return "images/blobs/" + algorithm + "/" + hex
+}

@@ -1,0 +1,140 @@
+package lessons
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/learn-containers/learn/trace/narrate"
+)
+
+// guess is a prediction that waits for its step.
+type guess struct {
+	question   *Predict
+	choice     int // 0 with Auto
+	confidence int
+}
+
+// ask shows a prediction and takes the learner's choice.
+func (p *player) ask(q *Predict) (guess, error) {
+	g := guess{question: q}
+	p.question(q)
+	if p.Auto {
+		return g, nil
+	}
+	var err error
+	if g.choice, err = p.readNumber("Your prediction", len(q.Choices)); err != nil || !q.Confidence {
+		return g, err
+	}
+	g.confidence, err = p.readNumber("How sure are you? 1 a guess, 2 fairly, 3 certain", 3)
+	return g, err
+}
+
+func (p *player) readNumber(prompt string, most int) (int, error) {
+	prompt = fmt.Sprintf("%s, 1 to %d", prompt, most)
+	for {
+		line, err := p.read(prompt)
+		if err != nil {
+			return 0, err
+		}
+		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= most {
+			return n, nil
+		}
+		p.line(fmt.Sprintf("%q is no choice; expected a number from 1 to %d.", narrate.Clean(line), most))
+	}
+}
+
+// settle computes the key of a prediction from what happened, and tells the learner. A wrong answer always comes
+// with the evidence and with what is wrong about the belief behind it.
+func (p *player) settle(g guess) error {
+	q := g.question
+	env := p.environment()
+	value, err := evaluate(q.Key.Source, env)
+	key, ok := number(value)
+	if err == nil && (!ok || key < 1 || key > len(q.Choices)) {
+		err = fmt.Errorf("the key is %s; expected the number of a choice, 1 to %d", show(value), len(q.Choices))
+	}
+	if err != nil {
+		return p.broken(q.Key, err)
+	}
+	right := q.Choices[key-1].Text
+	switch {
+	case p.Auto:
+		p.verdict(fmt.Sprintf("What happened: %d. %s", key, right))
+	case g.choice == key:
+		p.verdict(fmt.Sprintf("Right: %d. %s", key, right))
+	default:
+		p.verdict(fmt.Sprintf("You said %d. What happened: %d. %s", g.choice, key, right))
+		if g.confidence == 3 {
+			p.line("You were certain, so this one is worth a second look.")
+		}
+	}
+	if g.choice != key {
+		if err := p.proof(q.Proof, env); err != nil {
+			return err
+		}
+	}
+	reveals := ""
+	if g.choice > 0 && g.choice != key {
+		reveals = q.Choices[g.choice-1].Reveals
+		p.refute(reveals)
+	}
+	p.prose(q.Why)
+	p.answered(Answer{q.ID, strconv.Itoa(g.choice), strconv.Itoa(key), g.choice == key, g.confidence, reveals})
+	return nil
+}
+
+func (p *player) proof(proof []Proof, env environment) error {
+	p.line("The evidence:")
+	for _, part := range proof {
+		value, err := evaluate(part.Expr.Source, env)
+		if err != nil {
+			return p.broken(part.Expr, err)
+		}
+		p.bullet(part.Label + ": " + p.describe(value))
+	}
+	return nil
+}
+
+// describe shows an event by its sentence, any other value by itself.
+func (p *player) describe(value any) string {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return show(value)
+	}
+	seq, _ := number(fields["seq"])
+	if seq < 1 || seq > len(p.events) {
+		return show(value)
+	}
+	e := p.events[seq-1]
+	return fmt.Sprintf("event %d, %s: %s", seq, e.Kind, narrate.Narrate(e, narrate.Full))
+}
+
+// refute answers the belief that a wrong choice shows.
+func (p *player) refute(id string) {
+	if m, ok := p.beliefs[id]; ok {
+		p.line("A common belief: " + m.Claim)
+		p.line("But: " + m.Refutation)
+		p.line("See for yourself: " + m.Evidence)
+	}
+}
+
+// answered keeps the first answer to each question.
+func (p *player) answered(a Answer) {
+	if p.Auto || p.settled[a.ID] {
+		return
+	}
+	p.settled[a.ID] = true
+	p.result.Answers = append(p.result.Answers, a)
+	if a.Right {
+		p.result.Right++
+	} else {
+		p.result.Wrong++
+	}
+}
+
+// broken reports an expression that can't be evaluated: a fault of the lesson, not of the learner.
+func (p *player) broken(x Expr, err error) error {
+	return &Error{p.lesson.File, x.Line, err.Error()}
+}
+
+func (p *player) environment() environment { return environmentOf(p.events, p.first, p.vars) }

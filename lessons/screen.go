@@ -1,0 +1,124 @@
+package lessons
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/glamour"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/narrate"
+)
+
+const (
+	defaultWidth = 80
+	leastWidth   = 20 // below it text is not wrapped any further
+)
+
+// screen writes a lesson's parts as linear text. Nothing of it moves the cursor, so a log or a screen reader gets
+// the same as a terminal.
+type screen struct {
+	out    io.Writer
+	width  int
+	render func(markdown string) string
+}
+
+func newScreen(out io.Writer, width int, color bool) screen {
+	s := screen{out: out, width: max(width, leastWidth)}
+	s.render = s.plainText
+	if color {
+		if r, err := glamour.NewTermRenderer(glamour.WithStyles(glamourStyle()), glamour.WithWordWrap(s.width)); err == nil {
+			s.render = func(markdown string) string { return s.colored(r, markdown) }
+		}
+	}
+	return s
+}
+
+func (s screen) colored(r *glamour.TermRenderer, markdown string) string {
+	text, err := r.Render(markdown)
+	if err != nil {
+		return s.plainText(markdown)
+	}
+	return strings.Trim(text, "\n") + "\n"
+}
+
+func (s screen) plainText(markdown string) string { return wrapMarkdown(markdown, s.width) }
+
+func (s screen) raw(text string) { fmt.Fprintln(s.out, text) }
+
+// line writes one paragraph, wrapped.
+func (s screen) line(text string) { fmt.Fprintln(s.out, wrap(text, "", s.width)) }
+
+func (s screen) bullet(text string) { fmt.Fprintln(s.out, wrap("  - "+text, "    ", s.width)) }
+
+func (s screen) prose(markdown string) {
+	if strings.TrimSpace(markdown) != "" {
+		fmt.Fprint(s.out, "\n"+s.render(markdown))
+	}
+}
+
+func (s screen) title(l Lesson) {
+	text := "# " + l.Title
+	if l.Minutes > 0 {
+		text += fmt.Sprintf("\n\nAbout %s, %s.", narrate.Count(int64(l.Minutes), "minute"), narrate.Count(int64(len(l.Steps)), "step"))
+	}
+	s.prose(text)
+	fmt.Fprintln(s.out)
+}
+
+func (s screen) sectionTitle(title string) { s.prose("## " + title) }
+
+func (s screen) file(f *File) {
+	s.prose("File `" + f.Path + "`:\n\n```" + f.Lang + "\n" + strings.TrimRight(f.Content, "\n") + "\n```")
+}
+
+func (s screen) command(n, of int, command string) {
+	s.prose(fmt.Sprintf("Step %d of %d:\n\n```console\n$ %s\n```", n, of, strings.ReplaceAll(command, "\n", "\n> ")))
+}
+
+func (s screen) question(q *Predict) {
+	var b strings.Builder
+	b.WriteString("Predict: " + q.Question + "\n\n")
+	for i, c := range q.Choices {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, c.Text)
+	}
+	s.prose(b.String())
+}
+
+func (s screen) evidenceQuestion(q *Evidence) { s.prose("Find the evidence: " + q.Question) }
+
+// verdict stands apart from what is above it.
+func (s screen) verdict(text string) {
+	fmt.Fprintln(s.out)
+	s.line(text)
+}
+
+func (s screen) prompt(text string) { fmt.Fprintf(s.out, "\n%s > ", text) }
+
+// narration tells what events mean, each sentence with its event's number.
+func (s screen) narration(events []trace.Event, level narrate.Level) {
+	first := true
+	for _, e := range events {
+		says := narrate.Narrate(e, level)
+		if says == "" {
+			continue
+		}
+		if first {
+			fmt.Fprintln(s.out)
+			first = false
+		}
+		lead := fmt.Sprintf("  [%d] ", e.Seq)
+		fmt.Fprintln(s.out, wrap(lead+says, strings.Repeat(" ", len(lead)), s.width))
+	}
+}
+
+func (s screen) summary(r Result) {
+	s.verdict("The lesson is done.")
+	if asked := r.Right + r.Wrong; asked > 0 {
+		s.line(fmt.Sprintf("You answered %d of %s right.", r.Right, narrate.Count(int64(asked), "question")))
+	}
+	if r.ChecksFailed > 0 {
+		s.line(fmt.Sprintf("%s did not hold.", narrate.Count(int64(r.ChecksFailed), "check")))
+	}
+}
