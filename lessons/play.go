@@ -19,7 +19,7 @@ type Options struct {
 	Out       io.Writer
 	Workspace string // folder that Play empties and fills; files and commands of the lesson live there
 	Auto      bool   // no waiting, questions answered by their keys; a check that fails ends the lesson
-	Level     narrate.Level
+	Level     string // narration after each step: short (default), full, kernel or none
 	Width     int    // columns; 0 means 80
 	Color     bool   // Markdown through glamour, with colours; otherwise plain text
 	Seed      uint64 // of the lesson's variables; 0 means 1
@@ -31,6 +31,7 @@ type Result struct {
 	Finished     bool // the last step was reached and left
 	Right, Wrong int  // answered predictions and evidence questions
 	ChecksFailed int
+	Missed       []string // misconception ids that wrong answers revealed, each once, in order
 	Answers      []Answer // in the order in which they were given
 }
 
@@ -63,6 +64,7 @@ type player struct {
 	ctx     context.Context
 	lesson  Lesson // templates filled
 	vars    map[string]any
+	level   narrate.Level
 	input   *bufio.Scanner // nil with Auto
 	shell   *shell
 	events  []trace.Event   // since the reset
@@ -105,14 +107,35 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
+	level, err := narrationLevel(o.Level)
+	if err != nil {
+		return nil, err
+	}
 	p := &player{
-		Options: o, ctx: ctx, lesson: full, vars: vars, section: -1, settled: map[string]bool{}, beliefs: beliefs,
+		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, section: -1, settled: map[string]bool{}, beliefs: beliefs,
 		screen: newScreen(o.Out, o.Width, o.Color),
 	}
 	if !o.Auto {
 		p.input = bufio.NewScanner(o.In)
 	}
 	return p, p.reset()
+}
+
+// silent is below every level of narration.
+const silent = narrate.Short - 1
+
+func narrationLevel(name string) (narrate.Level, error) {
+	switch name {
+	case "":
+		return narrate.Short, nil
+	case "none":
+		return silent, nil
+	}
+	level, err := narrate.ParseLevel(name)
+	if err != nil {
+		return 0, fmt.Errorf("choose narration: %w", err)
+	}
+	return level, nil
 }
 
 // play is the loop over the steps. The place behind the last step is the lesson's end.
@@ -185,7 +208,7 @@ func (p *player) run(step Step) error {
 	if err != nil {
 		return err
 	}
-	p.narration(p.events[p.first:], p.Level)
+	p.narration(p.events[p.first:], p.level)
 	if code != step.Exit {
 		text := fmt.Sprintf("the command returned %d; expected %d", code, step.Exit)
 		if err := p.fault(text); err != nil {

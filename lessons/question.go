@@ -2,6 +2,7 @@ package lessons
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/learn-containers/learn/trace/narrate"
@@ -125,6 +126,9 @@ func (p *player) answered(a Answer) {
 	}
 	p.settled[a.ID] = true
 	p.result.Answers = append(p.result.Answers, a)
+	if a.Reveals != "" && !slices.Contains(p.result.Missed, a.Reveals) {
+		p.result.Missed = append(p.result.Missed, a.Reveals)
+	}
 	if a.Right {
 		p.result.Right++
 	} else {

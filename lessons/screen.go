@@ -98,6 +98,9 @@ func (s screen) prompt(text string) { fmt.Fprintf(s.out, "\n%s > ", text) }
 
 // narration tells what events mean, each sentence with its event's number.
 func (s screen) narration(events []trace.Event, level narrate.Level) {
+	if level == silent {
+		return
+	}
 	first := true
 	for _, e := range events {
 		says := narrate.Narrate(e, level)
