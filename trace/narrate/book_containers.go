@@ -11,7 +11,7 @@ var containerBook = []phrase{
 	{kind: vocab.ContainerCreate,
 		tell: func(f *facts) text {
 			return text{say: "Container " + f.str("name") + " exists, made from image " + f.image("image") + ". It doesn't run yet.",
-				why: "It is a record and an empty writable layer, no more. It will start: " + f.words("command"),
+				why: "It is a record and an empty writable layer, no more. Its command is: " + f.words("command") + ".",
 				how: "Its id is " + f.whole("container") + "; its record is containers/" + ShortID(f.value("container").Str()) + "…/config.json."}
 		}},
 	{kind: vocab.ContainerStart, doing: "starting the container",
@@ -64,7 +64,7 @@ func stateChanged(f *facts) text {
 		t.say += " It used more memory than it may, so the kernel ended it."
 		t.why = "137 is 128 + 9: signal 9 is SIGKILL, which no process can refuse."
 	case code > 128 && code <= 128+64:
-		t.why = "Above 128 the code means a signal: " + Number(code) + " is 128 + " + Number(code-128) + "."
+		t.why = "A code above 128 usually means that a signal ended it: " + Number(code) + " is 128 + " + Number(code-128) + "."
 	case code == 0:
 		t.why = "0 means success. The record, the log and the writable layer stay until the container is removed."
 	default:

@@ -44,7 +44,7 @@ var layerBook = []phrase{
 	{kind: vocab.SnapshotPrepare, from: Full, tell: snapshotPrepared},
 	{kind: vocab.SnapshotRemove, from: Full,
 		tell: func(f *facts) text {
-			return text{say: "Threw away the writable part of " + f.place("key") + ".",
+			return text{say: "Threw away the " + f.writable("key") + ".",
 				why: "With it goes every change that was not committed. The layers below are as they always were."}
 		}},
 	{kind: vocab.CowCopyUp, tell: copiedUp},
@@ -86,9 +86,9 @@ func snapshotPrepared(f *facts) text {
 	if f.has("chain_id") {
 		below = f.count("lowers", "read-only layer")
 	}
-	return text{say: "Put an empty writable layer for " + f.place("key") + " on top of " + below + ".",
+	return text{say: "Put an empty writable layer on top of " + below + ".",
 		why: "Nothing of the image is copied. The overlay file system shows all layers as one tree and sends every change to the top one.",
-		how: "lowers: " + f.number("lowers") + ", top chain " + f.whole("chain_id") + "; upper folder " + f.path("upper") + ": look into it while the container runs."}
+		how: "For " + f.place("key") + ": " + f.count("lowers", "lower folder") + ", top chain " + f.whole("chain_id") + "; upper folder " + f.path("upper") + ": look into it while the container runs."}
 }
 
 // copiedUp is the sentence at the heart of the copy-on-write lesson.
@@ -104,7 +104,7 @@ func copiedUp(f *facts) text {
 	}
 	return text{
 		say: f.path("path") + " is in a lower layer (" + f.digest("layer") + "), which never changes; " + what + ".",
-		why: "From now on this container sees its own copy. The original is still in its layer, for everyone else.",
+		why: "From now on the copy hides the original, which is still in its layer, for everyone else.",
 		how: "Copy-up in " + f.place("key") + ": change " + f.str("change") + ", " + f.count("changed_bytes", "byte") + " differ from the lower file."}
 }
 

@@ -100,6 +100,15 @@ func (f *facts) place(key string) string {
 	return "writable layer " + ShortID(id)
 }
 
+// writable names a writable layer by what it belongs to.
+func (f *facts) writable(key string) string {
+	id := f.value(key).Str()
+	if name := f.names[id]; name != "" {
+		return "writable layer of container " + Clean(name)
+	}
+	return "writable layer " + ShortID(id)
+}
+
 // digests lists short digests.
 func (f *facts) digests(key string) string {
 	list := f.value(key).List()

@@ -9,6 +9,7 @@
 package narrate
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -51,7 +52,7 @@ func (f *facts) text() text {
 	case f.level < p.from:
 		return text{}
 	case f.e.Phase == trace.End && f.e.Err != "":
-		t = text{say: upper(p.doing) + " did not work: " + strings.TrimSuffix(f.err(), ".") + "."}
+		t = text{say: upper(cmp.Or(p.doing, p.kind)) + " did not work: " + strings.TrimSuffix(f.err(), ".") + "."}
 	case f.e.Phase == trace.End && p.done != nil:
 		t = p.done(f)
 	case f.e.Phase != trace.End && p.tell != nil:
