@@ -19,16 +19,18 @@ const (
 // Reader reads the entries of one layer archive, in the archive's order. It isn't safe for concurrent use.
 type Reader struct {
 	tar     *tar.Reader
-	src     io.Reader
+	src     *counter
 	limits  Limits
 	entries int
 	devices int
-	bytes   int64
+	bytes   int64 // declared
+	out     int64 // read
 }
 
 // NewReader returns a Reader of the uncompressed archive r that refuses what exceeds limits.
 func NewReader(r io.Reader, limits Limits) *Reader {
-	return &Reader{tar: tar.NewReader(r), src: r, limits: limits.withDefaults()}
+	src := &counter{r: r}
+	return &Reader{tar: tar.NewReader(src), src: src, limits: limits.withDefaults()}
 }
 
 // Next goes to the next entry. At the end of the archive it reads what follows (padding) to the end of the stream, so
@@ -59,12 +61,15 @@ func (r *Reader) Next() (*Entry, error) {
 	}
 }
 
-// Read reads the content of the file that Next returned last; holes of sparse files read as zeros.
-func (r *Reader) Read(p []byte) (int, error) { return r.tar.Read(p) }
-
-// WriteTo writes the content of the file that Next returned last to w, leaving holes where w can seek.
-func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{r.tar})
+// Read reads the content of the file that Next returned last; holes of sparse files read as zeros. An archive that is
+// nearly all holes ends in ErrBomb.
+func (r *Reader) Read(p []byte) (int, error) {
+	n, err := r.tar.Read(p)
+	r.out += int64(n)
+	if r.out > bombBytes && r.out/bombFactor > r.src.n {
+		return 0, fmt.Errorf("read layer: %d bytes came out of %d: %w", r.out, r.src.n, ErrBomb)
+	}
+	return n, err
 }
 
 func (r *Reader) count(name string, e *Entry) error {

@@ -4,14 +4,28 @@ package linux
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 )
 
-// Layers keeps unpacked layers on disk. It implements driver.Layers.
+// Layers keeps unpacked layers on disk, each in snapshots/layers/HEX, where HEX is its chain id: the tree in overlay's form
+// in fs, and what it is in layer.json. It implements driver.Layers.
+//
+// A folder gets its name there only when everything in it is on disk, and never changes afterwards.
 type Layers struct {
 	home *home.Home
 	mode Mode
@@ -20,16 +34,174 @@ type Layers struct {
 // NewLayers returns the layers kept in h.
 func NewLayers(h *home.Home, mode Mode) *Layers { return &Layers{home: h, mode: mode} }
 
-// Apply implements driver.Layers.
-func (l *Layers) Apply(ctx context.Context, chain, parent, diffID digest.Digest, tar io.Reader) error {
+// layerRecord is layer.json.
+type layerRecord struct {
+	Chain  digest.Digest `json:"chainID"`
+	Parent digest.Digest `json:"parent,omitempty"`
+	DiffID digest.Digest `json:"diffID"`
+	Files  int           `json:"files"`
+	Size   int64         `json:"size"` // bytes of file content
+}
+
+func (l *Layers) root() string { return filepath.Join(l.home.Snapshots(), "layers") }
+
+func (l *Layers) dir(chain digest.Digest) string { return filepath.Join(l.root(), chain.Encoded()) }
+
+func (l *Layers) fs(chain digest.Digest) string { return filepath.Join(l.dir(chain), "fs") }
+
+// Has implements driver.Layers.
+func (l *Layers) Has(chain digest.Digest) bool {
+	if chain.Validate() != nil {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(l.dir(chain), "layer.json"))
+	return err == nil
+}
+
+// List implements driver.Layers.
+func (l *Layers) List(ctx context.Context) ([]digest.Digest, error) {
+	names, err := listNames(l.root())
+	if err != nil {
+		return nil, fmt.Errorf("list layers: %w", err)
+	}
+	var chains []digest.Digest
+	for _, name := range names {
+		if d := digest.NewDigestFromEncoded(digest.SHA256, name); d.Validate() == nil {
+			chains = append(chains, d)
+		}
+	}
+	return chains, nil
+}
+
+// Drop implements driver.Layers.
+func (l *Layers) Drop(ctx context.Context, chain digest.Digest) error {
+	if err := chain.Validate(); err != nil {
+		return fmt.Errorf("drop layer %q: %w", chain, err)
+	}
+	gone, err := discard(l.home, "layer.drop", l.dir(chain))
+	if err != nil {
+		return fmt.Errorf("drop layer %s: %w", chain, err)
+	}
+	if gone {
+		trace.Fact(ctx, vocab.LayerRemove, trace.String("chain_id", chain.String()))
+	}
 	return nil
 }
 
-// Has implements driver.Layers.
-func (l *Layers) Has(chain digest.Digest) bool { return false }
+// Apply implements driver.Layers. The tree is unpacked in a scratch folder, made durable by one syncfs and given its name
+// by one rename, so a process that dies leaves nothing of it.
+func (l *Layers) Apply(ctx context.Context, chain, parent, diffID digest.Digest, tar io.Reader) error {
+	for _, d := range []digest.Digest{chain, diffID} {
+		if err := d.Validate(); err != nil {
+			return fmt.Errorf("apply layer %q: %w", d, err)
+		}
+	}
+	if l.Has(chain) {
+		return l.reuse(ctx, chain, diffID)
+	}
+	ctx, end := trace.Step(ctx, vocab.LayerApply, trace.String("diff_id", diffID.String()),
+		trace.String("chain_id", chain.String()), trace.String("parent", parent.String()))
+	rec := layerRecord{Chain: chain, Parent: parent, DiffID: diffID}
+	err := l.apply(ctx, &rec, tar)
+	if err != nil {
+		err = fmt.Errorf("apply layer %s: %w", diffID, err)
+	}
+	end(err, trace.Int("files", int64(rec.Files)), trace.Int("size_bytes", rec.Size))
+	if errors.Is(err, driver.ErrExists) {
+		return l.reuse(ctx, chain, diffID)
+	}
+	return err
+}
 
-// List implements driver.Layers.
-func (l *Layers) List(ctx context.Context) ([]digest.Digest, error) { return nil, nil }
+func (l *Layers) reuse(ctx context.Context, chain, diffID digest.Digest) error {
+	trace.Fact(ctx, vocab.LayerReuse, trace.String("diff_id", diffID.String()), trace.String("chain_id", chain.String()))
+	return fmt.Errorf("apply layer %s: %w", diffID, driver.ErrExists)
+}
 
-// Drop implements driver.Layers.
-func (l *Layers) Drop(ctx context.Context, chain digest.Digest) error { return nil }
+func (l *Layers) apply(ctx context.Context, rec *layerRecord, tar io.Reader) (err error) {
+	lowers, _, err := l.lowers(rec.Parent)
+	if err != nil {
+		return err
+	}
+	op, err := l.home.Begin("layer.apply")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endScratch(op)) }()
+	failpoint.Hit("layer.apply.begin")
+	tree := filepath.Join(op.Dir(), "layer")
+	if err := makeDirs(tree, filepath.Join(tree, "fs")); err != nil {
+		return err
+	}
+	a := applier{ctx: ctx, mode: l.mode, chain: rec.Chain, lowers: lowers}
+	if err := a.run(filepath.Join(tree, "fs"), rec.DiffID, tar); err != nil {
+		return err
+	}
+	rec.Files, rec.Size = a.files, a.bytes
+	failpoint.Hit("layer.apply.extracted")
+	return l.install(tree, rec, "layer.apply")
+}
+
+// install makes the folder tree durable with its record and gives it its place among the layers.
+func (l *Layers) install(tree string, rec *layerRecord, operation string) error {
+	if err := writePlainJSON(filepath.Join(tree, "layer.json"), rec); err != nil {
+		return err
+	}
+	if err := syncFS(tree); err != nil {
+		return err
+	}
+	failpoint.Hit(operation + ".synced")
+	if err := os.MkdirAll(l.root(), 0o700); err != nil {
+		return err
+	}
+	failpoint.Hit(operation + ".before-rename")
+	err := unix.Rename(tree, l.dir(rec.Chain))
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
+		return driver.ErrExists // another process unpacked the same layer meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("rename %s: %w", tree, err)
+	}
+	failpoint.Hit(operation + ".renamed")
+	return home.SyncDir(l.root())
+}
+
+func (l *Layers) read(chain digest.Digest) (layerRecord, error) {
+	var rec layerRecord
+	if err := chain.Validate(); err != nil {
+		return rec, fmt.Errorf("chain %q: %w", chain, err)
+	}
+	path := filepath.Join(l.dir(chain), "layer.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rec, fmt.Errorf("layer chain %s is not unpacked here: %w", chain, driver.ErrNotFound)
+	}
+	if err != nil {
+		return rec, err
+	}
+	if err := json.Unmarshal(data, &rec); err != nil {
+		return rec, fmt.Errorf("read %s: %w", path, err)
+	}
+	if rec.Chain != chain {
+		return rec, fmt.Errorf("read %s: it describes %s", path, rec.Chain)
+	}
+	return rec, nil
+}
+
+// lowers lists the folders of chain and everything below it, top first, with the diff ids of their layers.
+func (l *Layers) lowers(chain digest.Digest) (dirs []string, diffIDs []digest.Digest, err error) {
+	for chain != "" {
+		rec, err := l.read(chain)
+		if err != nil {
+			return nil, nil, err
+		}
+		dirs, diffIDs = append(dirs, l.fs(chain)), append(diffIDs, rec.DiffID)
+		if len(dirs) > maxLowers {
+			return nil, nil, fmt.Errorf("layer chain %s stands on more than %d layers, the most that overlay can stack", dirs[0], maxLowers)
+		}
+		chain = rec.Parent
+	}
+	return dirs, diffIDs, nil
+}
+
+const maxLowers = 500 // OVL_MAX_STACK

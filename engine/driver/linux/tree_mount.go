@@ -1,0 +1,131 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver"
+)
+
+// OpenChain implements driver.Trees.
+func (s *Snapshots) OpenChain(ctx context.Context, chain digest.Digest) (driver.Tree, error) {
+	dirs, _, err := s.layers.lowers(chain)
+	if err != nil {
+		return nil, fmt.Errorf("open tree: %w", err)
+	}
+	name := "layers up to " + chain.String()
+	if len(dirs) == 0 {
+		empty, err := s.emptyDir()
+		if err != nil {
+			return nil, fmt.Errorf("open tree: %w", err)
+		}
+		dirs, name = []string{empty}, "the empty tree"
+	}
+	return s.open(name, dirs)
+}
+
+// OpenKey implements driver.Trees. The upper folder takes part as one more read-only folder, which is allowed while a
+// container has it mounted, and shows what the container does.
+func (s *Snapshots) OpenKey(ctx context.Context, key string) (driver.Tree, error) {
+	rec, err := s.read(key)
+	if err != nil {
+		return nil, fmt.Errorf("open tree: %w", err)
+	}
+	dirs, _, err := s.layers.lowers(rec.Chain)
+	if err != nil {
+		return nil, fmt.Errorf("open tree of %s: %w", key, err)
+	}
+	return s.open(key, append([]string{s.upper(key)}, dirs...))
+}
+
+func (s *Snapshots) open(name string, dirs []string) (driver.Tree, error) {
+	var fd int
+	var err error
+	if len(dirs) == 1 {
+		fd, err = unix.Open(dirs[0], unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	} else {
+		fd, err = mountDetached(dirs, s.mode.UserXattr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open tree of %s: %w", name, err)
+	}
+	return &tree{fd, name}, nil
+}
+
+// mountDetached mounts dirs, top first, as one read-only tree that is in no mount namespace and goes with its descriptor.
+func mountDetached(dirs []string, userXattr bool) (int, error) {
+	fsfd, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
+	if errors.Is(err, unix.EPERM) {
+		return -1, fmt.Errorf("mount overlay: %w: it takes root, or a user and mount namespace of one's own", err)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("open overlay file system: %w", err)
+	}
+	defer unix.Close(fsfd)
+	if err := configureLowers(fsfd, dirs); err != nil {
+		return -1, explain(fsfd, err)
+	}
+	if userXattr {
+		if err := unix.FsconfigSetFlag(fsfd, "userxattr"); err != nil {
+			return -1, explain(fsfd, err)
+		}
+	}
+	if err := unix.FsconfigCreate(fsfd); err != nil {
+		return -1, explain(fsfd, err)
+	}
+	fd, err := unix.Fsmount(fsfd, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOSUID)
+	if err != nil {
+		return -1, explain(fsfd, err)
+	}
+	return fd, nil
+}
+
+// configureLowers names the folders through descriptors: a string may have 255 bytes only. Kernels before 6.5 know no
+// "lowerdir+" and take one string for all.
+func configureLowers(fsfd int, dirs []string) error {
+	names := make([]string, len(dirs))
+	for i, dir := range dirs {
+		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", dir, err)
+		}
+		defer unix.Close(fd) // all stay open until the last is named
+		names[i] = "/proc/self/fd/" + strconv.Itoa(fd)
+	}
+	for i, name := range names {
+		err := unix.FsconfigSetString(fsfd, "lowerdir+", name)
+		if err != nil && i == 0 && errors.Is(err, unix.EINVAL) {
+			return configureOneString(fsfd, names)
+		}
+		if err != nil {
+			return fmt.Errorf("add lower folder %s: %w", dirs[i], err)
+		}
+	}
+	return nil
+}
+
+func configureOneString(fsfd int, names []string) error {
+	all := strings.Join(names, ":")
+	if len(all) > 255 {
+		return fmt.Errorf("%d layers are more than this kernel can stack: Linux 6.5 and later can", len(names))
+	}
+	return unix.FsconfigSetString(fsfd, "lowerdir", all)
+}
+
+// explain adds what the kernel wrote about a failed mount: its own words say more than an error number.
+func explain(fsfd int, err error) error {
+	buf := make([]byte, 1024)
+	n, readErr := unix.Read(fsfd, buf)
+	if readErr != nil || n <= 0 {
+		return fmt.Errorf("mount overlay: %w", err)
+	}
+	return fmt.Errorf("mount overlay: %w (%s)", err, strings.TrimSpace(string(buf[:n])))
+}
