@@ -228,15 +228,20 @@ func (t *task) run(streams driver.Streams) {
 		return
 	}
 	for s := range t.signals {
-		t.mu.Lock()
-		frozen := t.st.State == driver.Paused
-		t.mu.Unlock()
-		switch {
-		case s == 9, s == 15 && args[0] != "stubborn" && !frozen:
+		for s != 9 && t.frozen() {
+			time.Sleep(time.Millisecond)
+		}
+		if s == 9 || s == 15 && args[0] != "stubborn" {
 			t.end(driver.Exit{Code: 128 + int(s), Signal: s})
 			return
 		}
 	}
+}
+
+func (t *task) frozen() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.st.State == driver.Paused
 }
 
 func (t *task) print(text string, streams driver.Streams) {

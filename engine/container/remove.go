@@ -25,22 +25,42 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
 	if err != nil {
 		return err
 	}
-	if c.State.Live() && !force {
-		return removeConflict(c)
-	}
-	if c.State.Live() {
-		if err := m.signal(ctx, c, sigKill, "remove"); err != nil {
-			return fmt.Errorf("cannot remove container \"/%s\": %w", c.Name, err)
+	if !force {
+		if c.State.Live() {
+			return removeConflict(c)
 		}
-		if err := m.awaitKilled(ctx, c.ID); err != nil {
-			return fmt.Errorf("cannot remove container \"/%s\": could not kill: %w", c.Name, err)
-		}
+		return m.remove(ctx, c.ID)
 	}
-	err = m.remove(ctx, c.ID)
-	if force && errors.As(err, new(*NotFoundError)) { // another process was faster
+	err = m.forceRemove(ctx, c)
+	if errors.As(err, new(*NotFoundError)) { // another process was faster
 		return nil
 	}
 	return err
+}
+
+// forceRemove kills and removes. Somebody may start the container again in between, but hardly three times.
+func (m *Manager) forceRemove(ctx context.Context, c *Container) error {
+	for try := 0; ; try++ {
+		if c.State.Live() {
+			if err := m.killFor(ctx, c); err != nil {
+				return fmt.Errorf("cannot remove container \"/%s\": could not kill: %w", c.Name, err)
+			}
+		}
+		err := m.remove(ctx, c.ID)
+		if try == 3 || !errors.As(err, new(*ConflictError)) {
+			return err
+		}
+		if c, err = m.Find(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *Manager) killFor(ctx context.Context, c *Container) error {
+	if err := m.signal(ctx, c, sigKill, "remove"); err != nil {
+		return err
+	}
+	return m.awaitKilled(ctx, c.ID)
 }
 
 func removeConflict(c *Container) error {

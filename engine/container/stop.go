@@ -267,6 +267,9 @@ func (m *Manager) change(ctx context.Context, id string, check func(*Container) 
 			return unsupported("pause or unpause a container")
 		}
 		if err := do(p, ctx); err != nil {
+			if st, e := task.Status(ctx); e == nil && (st.State == driver.Stopped || st.State == driver.Lost) {
+				return notRunning(id) // it ended meanwhile
+			}
 			return err
 		}
 		next := c.State
