@@ -128,6 +128,17 @@ func (w *Writer) Seal() (digest.Digest, error) {
 	return w.sum, w.err
 }
 
+// Bytes reads back what a sealed Writer was given, if that is at most limit bytes. It can't after Commit.
+func (w *Writer) Bytes(limit int64) ([]byte, error) {
+	if _, err := w.Seal(); err != nil {
+		return nil, err
+	}
+	if w.size > limit {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", w.size, limit)
+	}
+	return os.ReadFile(w.path)
+}
+
 // Commit makes the blob part of the store, durably, and gives its descriptor. If want is not empty and the bytes have
 // another digest, nothing is stored and the error is a *DigestError. A blob that is there already is not written again.
 func (w *Writer) Commit(ctx context.Context, want digest.Digest, mediaType string) (v1.Descriptor, error) {

@@ -41,7 +41,9 @@ func (s *Store) Create(ctx context.Context, op *home.Operation, config oci.Image
 		return Image{}, fmt.Errorf("create image: %w", err)
 	}
 	img := newImage(configDesc.Digest, desc, config, complete(layers, config.RootFS.DiffIDs))
-	return s.publish(ctx, op, img, refs, origin)
+	list := []publication{{image: img, refs: refs}}
+	err = s.publish(ctx, op, list, origin)
+	return list[0].image, err
 }
 
 func complete(layers []Layer, diffIDs []digest.Digest) []Layer {
@@ -66,26 +68,39 @@ func (s *Store) putManifest(ctx context.Context, op *home.Operation, config v1.D
 	return s.blobs.Put(ctx, op, data, v1.MediaTypeImageManifest)
 }
 
-// publish enters an image whose blobs are all in the store into the index, and records it.
-func (s *Store) publish(ctx context.Context, op *home.Operation, img Image, refs []oci.Ref, origin string) (Image, error) {
-	var existed bool
-	var tags []tagged
+// publication is an image whose blobs are all in the store, and the names it is to get.
+type publication struct {
+	image   Image
+	refs    []oci.Ref
+	existed bool
+	tags    []tagged
+}
+
+// publish enters images into the index, all in one change, sets their Refs, and records them.
+func (s *Store) publish(ctx context.Context, op *home.Operation, list []publication, origin string) error {
 	failpoint.Hit("image.create.before-index")
 	err := s.changeIndex(ctx, op, func(x *index) error {
-		existed = len(s.positions(x, img.ID)) > 0
-		tags = s.link(x, img.descriptor(), img.ID, refs)
-		img.Refs = s.refs(x, img.ID)
+		for i := range list {
+			p := &list[i]
+			p.existed = len(s.positions(x, p.image.ID)) > 0
+			p.tags = s.link(x, p.image.descriptor(), p.image.ID, p.refs)
+		}
+		for i := range list {
+			list[i].image.Refs = s.refs(x, list[i].image.ID)
+		}
 		return nil
 	})
 	failpoint.Hit("image.create.after-index")
 	if err != nil {
-		return Image{}, fmt.Errorf("create image %s: %w", img.ID, err)
+		return fmt.Errorf("enter image: %w", err)
 	}
-	if !existed {
-		recordCreate(ctx, img, origin)
+	for _, p := range list {
+		if !p.existed {
+			recordCreate(ctx, p.image, origin)
+		}
+		recordTags(ctx, p.image.ID, p.tags)
 	}
-	recordTags(ctx, img.ID, tags)
-	return img, nil
+	return nil
 }
 
 // descriptor is the image's entry for the index, without a name.
