@@ -40,7 +40,11 @@ func (s screen) colored(r *glamour.TermRenderer, markdown string) string {
 	if err != nil {
 		return s.plainText(markdown)
 	}
-	return strings.Trim(text, "\n") + "\n"
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ") // glamour fills every line up to the width
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n") + "\n"
 }
 
 func (s screen) plainText(markdown string) string { return wrapMarkdown(markdown, s.width) }
@@ -48,9 +52,9 @@ func (s screen) plainText(markdown string) string { return wrapMarkdown(markdown
 func (s screen) raw(text string) { fmt.Fprintln(s.out, text) }
 
 // line writes one paragraph, wrapped.
-func (s screen) line(text string) { fmt.Fprintln(s.out, wrap(text, "", s.width)) }
+func (s screen) line(text string) { fmt.Fprintln(s.out, wrap("", text, "", s.width)) }
 
-func (s screen) bullet(text string) { fmt.Fprintln(s.out, wrap("  - "+text, "    ", s.width)) }
+func (s screen) bullet(text string) { fmt.Fprintln(s.out, wrap("  - ", text, "    ", s.width)) }
 
 func (s screen) prose(markdown string) {
 	if strings.TrimSpace(markdown) != "" {
@@ -112,7 +116,7 @@ func (s screen) narration(events []trace.Event, level narrate.Level) {
 			first = false
 		}
 		lead := fmt.Sprintf("  [%d] ", e.Seq)
-		fmt.Fprintln(s.out, wrap(lead+says, strings.Repeat(" ", len(lead)), s.width))
+		fmt.Fprintln(s.out, wrap(lead, says, strings.Repeat(" ", len(lead)), s.width))
 	}
 }
 

@@ -32,7 +32,7 @@ func wrapMarkdown(markdown string, width int) string {
 	flush := func() {
 		if len(paragraph) > 0 {
 			text := strings.Join(paragraph, " ")
-			out = append(out, wrap(text, strings.Repeat(" ", itemIndent(text)), width))
+			out = append(out, wrap("", text, strings.Repeat(" ", itemIndent(text)), width))
 			paragraph = nil
 		}
 	}
@@ -75,10 +75,9 @@ func itemIndent(s string) int {
 	return 0
 }
 
-// wrap fills lines of at most width characters; the second and later ones begin with indent. A longer word stands
-// alone. Space at the front of text stays.
-func wrap(text, indent string, width int) string {
-	lead := text[:len(text)-len(strings.TrimLeft(text, " "))]
+// wrap fills lines of at most width characters after lead, which stands as it is; the second and later lines begin with
+// indent. A longer word has a line of its own.
+func wrap(lead, text, indent string, width int) string {
 	var b strings.Builder
 	b.WriteString(lead)
 	column, start := utf8.RuneCountInString(lead), true
