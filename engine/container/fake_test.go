@@ -341,7 +341,7 @@ func (t *task) Exec(_ context.Context, p driver.Process, streams driver.Streams)
 }
 
 func (t *task) Processes(context.Context) ([]driver.ProcessInfo, error) {
-	return []driver.ProcessInfo{{Pid: 7, PPid: 1, CPU: 3 * time.Second, StartedAt: time.Now().Add(-time.Minute), TTY: "?", Argv: t.spec.Process.Args}}, nil
+	return []driver.ProcessInfo{{Pid: 7, PPid: 1, CPU: 3 * time.Second, StartedAt: time.Now().Add(-59 * time.Second), TTY: "?", Argv: t.spec.Process.Args}}, nil
 }
 
 // archive is a small layer.

@@ -37,13 +37,23 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 	return list, nil
 }
 
-// InUse gives the containers made of the image id, running or not.
-func (m *Manager) InUse(ctx context.Context, id digest.Digest) ([]Container, error) {
+// Uses tells for each image id which containers are made of it, running or not.
+func (m *Manager) Uses(ctx context.Context) (map[digest.Digest][]image.Use, error) {
 	all, err := m.List(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(c Container) bool { return c.Image != id }), nil
+	uses := map[digest.Digest][]image.Use{}
+	for _, c := range all {
+		uses[c.Image] = append(uses[c.Image], image.Use{Container: c.ID, Running: c.State.Live()})
+	}
+	return uses, nil
+}
+
+// InUse tells which containers are made of the image id, running or not.
+func (m *Manager) InUse(ctx context.Context, id digest.Digest) ([]image.Use, error) {
+	uses, err := m.Uses(ctx)
+	return uses[id], err
 }
 
 // Roots gives the blobs and chains that containers stand on; they must outlive their images. It asks no runtime.
