@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
@@ -20,13 +21,27 @@ type shell struct {
 	runner   *interp.Runner
 }
 
-// redirect is a writer whose target changes from command to command.
-type redirect struct{ w io.Writer }
+// redirect is a writer whose target changes from command to command. The commands of a pipeline share it.
+type redirect struct {
+	mu sync.Mutex
+	w  io.Writer
+}
 
-func (r *redirect) Write(p []byte) (int, error) { return r.w.Write(p) }
+func (r *redirect) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.w.Write(p)
+}
+
+func (r *redirect) to(w io.Writer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w = w
+}
 
 func newShell(engine Engine, programs Programs, dir string) (*shell, error) {
-	s := &shell{engine: engine, programs: programs, dir: dir, out: redirect{io.Discard}}
+	s := &shell{engine: engine, programs: programs, dir: dir}
+	s.out.to(io.Discard)
 	return s, s.restart()
 }
 
@@ -99,8 +114,8 @@ func (s *shell) run(ctx context.Context, command string, out io.Writer) (int, er
 	if err != nil {
 		return 0, fmt.Errorf("parse command: %w", err)
 	}
-	s.out.w = out
-	defer func() { s.out.w = io.Discard }()
+	s.out.to(out)
+	defer s.out.to(io.Discard)
 	code := 0
 	for _, stmt := range file.Stmts {
 		err := s.runner.Run(ctx, stmt)
