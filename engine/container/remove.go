@@ -127,6 +127,7 @@ func (m *Manager) deleteTask(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	importEvents(ctx, task) // the last chance
 	if err := task.Delete(ctx); err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return err
 	}

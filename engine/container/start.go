@@ -139,6 +139,7 @@ func (m *Manager) task(ctx context.Context, spec driver.Spec) (driver.Task, erro
 	}
 	old, err := m.runtime.Load(ctx, spec.ID)
 	if err == nil {
+		importEvents(ctx, old) // the last chance
 		err = old.Delete(ctx)
 	}
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {

@@ -40,6 +40,7 @@ func (m *Manager) refresh(ctx context.Context, c *Container) (*Container, error)
 		return nil, err
 	}
 	if agrees(c.State, st) {
+		importEvents(ctx, task) // what it did meanwhile is told while it runs
 		return c, nil
 	}
 	return m.settle(ctx, c.ID, task)
@@ -108,7 +109,7 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 
 // importEvents fetches what the supervisor recorded. That the record is right does not depend on it.
 func importEvents(ctx context.Context, task driver.Task) {
-	if e, ok := task.(driver.Eventer); ok && trace.From(ctx) != nil {
+	if e, ok := task.(driver.Eventer); ok && trace.From(ctx) != nil { // a nil task is no Eventer
 		_ = e.Events(ctx)
 	}
 }
