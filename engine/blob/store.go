@@ -43,11 +43,29 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(s.blobs, 0o700); err != nil {
 		return nil, fmt.Errorf("open blob store: %w", err)
 	}
+	if err := s.refuseLost(); err != nil {
+		return nil, err
+	}
 	// index.json comes last: where it is, the rest is.
 	if err := s.create("oci-layout", `{"imageLayoutVersion":"1.0.0"}`); err != nil {
 		return nil, err
 	}
 	return s, s.create("index.json", `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)
+}
+
+// refuseLost keeps a store that lost its index from being taken for an empty one, whose blobs are all garbage.
+func (s *Store) refuseLost() error {
+	left, err := os.ReadDir(s.blobs)
+	if err != nil {
+		return fmt.Errorf("open blob store: %w", err)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(s.IndexPath()); err == nil {
+		return nil // another process made it just now
+	}
+	return fmt.Errorf("open blob store: %s is missing though there are blobs: restore it, or remove %s to begin anew", s.IndexPath(), s.root)
 }
 
 // create writes a file of the layout unless another process was first.
