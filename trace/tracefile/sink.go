@@ -31,6 +31,7 @@ type FileSink struct {
 	waiting []trace.Event     // not yet appended
 	spans   map[uint64]uint64 // number in this process -> number in the file
 	tail    tail              // the file's end as this process last saw it
+	batch   []byte            // room for encoding
 	err     error
 	closed  bool
 }
@@ -67,7 +68,9 @@ func (s *FileSink) check() error {
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file; give the name of a file to write to")
 	}
-	_, err = readTail(s.file, info.Size())
+	if s.tail, err = readTail(s.file, info.Size()); err == nil && s.tail.size < info.Size() {
+		s.tail = tail{} // torn; the first append looks again, under the lock
+	}
 	return err
 }
 
@@ -119,6 +122,7 @@ func (s *FileSink) flush() {
 	if err := s.append(); err != nil {
 		s.err = fmt.Errorf("write trace %s: %w", s.path, err)
 	}
+	clear(s.waiting) // let go of their strings
 	s.waiting = s.waiting[:0]
 }
 
@@ -132,6 +136,7 @@ func (s *FileSink) append() error {
 	}
 	next := s.tail
 	batch := s.encode(&next)
+	s.batch = batch
 	if _, err := s.file.Write(batch); err != nil {
 		return err
 	}
@@ -164,7 +169,7 @@ func (s *FileSink) catchUp() error {
 
 // encode numbers the waiting events as they follow t, and returns their lines.
 func (s *FileSink) encode(t *tail) []byte {
-	batch := make([]byte, 0, 320*len(s.waiting))
+	batch := s.batch[:0]
 	for _, e := range s.waiting {
 		var begun time.Time
 		if t.seq == 0 {
