@@ -34,6 +34,8 @@ type (
 
 	// SourcesAndDest is what Add and Copy have in common.
 	SourcesAndDest = instructions.SourcesAndDest
+	// SourceContent is a here-document that an Add or Copy has among its sources.
+	SourceContent = instructions.SourceContent
 	// InlineFile is a here-document of a RUN.
 	InlineFile = instructions.ShellInlineFile
 )

@@ -1,11 +1,13 @@
 package dockerfile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
@@ -188,4 +190,26 @@ func (p *Plan) Unused() []string {
 		}
 	}
 	return out
+}
+
+// Script is the shell script of a RUN whose line is line and whose here-documents are files. A lone here-document is the
+// script itself; otherwise they stand below the line, where the shell reads them.
+func Script(line string, files []InlineFile) (string, error) {
+	if parser.MustParseHeredoc(line) == nil {
+		var b strings.Builder
+		b.WriteString(line)
+		for _, f := range files {
+			b.WriteString("\n" + f.Data + f.Name)
+		}
+		return b.String(), nil
+	}
+	script := files[0].Data
+	if files[0].Chomp {
+		script = parser.ChompHeredocContent(script)
+	}
+	if strings.HasPrefix(script, "#!") && !strings.HasPrefix(script, "#!/bin/sh\n") {
+		first, _, _ := strings.Cut(script, "\n")
+		return "", fmt.Errorf("a here-document with an interpreter of its own (%s) is not supported by this builder: pass it to the interpreter, as in RUN python3 <<EOF", first)
+	}
+	return script, nil
 }

@@ -1,0 +1,57 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/opencontainers/go-digest"
+)
+
+// Key is everything that the tree of one step depends on. Its digest names the step's record. Two builds whose keys are
+// equal get the same layer, wherever and whenever they run.
+type Key struct {
+	Parent      digest.Digest `json:"parent"`      // chain id of the tree below; empty for scratch
+	Instruction string        `json:"instruction"` // canonical text, after expansion
+	Env         []string      `json:"env,omitempty"`
+	Args        []string      `json:"args,omitempty"` // declared ARGs with the values that RUN sees
+	User        string        `json:"user,omitempty"`
+	Workdir     string        `json:"workdir,omitempty"`
+	Command     []string      `json:"command,omitempty"` // RUN: what is executed, shell included
+	Epoch       int64         `json:"epoch,omitempty"`   // SOURCE_DATE_EPOCH: it changes the layer's times
+	Inputs      digest.Digest `json:"inputs,omitempty"`  // COPY, ADD: of the sorted list of inputs
+}
+
+// Digest is the sha256 of the key's canonical JSON.
+func (k Key) Digest() (digest.Digest, error) {
+	b, err := json.Marshal(k)
+	if err != nil {
+		return "", fmt.Errorf("encode cache key: %w", err)
+	}
+	return oci.Sum(b), nil
+}
+
+// Input is one file that a COPY or ADD puts into the tree. Times are no part of it.
+type Input struct {
+	Path    string        `json:"path"` // where it goes
+	Source  string        `json:"source,omitempty"`
+	Type    string        `json:"type"` // file, dir, symlink, ...
+	Mode    uint32        `json:"mode"`
+	UID     int           `json:"uid"`
+	GID     int           `json:"gid"`
+	Content digest.Digest `json:"content,omitempty"` // file
+	Link    string        `json:"link,omitempty"`    // symlink: its text
+}
+
+// inputsDigest is the digest of a list that is sorted by path.
+func inputsDigest(inputs []Input) (digest.Digest, error) {
+	h := digest.SHA256.Digester()
+	enc := json.NewEncoder(h.Hash())
+	for _, in := range inputs {
+		in.Source = "" // where a file lay in the context makes no difference
+		if err := enc.Encode(in); err != nil {
+			return "", fmt.Errorf("encode inputs: %w", err)
+		}
+	}
+	return h.Digest(), nil
+}

@@ -1,0 +1,208 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// historyComment marks history entries as docker's builder does.
+const historyComment = "buildkit.dockerfile.v0"
+
+// stage is one stage as far as it is built.
+type stage struct {
+	session  *session
+	planned  dockerfile.Stage
+	config   oci.Image
+	layers   []image.Layer
+	unpacked int // how many of layers are known to be unpacked
+	scope    *dockerfile.Scope
+	cmdSet   bool      // this stage has a CMD: ENTRYPOINT keeps it
+	created  time.Time // of the newest layer
+	changed  string    // the first step of the stage that was not taken from the cache
+	steps    int       // steps that are shown
+	step     int
+}
+
+// chain is the identity of the stage's tree.
+func (st *stage) chain() digest.Digest {
+	if len(st.layers) == 0 {
+		return ""
+	}
+	return st.layers[len(st.layers)-1].ChainID
+}
+
+// countShown counts what BuildKit numbers: the base, and every instruction that makes a tree.
+func countShown(p dockerfile.Stage) int {
+	n := 1
+	for _, in := range p.Instructions {
+		if makesTree(in.Name) {
+			n++
+		}
+	}
+	return n
+}
+
+func makesTree(name string) bool {
+	return name == "RUN" || name == "COPY" || name == "ADD" || name == "WORKDIR"
+}
+
+// show begins a step of the progress.
+func (st *stage) show(text string) int {
+	s := st.session
+	s.shown++
+	st.step++
+	st.steps = max(st.steps, st.step) // triggers of the base come on top
+	s.opts.Progress.Step(Step{ID: s.shown, N: st.step, Of: st.steps, Stage: st.planned.Name, Text: text})
+	return s.shown
+}
+
+// from sets the stage on its base.
+func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, error) {
+	id := st.show(in.Text)
+	err := st.setBase(ctx, in)
+	st.session.opts.Progress.Done(id, err)
+	if err != nil {
+		return outcome{}, err
+	}
+	st.scope = st.session.plan.Scope(st.config.Config.Env)
+	return outcome{}, nil
+}
+
+func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
+	switch base := st.planned.Base; {
+	case base.Scratch:
+		st.config = oci.Image{Architecture: runtime.GOARCH, OS: "linux"}
+		st.config.Config.Env = []string{defaultPath}
+	case base.Stage >= 0:
+		b := st.session.done[base.Stage]
+		st.config, st.layers, st.unpacked, st.created, st.changed = cloneConfig(b.config), slices.Clone(b.layers), b.unpacked, b.created, b.changed
+	default:
+		img, err := st.session.resolve(ctx, in, base.Image)
+		if err != nil {
+			return err
+		}
+		if img.Config.OS != "" && img.Config.OS != "linux" {
+			return fmt.Errorf("%s: the image is for %s: only linux images can be built on", in.Text, img.Config.OS)
+		}
+		st.config, st.layers, st.created = cloneConfig(img.Config), img.Layers, img.Created
+	}
+	return nil
+}
+
+// cloneConfig copies what instructions change, so that stages on one base keep apart.
+func cloneConfig(c oci.Image) oci.Image {
+	c.History = slices.Clone(c.History)
+	cfg := &c.Config
+	cfg.Env, cfg.OnBuild = slices.Clone(cfg.Env), slices.Clone(cfg.OnBuild)
+	cfg.Labels, cfg.ExposedPorts, cfg.Volumes = maps.Clone(cfg.Labels), maps.Clone(cfg.ExposedPorts), maps.Clone(cfg.Volumes)
+	return c
+}
+
+// instruction carries out one instruction after FROM.
+func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction) (outcome, error) {
+	cmd, err := st.scope.Expand(in)
+	if err != nil {
+		return outcome{}, err
+	}
+	switch c := cmd.(type) {
+	case *dockerfile.Run:
+		return st.run(ctx, in, c)
+	case *dockerfile.Copy:
+		return st.copy(ctx, in, copyOf(c))
+	case *dockerfile.Add:
+		return st.copy(ctx, in, addOf(c))
+	case *dockerfile.Workdir:
+		return st.workdir(ctx, in, c)
+	}
+	return outcome{}, st.metadata(in, cmd)
+}
+
+// note adds an instruction to the history.
+func (st *stage) note(createdBy string, empty bool) {
+	h := v1.History{CreatedBy: createdBy, Comment: historyComment, EmptyLayer: empty}
+	if !st.created.IsZero() {
+		t := st.created.UTC()
+		h.Created = &t
+	}
+	st.config.History = append(st.config.History, h)
+}
+
+// push puts a layer on top. created is when it was made.
+func (st *stage) push(l image.Layer, created time.Time) {
+	l.ChainID = oci.ChainID(append(st.diffIDs(), l.DiffID))
+	st.layers = append(slices.Clip(st.layers), l)
+	st.created = created
+}
+
+func (st *stage) diffIDs() []digest.Digest {
+	ids := make([]digest.Digest, len(st.layers), len(st.layers)+1)
+	for i, l := range st.layers {
+		ids[i] = l.DiffID
+	}
+	return ids
+}
+
+// unpack makes sure that the driver has the stage's whole tree.
+func (st *stage) unpack(ctx context.Context) (digest.Digest, error) {
+	if st.unpacked == len(st.layers) {
+		return st.chain(), nil
+	}
+	img := image.Image{Config: st.config, Layers: st.layers}
+	img.Config.RootFS = v1.RootFS{Type: "layers", DiffIDs: st.diffIDs()}
+	chain, err := st.session.images.Unpack(ctx, img)
+	if err == nil {
+		st.unpacked = len(st.layers)
+	}
+	return chain, err
+}
+
+// finish gives the config its last touch.
+func (st *stage) finish(epoch *time.Time) {
+	created := st.created
+	if epoch != nil {
+		created = *epoch
+		t := created.UTC()
+		for i := range st.config.History {
+			if h := &st.config.History[i]; h.Created == nil || h.Created.After(t) {
+				h.Created = &t
+			}
+		}
+	}
+	if created.IsZero() {
+		created = time.Unix(0, 0) // nothing but config: the same Dockerfile gives the same image
+	}
+	created = created.UTC()
+	st.config.Created = &created
+}
+
+func (st *stage) setLabel(k, v string) {
+	if st.config.Config.Labels == nil {
+		st.config.Config.Labels = map[string]string{}
+	}
+	st.config.Config.Labels[k] = v
+}
+
+// setEnv changes the config's environment in place, so that names keep their order.
+func (st *stage) setEnv(k, v string) {
+	env := st.config.Config.Env
+	for i, kv := range env {
+		if name, _, _ := strings.Cut(kv, "="); name == k {
+			env[i] = k + "=" + v
+			return
+		}
+	}
+	st.config.Config.Env = append(env, k+"="+v)
+}

@@ -1,0 +1,74 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+
+	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/layer"
+)
+
+// workdir changes the working folder and makes it if the tree does not have it.
+func (st *stage) workdir(ctx context.Context, in dockerfile.Instruction, c *dockerfile.Workdir) (outcome, error) {
+	dir := path.Clean(c.Path)
+	if !path.IsAbs(dir) {
+		dir = path.Join("/", st.config.Config.WorkingDir, dir)
+	}
+	st.config.Config.WorkingDir = dir
+	text := "WORKDIR " + dir
+	if dir == "/" {
+		st.show(in.Text)
+		st.session.opts.Progress.Done(st.session.shown, nil)
+		st.note(text, true)
+		return outcome{}, nil
+	}
+	key := st.key(text, nil)
+	key.User = st.config.Config.User
+	return st.cached(ctx, treeStep{in: in, key: key, text: in.Text, history: text}, func(ctx context.Context, _ int) (image.Layer, error) {
+		return st.makeDir(ctx, dir)
+	})
+}
+
+// makeDir makes a layer that holds dir and what is missing above it, owned by the stage's user; none if dir is there.
+func (st *stage) makeDir(ctx context.Context, dir string) (image.Layer, error) {
+	below, err := st.below(ctx)
+	if err != nil {
+		return image.Layer{}, err
+	}
+	defer below.close()
+	at, err := follow(below, dir, true)
+	if err != nil {
+		return image.Layer{}, err
+	}
+	n, err := below.lstat(at)
+	if err == nil {
+		if !n.mode.IsDir() {
+			return image.Layer{}, &fs.PathError{Op: "make working directory", Path: dir, Err: errors.New("a file of that name is in the way")}
+		}
+		return image.Layer{}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return image.Layer{}, err
+	}
+	uid, gid, err := st.owner(below, st.config.Config.User)
+	if err != nil {
+		return image.Layer{}, err
+	}
+	p := &placement{below: below, uid: uid, gid: gid, mtime: st.session.now().Truncate(1e9), entries: map[string]placed{}}
+	if err := p.parents(at); err != nil {
+		return image.Layer{}, err
+	}
+	p.entries[at] = placed{entry: layer.Entry{Path: at, Kind: layer.Dir, Mode: 0o755, UID: uid, GID: gid, ModTime: p.mtime}}
+	return st.write(ctx, p)
+}
+
+// owner resolves a name for new files against the tree below. Numbers and root need no tree.
+func (st *stage) owner(below *imageTree, spec string) (uid, gid int, err error) {
+	if isRoot(spec) {
+		return 0, 0, nil
+	}
+	return lookUpOwner(below.tree, spec)
+}
