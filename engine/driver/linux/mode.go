@@ -48,3 +48,17 @@ func mappedIDs(path string) (count int64, whole bool) {
 	}
 	return count, count >= 1<<32-1
 }
+
+// String says in a few words why containers are made the way they are.
+func (m Mode) String() string {
+	switch {
+	case !m.Rootless:
+		return "root: the kernel's namespaces and overlay file system"
+	case m.NeedsReexec:
+		return "an ordinary user: needs a user namespace"
+	case m.SquashOwners:
+		return "rootless with a single user id: every file has the same owner"
+	default:
+		return "rootless with a range of user ids"
+	}
+}

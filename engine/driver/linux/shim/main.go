@@ -1,4 +1,22 @@
 package shim
 
+import (
+	"fmt"
+	"os"
+)
+
 // Main runs a stage and never returns.
-func Main(stage string) {}
+func Main(stage string) {
+	switch stage {
+	case StageShim:
+		superviseStage()
+	case StageInit:
+		runStage(initStage)
+	case StageExec:
+		runStage(execStage)
+	case StageUserNS:
+		userStage()
+	}
+	fmt.Fprintf(os.Stderr, "learn: %s=%s names no stage\n", StageVariable, stage)
+	os.Exit(2)
+}

@@ -1,0 +1,104 @@
+package shim
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// exec runs a further process in the container for one client.
+//
+// The shim's thread enters only the process namespace, which concerns its children alone, forks the stage from the read-only
+// binary, and goes back; the stage enters the other namespaces by itself, after it has been loaded. So nothing of the
+// container's file system is used to start it, and one fork and one exec of ours are all it takes.
+func (s *shim) exec(conn *Conn, req *Request, client streams) {
+	p := req.Process
+	std, pid, err := s.startExec(req, client)
+	if err != nil {
+		if pid > 0 {
+			waitPid(pid)
+		}
+		_ = conn.Send(errorReply(err))
+		return
+	}
+	events := s.eventLog()
+	events.fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(pid)), trace.Strings("argv", p.Args))
+	detach := std.attach(client)
+	std.run()
+	_ = conn.Send(Reply{Kind: ReplyStarted, Pid: pid})
+	if req.Detach {
+		conn.Close()
+	} else {
+		go s.serveExec(conn, std, detach)
+	}
+	exit := exitOf(waitPid(pid))
+	std.drain()
+	events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, pid, exit)...)
+	_ = conn.Send(Reply{Kind: ReplyExit, Exit: &exit})
+	detach()
+}
+
+// serveExec takes further words of the client: sizes of its terminal. When it leaves, its streams go along.
+func (s *shim) serveExec(conn *Conn, std *stdio, detach func()) {
+	for {
+		var req Request
+		if conn.Receive(&req) != nil {
+			detach()
+			return
+		}
+		if req.Do == DoResize {
+			_ = std.resize(req.Cols, req.Rows)
+		}
+	}
+}
+
+func (s *shim) eventLog() *eventLog {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events
+}
+
+// startExec returns when the user's program runs. After an error a pid that is not zero is still to be waited for.
+func (s *shim) startExec(req *Request, client streams) (*stdio, int, error) {
+	p := req.Process
+	if p == nil {
+		return nil, 0, fmt.Errorf("start process: none was given")
+	}
+	std, err := newStdio(p, client.stdin >= 0, true, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	stage, pid, err := s.forkInside(std)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer stage.Close()
+	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks()}
+	return std, pid, s.handOver(stage, cfg, std, pid)
+}
+
+// forkInside forks the exec stage into the container's process namespace.
+func (s *shim) forkInside(std *stdio) (*Conn, int, error) {
+	own, err := ownPidNamespace()
+	if err != nil {
+		return nil, 0, pathError("open", "own namespace", err)
+	}
+	defer unix.Close(own)
+	runtime.LockOSThread()
+	if err := unix.Setns(s.pidfd, unix.CLONE_NEWPID); err != nil {
+		runtime.UnlockOSThread()
+		return nil, 0, fmt.Errorf("enter process namespace: %w", err)
+	}
+	conn, pid, err := s.fork(StageExec, std, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, []uintptr{uintptr(s.pidfd)})
+	if nerr := unix.Setns(own, unix.CLONE_NEWPID); nerr != nil {
+		// The thread stays locked, so that nothing else ever runs on it.
+		return conn, pid, fmt.Errorf("leave process namespace: %w", nerr)
+	}
+	runtime.UnlockOSThread()
+	return conn, pid, err
+}

@@ -1,0 +1,69 @@
+package shim
+
+// The requests that a client may make.
+const (
+	DoStart     = "start"     // first connection only; answered by started and exit
+	DoWait      = "wait"      // answered by exit when the task has ended
+	DoAttach    = "attach"    // connects the streams that come along; answered by exit
+	DoExec      = "exec"      // answered by started and, unless detached, exit
+	DoSignal    = "signal"    // answered by ok, like all that follow
+	DoResize    = "resize"    //
+	DoPause     = "pause"     //
+	DoResume    = "resume"    //
+	DoTrace     = "trace"     // events are recorded from now on
+	DoProcesses = "processes" // ok with the list
+	DoDelete    = "delete"    // kills what runs; answered by exit
+)
+
+// Request is what a client asks of a shim.
+type Request struct {
+	Do      string   `json:"do"`
+	Config  *Config  `json:"config,omitempty"`
+	Process *Process `json:"process,omitempty"`
+	Detach  bool     `json:"detach,omitempty"`
+	Signal  int      `json:"signal,omitempty"`
+	Cols    uint16   `json:"cols,omitempty"`
+	Rows    uint16   `json:"rows,omitempty"`
+	// Which streams come along as descriptors, in this order.
+	Stdin  bool `json:"stdin,omitempty"`
+	Stdout bool `json:"stdout,omitempty"`
+	Stderr bool `json:"stderr,omitempty"`
+}
+
+// The kinds of reply.
+const (
+	ReplyOK      = "ok"
+	ReplyStarted = "started"
+	ReplyExit    = "exit"
+	ReplyError   = "error"
+	ReplyCommand = "command" // the command cannot be executed
+	ReplyGone    = "gone"    // nothing runs (any more)
+)
+
+// Reply is a shim's answer.
+type Reply struct {
+	Kind      string        `json:"kind"`
+	Pid       int           `json:"pid,omitempty"`
+	Exit      *Exit         `json:"exit,omitempty"`
+	Code      int           `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
+	Message   string        `json:"message,omitempty"`
+	Processes []ProcessInfo `json:"processes,omitempty"`
+}
+
+// stageConfig is what a shim tells a stage.
+type stageConfig struct {
+	Config  *Config  `json:"config,omitempty"`  // init
+	Process *Process `json:"process,omitempty"` // exec
+	ID      string   `json:"id"`
+	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
+	Groups  []string `json:"groups,omitempty"`
+	Trace   bool     `json:"trace,omitempty"`
+}
+
+// report is what a stage tells its shim.
+type report struct {
+	Terminal bool   `json:"terminal,omitempty"` // the master comes along as a descriptor
+	Ready    bool   `json:"ready,omitempty"`    // everything is done but execve
+	Error    string `json:"error,omitempty"`
+	Code     int    `json:"code,omitempty"` // 126 or 127 when the command itself is at fault
+}

@@ -1,0 +1,358 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// builder puts a container's view of the file system together, from inside its new mount namespace.
+type builder struct {
+	cfg     *Config
+	log     *eventLog
+	root    tree
+	proc    int // the procfs mount
+	null    int // our own /dev/null, for masking
+	pts     int // the devpts mount
+	console *terminal
+	groups  []string // names of the hierarchies to show
+}
+
+// build mounts everything and leaves the process in the new root.
+func (b *builder) build() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	root, err := mountRoot(b.cfg.Root)
+	if err != nil {
+		return err
+	}
+	b.root = root
+	b.mounted("/", "overlay", "overlay", overlayOptions(b.cfg.Root))
+	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.mountCgroups, b.bindNames, b.mountUser}
+	if !b.cfg.Process.Privileged {
+		steps = append(steps, b.mask)
+	}
+	for _, step := range append(steps, b.finish) {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return b.pivot()
+}
+
+func (b *builder) mounted(target, fstype, source, options string) {
+	if b.log == nil {
+		return
+	}
+	b.log.fact(vocab.MountDo, trace.String("container", b.cfg.ID), trace.String("target", target), trace.String("type", fstype),
+		trace.String("source", source), trace.String("options", options))
+}
+
+func overlayOptions(r Root) string {
+	return "lowerdir=" + strings.Join(r.Lowers, ":") + ",upperdir=" + r.Upper + ",workdir=" + r.Work
+}
+
+// fixed opens a folder that must not be reached through a link: what is mounted there is trusted later.
+func (b *builder) fixed(name string) (int, error) {
+	fd, err := b.root.ensureDir(name, unix.RESOLVE_NO_SYMLINKS)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
+		return -1, fmt.Errorf("mount %s: the image has a link or a file in its place; it must be a folder", name)
+	}
+	return fd, err
+}
+
+// place makes a mount and puts it at a fixed folder, keeping a descriptor of the mount.
+func (b *builder) place(name, fstype string, attrs int, options ...option) (int, error) {
+	mnt, err := newMount(fstype, attrs, options...)
+	if err != nil {
+		return -1, err
+	}
+	target, err := b.fixed(name)
+	if err != nil {
+		unix.Close(mnt)
+		return -1, err
+	}
+	defer unix.Close(target)
+	err = unix.MoveMount(mnt, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	if err != nil {
+		unix.Close(mnt)
+		return -1, fmt.Errorf("mount %s at %s: %w", fstype, name, err)
+	}
+	b.mounted(name, fstype, fstype, describe(attrs, options))
+	return mnt, nil
+}
+
+func describe(attrs int, options []option) string {
+	var words []string
+	for _, a := range []struct {
+		bit  int
+		name string
+	}{{unix.MOUNT_ATTR_RDONLY, "ro"}, {unix.MOUNT_ATTR_NOSUID, "nosuid"}, {unix.MOUNT_ATTR_NODEV, "nodev"}, {unix.MOUNT_ATTR_NOEXEC, "noexec"}} {
+		if attrs&a.bit != 0 {
+			words = append(words, a.name)
+		}
+	}
+	for _, o := range options {
+		if o.value != "" {
+			words = append(words, o.key+"="+o.value)
+		} else {
+			words = append(words, o.key)
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+func (b *builder) mountProc() error {
+	fd, err := b.place("/proc", "proc", plainAttrs)
+	if err != nil {
+		return err
+	}
+	b.proc = fd
+	// As docker does: any user may bind low ports and send echo requests, which end in this network namespace.
+	b.sysctl("sys/net/ipv4/ip_unprivileged_port_start", "0")
+	b.sysctl("sys/net/ipv4/ping_group_range", "0 2147483647")
+	return nil
+}
+
+// sysctl writes a setting that is a convenience: a kernel without it still runs the container.
+func (b *builder) sysctl(name, value string) {
+	fd, err := (tree{b.proc}).open(name, unix.O_WRONLY, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
+	if err != nil {
+		return
+	}
+	_, _ = unix.Write(fd, []byte(value))
+	unix.Close(fd)
+}
+
+func (b *builder) mountSys() error {
+	attrs := plainAttrs | unix.MOUNT_ATTR_RDONLY
+	if b.cfg.Process.Privileged {
+		attrs = plainAttrs
+	}
+	fd, err := b.place("/sys", "sysfs", attrs)
+	if errors.Is(err, unix.EPERM) && b.cfg.Rootless {
+		return b.bindSys()
+	}
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+// bindSys serves namespaces whose outer /sys is partly hidden: the kernel then refuses a fresh one.
+func (b *builder) bindSys() error {
+	target, err := b.fixed("/sys")
+	if err != nil {
+		return err
+	}
+	return bind("/sys", target, true)
+}
+
+// bindNames puts the engine's own /etc/hosts, hostname and resolv.conf over the image's.
+func (b *builder) bindNames() error {
+	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
+		source := filepath.Join(b.cfg.Dir, name)
+		if _, err := os.Lstat(source); err != nil {
+			continue
+		}
+		target, err := b.root.ensureFile("/etc/" + name)
+		if err != nil {
+			continue // an image may have a dangling link here; it then does without
+		}
+		if err := bind(source, target, false); err != nil {
+			return err
+		}
+		b.mounted("/etc/"+name, "bind", source, "rbind,nodev")
+	}
+	return nil
+}
+
+// mountUser mounts what the container's owner asked for.
+func (b *builder) mountUser() error {
+	for _, m := range b.cfg.Mounts {
+		if err := b.mountOne(m); err != nil {
+			return fmt.Errorf("mount %s: %w", m.Target, err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) mountOne(m Mount) error {
+	if m.Type == "tmpfs" {
+		return b.mountTmpfs(m)
+	}
+	st, err := os.Stat(m.Source)
+	if err != nil {
+		return fmt.Errorf("bind source path does not exist: %s", m.Source)
+	}
+	ensure := b.root.ensureFile
+	if st.IsDir() {
+		ensure = func(p string) (int, error) { return b.root.ensureDir(p, 0) }
+	}
+	target, err := ensure(m.Target)
+	if err != nil {
+		return err
+	}
+	if magic(target, unix.PROC_SUPER_MAGIC) {
+		unix.Close(target)
+		return errors.New("cannot be mounted because it is inside /proc")
+	}
+	if err := bind(m.Source, target, m.ReadOnly); err != nil {
+		return err
+	}
+	mode := "rbind,rw"
+	if m.ReadOnly {
+		mode = "rbind,ro"
+	}
+	b.mounted(m.Target, "bind", m.Source, mode)
+	return nil
+}
+
+func (b *builder) mountTmpfs(m Mount) error {
+	options := []option{}
+	attrs := plainAttrs
+	if m.ReadOnly {
+		attrs |= unix.MOUNT_ATTR_RDONLY
+	}
+	for _, o := range m.Options {
+		key, value, _ := strings.Cut(o, "=")
+		switch key {
+		case "exec":
+			attrs &^= unix.MOUNT_ATTR_NOEXEC
+		case "ro":
+			attrs |= unix.MOUNT_ATTR_RDONLY
+		case "rw", "noexec", "nosuid", "nodev":
+		default:
+			options = append(options, option{key, value})
+		}
+	}
+	target, err := b.root.ensureDir(m.Target, 0)
+	if err != nil {
+		return err
+	}
+	mnt, err := newMount("tmpfs", attrs, options...)
+	if err != nil {
+		unix.Close(target)
+		return err
+	}
+	b.mounted(m.Target, "tmpfs", "tmpfs", describe(attrs, options))
+	return attach(mnt, target)
+}
+
+// maskedPaths are kernel files that tell about, or reach, the machine outside; readOnlyPaths may be read but not set.
+func maskedPaths() []string {
+	return []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+		"/sys/devices/virtual/powercap", "/sys/firmware"}
+}
+
+func readOnlyPaths() []string {
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+}
+
+func (b *builder) mask() error {
+	for _, p := range maskedPaths() {
+		if err := b.maskOne(p); err != nil {
+			return fmt.Errorf("mask %s: %w", p, err)
+		}
+	}
+	for _, p := range readOnlyPaths() {
+		if err := b.lockOne(p); err != nil {
+			return fmt.Errorf("make %s read-only: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) maskOne(p string) error {
+	target, err := b.root.open(p, unix.O_PATH, unix.RESOLVE_NO_SYMLINKS)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(target, &st); err != nil {
+		return err
+	}
+	var mnt int
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		mnt, err = newMount("tmpfs", plainAttrs|unix.MOUNT_ATTR_RDONLY, option{"size", "0k"})
+	} else {
+		mnt, err = clone(b.null, "", false)
+	}
+	if err != nil {
+		unix.Close(target)
+		return err
+	}
+	b.mounted(p, "mask", "", "")
+	return attach(mnt, target)
+}
+
+func (b *builder) lockOne(p string) error {
+	target, err := b.root.open(p, unix.O_PATH, unix.RESOLVE_NO_SYMLINKS)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	mnt, err := clone(target, "", true)
+	if err != nil {
+		unix.Close(target)
+		return err
+	}
+	if err := setAttrs(mnt, unix.MOUNT_ATTR_RDONLY|plainAttrs, true); err != nil {
+		unix.Close(target)
+		return err
+	}
+	b.mounted(p, "bind", p, "ro")
+	return attach(mnt, target)
+}
+
+// finish makes the folder to work in, while the root can still be written, and then seals the root if asked.
+func (b *builder) finish() error {
+	if cwd := b.cfg.Process.Cwd; cwd != "" && cwd != "/" {
+		fd, err := b.root.ensureDir(cwd, 0)
+		if err != nil {
+			return fmt.Errorf("set working folder: %w", err)
+		}
+		unix.Close(fd)
+	}
+	if !b.cfg.ReadOnly {
+		return nil
+	}
+	if err := setAttrs(b.root.fd, unix.MOUNT_ATTR_RDONLY, false); err != nil {
+		return fmt.Errorf("make root read-only: %w", err)
+	}
+	return nil
+}
+
+// pivot makes the tree the root and lets go of the host's.
+func (b *builder) pivot() error {
+	if err := unix.Fchdir(b.root.fd); err != nil {
+		return fmt.Errorf("enter root: %w", err)
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("change root: %w", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("leave old root: %w", err)
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return fmt.Errorf("enter root: %w", err)
+	}
+	if b.log != nil {
+		b.log.fact(vocab.PivotRoot, trace.String("container", b.cfg.ID))
+	}
+	return nil
+}

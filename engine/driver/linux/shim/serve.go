@@ -1,0 +1,224 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// listen makes the socket for later clients. Its folder belongs to the owner alone, and so does it.
+func (s *shim) listen() error {
+	addr, release, err := socketAddr(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	_ = os.Remove(filepath.Join(s.cfg.Dir, socketName))
+	old := unix.Umask(0o177)
+	err = unix.Bind(fd, addr)
+	unix.Umask(old)
+	if err == nil {
+		err = unix.Listen(fd, 64)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	s.listener = fd
+	return nil
+}
+
+// accept serves clients, each in a goroutine of its own, until the process ends.
+func (s *shim) accept() {
+	f := os.NewFile(uintptr(s.listener), "listener")
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	for {
+		fd := -1
+		rerr := raw.Read(func(l uintptr) bool {
+			fd, _, err = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+			return !errors.Is(err, unix.EAGAIN)
+		})
+		if rerr != nil {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		if conn, err := NewConn(fd); err == nil {
+			s.talks.Add(1)
+			go s.serve(conn)
+		}
+	}
+}
+
+// watchFirst serves the rest of the connection that started the container.
+func (s *shim) watchFirst(conn *Conn, detach func()) {
+	defer s.talks.Done()
+	defer conn.Close()
+	s.awaitEnd(conn, detach)
+}
+
+// awaitEnd tells the client how the container ended, unless it leaves before.
+func (s *shim) awaitEnd(conn *Conn, detach func()) {
+	s.addWaiting(1)
+	left := make(chan struct{})
+	go func() {
+		var none Request
+		_ = conn.Receive(&none) // nothing more may come: this returns when the client is gone
+		close(left)
+	}()
+	select {
+	case <-s.done:
+		_ = conn.Send(Reply{Kind: ReplyExit, Exit: &s.exit})
+	case <-left:
+		s.addWaiting(-1)
+	}
+	detach()
+}
+
+func (s *shim) addWaiting(n int) {
+	s.mu.Lock()
+	s.waiting += n
+	s.mu.Unlock()
+}
+
+// serve answers one request.
+func (s *shim) serve(conn *Conn) {
+	defer s.talks.Done()
+	defer conn.Close()
+	if uid, err := conn.peer(); err != nil || uid != 0 && uid != uint32(os.Getuid()) {
+		return
+	}
+	var req Request
+	if conn.Receive(&req) != nil {
+		return
+	}
+	client, err := takeStreams(conn, &req)
+	if err != nil {
+		_ = conn.Send(errorReply(err))
+		return
+	}
+	switch req.Do {
+	case DoWait:
+		s.awaitEnd(conn, func() {})
+	case DoAttach:
+		s.awaitEnd(conn, s.io.attach(client))
+	case DoExec:
+		s.exec(conn, &req, client)
+	case DoDelete:
+		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
+		_ = s.freeze(false)
+		s.awaitEnd(conn, func() {})
+	default:
+		s.answer(conn, &req)
+	}
+}
+
+// answer carries out the requests that are done at once.
+func (s *shim) answer(conn *Conn, req *Request) {
+	reply := Reply{Kind: ReplyOK}
+	if err := s.control(req, &reply); err != nil {
+		reply = errorReply(err)
+		if errors.Is(err, unix.ESRCH) {
+			reply.Kind = ReplyGone
+		}
+	}
+	_ = conn.Send(reply)
+}
+
+func (s *shim) control(req *Request, reply *Reply) error {
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if ended {
+		return unix.ESRCH
+	}
+	switch req.Do {
+	case DoSignal:
+		return s.signal(unix.Signal(req.Signal))
+	case DoResize:
+		return s.io.resize(req.Cols, req.Rows)
+	case DoPause, DoResume:
+		return s.pause(req.Do == DoPause)
+	case DoTrace:
+		return s.beginTrace()
+	case DoProcesses:
+		boot := bootTime()
+		for _, pid := range descendants(os.Getpid()) {
+			if p, ok := describeProcess(pid, boot); ok {
+				reply.Processes = append(reply.Processes, p)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("serve client: no such request: %q", req.Do)
+}
+
+func (s *shim) signal(sig unix.Signal) error {
+	if err := unix.PidfdSendSignal(s.pidfd, sig, nil, 0); err != nil {
+		return fmt.Errorf("signal process %d: %w", s.pid, err)
+	}
+	s.mu.Lock()
+	events := s.events
+	s.mu.Unlock()
+	events.fact(vocab.ProcSignal, trace.String("container", s.cfg.ID), trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig)))
+	return nil
+}
+
+func (s *shim) pause(on bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.freeze(on); err != nil {
+		return err
+	}
+	s.record.Paused = on
+	s.record.Cgroups = s.groups.dirs()
+	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
+}
+
+// beginTrace records events of a container that was started without.
+func (s *shim) beginTrace() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events != nil || s.ended {
+		return nil
+	}
+	log, err := openEvents(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	s.events, s.groups.log = log, log
+	return s.watchLayer()
+}
+
+// takeStreams takes the descriptors that a request announced.
+func takeStreams(conn *Conn, req *Request) (streams, error) {
+	c := streams{-1, -1, -1}
+	for _, w := range []struct {
+		there bool
+		fd    *int
+	}{{req.Stdin, &c.stdin}, {req.Stdout, &c.stdout}, {req.Stderr, &c.stderr}} {
+		if !w.there {
+			continue
+		}
+		fds, err := conn.TakeFDs(1)
+		if err != nil {
+			return c, err
+		}
+		*w.fd = fds[0]
+	}
+	return c, nil
+}

@@ -1,0 +1,166 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// Descriptors that a stage inherits besides its standard streams.
+const (
+	stageConn   = 3
+	stageTarget = 4 // exec only: pidfd of the container's first process
+)
+
+// runStage is the common frame of the init and exec stages: it reports what prevented them from becoming the user's process.
+func runStage(do func(*Conn, *stageConfig) error) {
+	runtime.LockOSThread()
+	conn, err := NewConn(stageConn)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "stage:", err)
+		os.Exit(1)
+	}
+	var cfg stageConfig
+	if err := conn.Receive(&cfg); err != nil {
+		os.Exit(1) // the shim died, or gave up
+	}
+	err = do(conn, &cfg)
+	rep := report{Error: err.Error()}
+	var cmd *commandError
+	if errors.As(err, &cmd) {
+		rep.Code = cmd.code
+	}
+	_ = conn.Send(rep)
+	os.Exit(1)
+}
+
+// initStage becomes the first process of a container. It runs as pid 1 of new namespaces.
+func initStage(conn *Conn, sc *stageConfig) error {
+	cfg := sc.Config
+	log, err := stageLog(cfg.Dir, sc.Trace)
+	if err != nil {
+		return err
+	}
+	if err := joinTasks(sc.Tasks); err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("make cgroup namespace: %w", err)
+	}
+	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
+	if cfg.Rootless {
+		names = append(names, "user")
+	}
+	log.namespaces(cfg.ID, names...)
+	if cfg.Rootless {
+		log.userMap(cfg.ID)
+	}
+	if err := loopbackUp(); err != nil {
+		return err
+	}
+	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
+		return fmt.Errorf("set host name: %w", err)
+	}
+	log.fact(vocab.HostnameSet, trace.String("container", cfg.ID), trace.String("hostname", cfg.Hostname))
+	_, _ = unix.KeyctlJoinSessionKeyring("learn-" + cfg.ID)
+	b := &builder{cfg: cfg, log: log, groups: sc.Groups}
+	if err := b.build(); err != nil {
+		return err
+	}
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	if b.console != nil {
+		if err := handTerminal(conn, b.console, &cfg.Process); err != nil {
+			return err
+		}
+	}
+	return become(cfg.ID, &cfg.Process, conn, log)
+}
+
+// execStage becomes a further process of a running container. The shim has forked it into the process namespace already.
+func execStage(conn *Conn, sc *stageConfig) error {
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	unix.CloseOnExec(stageTarget)
+	if err := joinTasks(sc.Tasks); err != nil {
+		return err
+	}
+	// A mount namespace can be joined only by a thread that shares its root and working folder with no other.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("part from the file system state: %w", err)
+	}
+	const spaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+	if err := unix.Setns(stageTarget, spaces); err != nil {
+		return fmt.Errorf("enter the container's namespaces: %w", err)
+	}
+	unix.Close(stageTarget)
+	p := sc.Process
+	if p.Terminal {
+		t, err := openTerminal(unix.AT_FDCWD, "/dev/pts/ptmx")
+		if err != nil {
+			return err
+		}
+		if err := handTerminal(conn, t, p); err != nil {
+			return err
+		}
+	}
+	return become(sc.ID, p, conn, nil)
+}
+
+// handTerminal gives the master to the shim and takes the other end.
+func handTerminal(conn *Conn, t *terminal, p *Process) error {
+	if err := setSize(t.master, p.Cols, p.Rows); err != nil {
+		return fmt.Errorf("size terminal: %w", err)
+	}
+	if err := conn.Send(report{Terminal: true}, t.master); err != nil {
+		return err
+	}
+	return t.adopt(p)
+}
+
+func stageLog(dir string, on bool) (*eventLog, error) {
+	if !on {
+		return nil, nil
+	}
+	return openEvents(dir)
+}
+
+// joinTasks moves the calling thread, the only one that survives execve, into version 1 control groups. Writing the own
+// thread as 0 is free of the long wait that moving a whole process costs.
+func joinTasks(files []string) error {
+	for _, name := range files {
+		fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return pathError("join control group", name, err)
+		}
+		_, err = unix.Write(fd, []byte(strconv.Itoa(0)))
+		unix.Close(fd)
+		if err != nil {
+			return pathError("join control group", name, err)
+		}
+	}
+	return nil
+}
+
+// loopbackUp switches on the lo interface of a new network namespace.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("switch on loopback: %w", err)
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return fmt.Errorf("switch on loopback: %w", err)
+	}
+	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req); err != nil {
+		return fmt.Errorf("switch on loopback: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,381 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/cow"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// shim supervises one container.
+type shim struct {
+	cfg      *Config
+	self     int // descriptor of the engine's binary, read-only
+	groups   *groups
+	log      *jsonLog
+	io       *stdio
+	listener int
+	pid      int // of the first process
+	pidfd    int
+	record   Record
+
+	mu      sync.Mutex // guards what follows
+	events  *eventLog
+	watcher *cow.Watcher
+	ended   bool
+	waiting int            // clients that want to know the end
+	talks   sync.WaitGroup // connections being served
+
+	exit Exit
+	done chan struct{} // closed when exit is recorded
+}
+
+// superviseStage is the whole life of a supervisor. Its first connection, which carries the start request, is descriptor 3.
+func superviseStage() {
+	// The first process dies with the thread that forked it (parent death signal); the main thread lives as long as the process.
+	runtime.LockOSThread()
+	debug.SetGCPercent(20)
+	// Caught and dropped: ignoring would be inherited by the container.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
+	conn, err := NewConn(stageConn)
+	if err != nil {
+		os.Exit(1)
+	}
+	var req Request
+	if conn.Receive(&req) != nil || req.Do != DoStart || req.Config == nil {
+		os.Exit(1)
+	}
+	s := &shim{cfg: req.Config, listener: -1, pidfd: -1, done: make(chan struct{})}
+	detach, err := s.start(conn, &req)
+	if err != nil {
+		s.giveUp(conn, err)
+	}
+	s.talks.Add(1)
+	go s.watchFirst(conn, detach)
+	go s.accept()
+	debug.FreeOSMemory()
+	s.finish(s.reap())
+}
+
+// start runs the container's first process.
+func (s *shim) start(conn *Conn, req *Request) (detach func(), err error) {
+	client, err := takeStreams(conn, req)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Trace {
+		if s.events, err = openEvents(s.cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if s.self, err = openSelf(); err != nil {
+		return nil, err
+	}
+	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Limits, s.events); err != nil {
+		return nil, err
+	}
+	if s.log, err = openLog(s.cfg.Log); err != nil {
+		return nil, err
+	}
+	hasInput := client.stdin >= 0 || s.cfg.OpenStdin
+	if s.io, err = newStdio(&s.cfg.Process, hasInput, s.cfg.StdinOnce || !s.cfg.OpenStdin, s.log); err != nil {
+		return nil, err
+	}
+	stage, err := s.forkInit()
+	if err != nil {
+		return nil, err
+	}
+	defer stage.Close()
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("shim.start.before-go")
+	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil}
+	if err := s.handOver(stage, cfg, s.io, s.pid); err != nil {
+		return nil, err
+	}
+	detach = s.io.attach(client)
+	s.io.run()
+	s.events.fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(s.pid)), trace.Strings("argv", s.cfg.Process.Args))
+	failpoint.Hit("shim.start.after-go")
+	return detach, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
+}
+
+// forkInit makes the first stage, in namespaces of its own.
+func (s *shim) forkInit() (*Conn, error) {
+	attr := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	conn, pid, err := s.fork(StageInit, s.io, attr, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.pid = pid
+	s.pidfd, err = unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("watch first process: %w", err)
+	}
+	return conn, nil
+}
+
+// fork starts a stage from the read-only binary. It gets the streams, a connection, and the extra descriptors.
+func (s *shim) fork(stage string, std *stdio, attr *syscall.SysProcAttr, extra []uintptr) (*Conn, int, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("start %s stage: %w", stage, err)
+	}
+	if s.groups.unified >= 0 {
+		attr.UseCgroupFD, attr.CgroupFD = true, s.groups.unified
+	}
+	files := []uintptr{uintptr(std.child[0]), uintptr(std.child[1]), uintptr(std.child[2]), uintptr(pair[1])}
+	pid, err := syscall.ForkExec(procFD(s.self), []string{"learn-" + stage}, &syscall.ProcAttr{
+		Env: stageEnv(stage), Files: append(files, extra...), Sys: attr})
+	unix.Close(pair[1])
+	std.releaseChild()
+	if err != nil {
+		unix.Close(pair[0])
+		return nil, 0, fmt.Errorf("start %s stage: %w", stage, err)
+	}
+	conn, err := NewConn(pair[0])
+	return conn, pid, err
+}
+
+// stageEnv is all the environment that a stage gets: nothing of the caller's, nothing of the image's.
+func stageEnv(stage string) []string {
+	env := []string{StageVariable + "=" + stage, "GOMAXPROCS=1"}
+	if p := os.Getenv(failpoint.Variable); strings.HasPrefix(p, "init.") && stage == StageInit {
+		env = append(env, failpoint.Variable+"="+p)
+	}
+	return env
+}
+
+// prepare does, while the stage is still waking up, what must stand before the program runs: the record, the socket, and the eye
+// on the writable layer.
+func (s *shim) prepare() error {
+	if err := s.writeRecord(); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	if s.events != nil {
+		return s.watchLayer()
+	}
+	return nil
+}
+
+func (s *shim) writeRecord() error {
+	start, err := StartTime(s.pid)
+	if err != nil {
+		return fmt.Errorf("identify first process: %w", err)
+	}
+	own, err := StartTime(os.Getpid())
+	if err != nil {
+		return fmt.Errorf("identify supervisor: %w", err)
+	}
+	s.record = Record{Pid: s.pid, StartTime: start, ShimPid: os.Getpid(), ShimStartTime: own, BootID: BootID(),
+		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs()}
+	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
+}
+
+func (s *shim) watchLayer() error {
+	r := s.cfg.Root
+	n := len(r.DiffIDs)
+	w, err := cow.Watch(cow.Config{Key: s.cfg.Key, Upper: r.Upper, Lowers: r.Lowers[:n], DiffIDs: r.DiffIDs}, s.events.fact)
+	if err != nil {
+		return fmt.Errorf("watch writable layer: %w", err)
+	}
+	s.watcher = w
+	return nil
+}
+
+// handOver sends the stage its orders and returns when the user's program has taken over.
+func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) error {
+	if err := stage.Send(cfg); err != nil {
+		return s.stageDied(pid, err)
+	}
+	ready := false
+	for {
+		var r report
+		err := stage.Receive(&r)
+		switch {
+		case errors.Is(err, io.EOF) && ready:
+			return nil
+		case err != nil:
+			return s.stageDied(pid, err)
+		case r.Code != 0:
+			return &commandError{r.Code, r.Error}
+		case r.Error != "":
+			return errors.New(r.Error)
+		case r.Terminal:
+			fds, err := stage.TakeFDs(1)
+			if err != nil {
+				return err
+			}
+			std.useTerminal(fds[0])
+		case r.Ready:
+			ready = true
+		}
+	}
+}
+
+func (s *shim) stageDied(pid int, err error) error {
+	_ = unix.Kill(pid, unix.SIGKILL)
+	return fmt.Errorf("start process: its first stage ended early: %w; see %s", err, filepath.Join(s.cfg.Dir, StderrFile))
+}
+
+// giveUp undoes a start that did not come to the user's program.
+func (s *shim) giveUp(conn *Conn, err error) {
+	if s.pid > 0 {
+		_ = unix.Kill(s.pid, unix.SIGKILL)
+		s.reap()
+	}
+	if s.watcher != nil {
+		_ = s.watcher.Close()
+	}
+	if s.groups != nil {
+		s.groups.remove()
+	}
+	for _, name := range []string{TaskFile, socketName} {
+		_ = os.Remove(filepath.Join(s.cfg.Dir, name))
+	}
+	s.dropStderr()
+	_ = conn.Send(errorReply(err))
+	os.Exit(1)
+}
+
+func errorReply(err error) Reply {
+	var cmd *commandError
+	if errors.As(err, &cmd) {
+		return Reply{Kind: ReplyCommand, Code: cmd.code, Message: cmd.msg}
+	}
+	return Reply{Kind: ReplyError, Message: err.Error()}
+}
+
+// reap waits for the end of the first process; the kernel has ended all others of the container by then.
+func (s *shim) reap() unix.WaitStatus {
+	return waitPid(s.pid)
+}
+
+func waitPid(pid int) unix.WaitStatus {
+	var ws unix.WaitStatus
+	for {
+		_, err := unix.Wait4(pid, &ws, 0, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return ws
+		}
+	}
+}
+
+func exitOf(ws unix.WaitStatus) Exit {
+	e := Exit{At: time.Now().UTC()}
+	if ws.Signaled() {
+		e.Signal = int(ws.Signal())
+		e.Code = 128 + e.Signal
+		return e
+	}
+	e.Code = ws.ExitStatus()
+	return e
+}
+
+// finish records the end, tells those who wait, cleans up and ends the process.
+func (s *shim) finish(ws unix.WaitStatus) {
+	failpoint.Hit("shim.exit.before-record")
+	s.exit = exitOf(ws)
+	s.exit.OOMKilled = (s.exit.Signal == int(unix.SIGKILL) || s.exit.Code == 137) && s.groups.oomKilled()
+	s.io.drain()
+	s.log.Close()
+	s.endTrace()
+	s.groups.remove()
+	if err := writeFile(s.cfg.Dir, ExitFile, s.exit, !s.cfg.Ephemeral); err != nil {
+		fmt.Fprintln(os.Stderr, "supervisor: record exit:", err)
+	}
+	failpoint.Hit("shim.exit.after-record")
+	s.mu.Lock()
+	s.ended = true
+	attended := s.waiting > 0
+	s.mu.Unlock()
+	_ = os.Remove(filepath.Join(s.cfg.Dir, socketName))
+	close(s.done)
+	s.farewell()
+	s.dropStderr()
+	if !attended && len(s.cfg.OnExit) > 0 {
+		s.runOnExit()
+	}
+	os.Exit(0)
+}
+
+func (s *shim) endTrace() {
+	s.mu.Lock()
+	w := s.watcher
+	s.watcher = nil
+	s.mu.Unlock()
+	if w != nil {
+		_ = w.Close()
+	}
+	s.events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)
+}
+
+func exitAttrs(id string, pid int, e Exit) []trace.Attr {
+	name := ""
+	if e.Signal != 0 {
+		name = unix.SignalName(unix.Signal(e.Signal))
+	}
+	return []trace.Attr{trace.String("container", id), trace.Int("pid", int64(pid)), trace.Int("exit_code", int64(e.Code)),
+		trace.String("signal", name), trace.Bool("oom_killed", e.OOMKilled)}
+}
+
+// farewell gives the connections a moment to take their answers.
+func (s *shim) farewell() {
+	told := make(chan struct{})
+	go func() { s.talks.Wait(); close(told) }()
+	select {
+	case <-told:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// runOnExit starts the command that nobody is there to run, as a process of its own.
+func (s *shim) runOnExit() {
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	fd := uintptr(null)
+	_, err = syscall.ForkExec(s.cfg.OnExit[0], s.cfg.OnExit, &syscall.ProcAttr{Dir: "/", Env: s.cfg.OnExitEnv,
+		Files: []uintptr{fd, fd, fd}, Sys: &syscall.SysProcAttr{Setsid: true}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "supervisor: run", s.cfg.OnExit[0]+":", err)
+	}
+}
+
+// dropStderr removes the file for the supervisor's own complaints when there were none.
+func (s *shim) dropStderr() {
+	name := filepath.Join(s.cfg.Dir, StderrFile)
+	if st, err := os.Stat(name); err == nil && st.Size() == 0 {
+		_ = os.Remove(name)
+	}
+}
+
+// ownPidNamespace opens the process namespace of the shim.
+func ownPidNamespace() (int, error) {
+	return unix.Open("/proc/"+strconv.Itoa(os.Getpid())+"/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}

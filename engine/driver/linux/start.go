@@ -1,0 +1,241 @@
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/trace"
+)
+
+// Start implements driver.Task. The supervisor is spawned first, so that it wakes up while its orders are written.
+func (t *task) Start(ctx context.Context, streams driver.Streams) error {
+	if t.spec == nil {
+		return fmt.Errorf("start %s: this task was loaded, not created", t.id)
+	}
+	failpoint.Hit("runtime.start.before-shim")
+	conn, err := t.spawn()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", t.id, err)
+	}
+	failpoint.Hit("runtime.start.after-shim")
+	cfg, err := t.config(ctx, streams)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", t.id, err), conn.Close())
+	}
+	failpoint.Hit("runtime.start.before-go")
+	l, err := newWire(conn, shim.Request{Do: shim.DoStart, Config: cfg}, streams)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", t.id, err), conn.Close())
+	}
+	reply, err := l.receive(ctx)
+	failpoint.Hit("runtime.start.after-go")
+	t.handOut(ctx)
+	if err == nil {
+		err = t.replyError(reply)
+	}
+	if err != nil {
+		l.close()
+		return t.startError(err)
+	}
+	t.keep(ctx, l, streams)
+	return nil
+}
+
+// startError adds what a supervisor that died left on its standard error.
+func (t *task) startError(err error) error {
+	var cmd *driver.CommandError
+	if errors.As(err, &cmd) {
+		return err
+	}
+	if errors.Is(err, io.EOF) {
+		if said, rerr := os.ReadFile(filepath.Join(t.dir, shim.StderrFile)); rerr == nil && len(said) > 0 {
+			err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said[:min(len(said), 2000)])))
+		}
+	}
+	return fmt.Errorf("start %s: %w", t.id, err)
+}
+
+// keep holds the connection open for Wait, and closes it when ctx ends. A container that nobody listens to is left alone at once.
+func (t *task) keep(ctx context.Context, l *wire, s driver.Streams) {
+	if s.Stdin == nil && s.Stdout == nil && s.Stderr == nil {
+		l.close()
+		return
+	}
+	t.mu.Lock()
+	t.link = l
+	t.mu.Unlock()
+}
+
+// spawn starts the supervisor, in a session of its own, with an empty environment and one end of a socket pair.
+func (t *task) spawn() (*shim.Conn, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("connect supervisor: %w", err)
+	}
+	defer unix.Close(pair[1])
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(pair[0]))
+	}
+	defer null.Close()
+	complaints, err := os.OpenFile(filepath.Join(t.dir, shim.StderrFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(pair[0]))
+	}
+	defer complaints.Close()
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if t.runtime.mode.Rootless {
+		attr.Cloneflags = unix.CLONE_NEWNS // one that belongs to our user namespace, so that we may mount
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{"learn-shim", t.id}, &syscall.ProcAttr{Dir: "/", Env: shimEnv(),
+		Files: []uintptr{null.Fd(), null.Fd(), complaints.Fd(), uintptr(pair[1])}, Sys: attr})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start supervisor: %w", namespaceHint(err)), unix.Close(pair[0]))
+	}
+	// The supervisor outlives most commands; one that stays takes its exit status, so that no zombie remains.
+	go func() { _, _ = syscall.Wait4(pid, nil, 0, nil) }()
+	return shim.NewConn(pair[0])
+}
+
+// shimEnv is all that a supervisor gets. A failpoint goes along only if it is meant for it.
+func shimEnv() []string {
+	env := []string{shim.StageVariable + "=" + shim.StageShim, "GOMAXPROCS=1"}
+	p := os.Getenv(failpoint.Variable)
+	if strings.HasPrefix(p, "shim.") || strings.HasPrefix(p, "init.") || strings.HasPrefix(p, "log:") {
+		env = append(env, failpoint.Variable+"="+p)
+	}
+	return env
+}
+
+// config writes down everything that the supervisor needs.
+func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, error) {
+	spec := t.spec
+	root, err := t.root(spec.Key)
+	if err != nil {
+		return nil, err
+	}
+	p, err := stageProcess(spec.Process, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeNames(spec); err != nil {
+		return nil, err
+	}
+	cfg := &shim.Config{ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
+		Limits: shim.Limits(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
+		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
+	for _, m := range spec.Mounts {
+		cfg.Mounts = append(cfg.Mounts, shim.Mount(m))
+	}
+	if len(spec.OnExit) > 0 {
+		cfg.OnExitEnv = withoutFailpoint(os.Environ())
+	}
+	return cfg, nil
+}
+
+func withoutFailpoint(env []string) []string {
+	var kept []string
+	for _, kv := range env {
+		if !strings.HasPrefix(kv, failpoint.Variable+"=") {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
+
+// root puts the folder of empty mount points below all layers, so that mounting leaves no trace in the writable one.
+func (t *task) root(key string) (shim.Root, error) {
+	lowers, upper, work, diffIDs, err := t.runtime.snapshots.RootMount(key)
+	if err != nil {
+		return shim.Root{}, err
+	}
+	points, err := mountPoints(t.runtime.home)
+	if err != nil {
+		return shim.Root{}, err
+	}
+	r := shim.Root{Upper: upper, Work: work, UserXattr: t.runtime.mode.UserXattr}
+	r.Lowers = append(append(r.Lowers, lowers...), points)
+	for _, d := range diffIDs {
+		r.DiffIDs = append(r.DiffIDs, d.String())
+	}
+	return r, nil
+}
+
+// mountPoints makes, once per home, the folders and files that every container has something mounted on.
+func mountPoints(h *home.Home) (string, error) {
+	dir := filepath.Join(h.Root(), "mountpoints")
+	if _, err := os.Lstat(dir); err == nil {
+		return dir, nil
+	}
+	tmp, err := os.MkdirTemp(h.Root(), ".mountpoints-")
+	if err != nil {
+		return "", fmt.Errorf("make mount points: %w", err)
+	}
+	err = os.Chmod(tmp, 0o755)
+	for _, d := range []string{"dev", "etc", "proc", "sys"} {
+		err = errors.Join(err, os.Mkdir(filepath.Join(tmp, d), 0o755))
+	}
+	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(tmp, "etc", f), nil, 0o644))
+	}
+	if err == nil {
+		err = os.Rename(tmp, dir)
+	}
+	if err != nil {
+		_ = os.RemoveAll(tmp)
+		if _, there := os.Lstat(dir); there == nil {
+			return dir, nil // another process was faster
+		}
+		return "", fmt.Errorf("make mount points: %w", err)
+	}
+	return dir, nil
+}
+
+// writeNames writes the files that are mounted over the image's /etc/hosts, /etc/hostname and /etc/resolv.conf.
+func writeNames(spec *driver.Spec) error {
+	hosts := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n" +
+		"ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n127.0.0.1\t" + spec.Hostname + "\n"
+	for _, f := range [][2]string{{"hosts", hosts}, {"hostname", spec.Hostname + "\n"}, {"resolv.conf", "# no network\n"}} {
+		path := filepath.Join(spec.Dir, f[0])
+		if f[0] == "resolv.conf" {
+			if _, err := os.Lstat(path); err == nil {
+				continue
+			}
+		}
+		if err := os.WriteFile(path, []byte(f[1]), 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", f[0], err)
+		}
+	}
+	return nil
+}
+
+// stageProcess checks a process and adds its system call filter.
+func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
+	const maxID = 1<<31 - 1
+	if p.UID > maxID || p.GID > maxID {
+		return shim.Process{}, fmt.Errorf("user %d:%d: ids must be between 0 and %d", p.UID, p.GID, maxID)
+	}
+	out := shim.Process{Args: p.Args, Env: p.Env, Cwd: p.Cwd, UID: p.UID, GID: p.GID, Groups: p.Groups, Terminal: p.Terminal,
+		Cols: s.Cols, Rows: s.Rows, Privileged: p.Privileged, NoNewPrivs: p.NoNewPrivs}
+	if p.Privileged {
+		return out, nil
+	}
+	filter, err := seccompFilter()
+	if err != nil {
+		return out, err
+	}
+	out.Seccomp = filter
+	return out, nil
+}

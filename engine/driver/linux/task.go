@@ -1,0 +1,326 @@
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/trace"
+)
+
+// task is one container's processes, as seen from any command. Its truth is in the container's folder and in the kernel.
+type task struct {
+	runtime *Runtime
+	id, dir string
+	spec    *driver.Spec // only in the task that Create gave
+
+	mu   sync.Mutex
+	link *wire // the connection that Start left open, until Wait has used it
+}
+
+// Status implements driver.Task: what is recorded counts only if the kernel agrees.
+func (t *task) Status(ctx context.Context) (driver.Status, error) {
+	rec, recorded := shim.ReadRecord(t.dir)
+	if e, ok := shim.ReadExit(t.dir); ok {
+		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: exitOf(e)}, nil
+	}
+	if !recorded {
+		return driver.Status{State: driver.Ready}, nil
+	}
+	boot := home.BootID()
+	if rec.Supervised(boot) {
+		st := driver.Status{State: driver.Running, Pid: rec.Pid, StartedAt: rec.StartedAt}
+		if rec.Paused {
+			st.State = driver.Paused
+		}
+		return st, nil
+	}
+	// The supervisor may have ended between the two looks.
+	if e, ok := shim.ReadExit(t.dir); ok {
+		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: exitOf(e)}, nil
+	}
+	killLeftover(rec, boot)
+	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
+}
+
+// killLeftover ends a first process whose supervisor died. Its namespace dies with it.
+func killLeftover(rec shim.Record, boot string) {
+	if !rec.Running(boot) {
+		return
+	}
+	fd, err := unix.PidfdOpen(rec.Pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	// Between the look and the open the number may have been given to somebody else.
+	if rec.Running(boot) {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		awaitProcess(fd, time.Second)
+	}
+}
+
+// awaitProcess waits until the process behind a pidfd has ended.
+func awaitProcess(pidfd int, limit time.Duration) bool {
+	deadline := time.Now().Add(limit)
+	for {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return false
+		}
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, int(left.Milliseconds())+1)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return false
+		}
+		if n > 0 {
+			return true
+		}
+	}
+}
+
+func exitOf(e shim.Exit) driver.Exit {
+	return driver.Exit{Code: e.Code, Signal: driver.Signal(e.Signal), OOMKilled: e.OOMKilled, At: e.At}
+}
+
+// Wait implements driver.Task.
+func (t *task) Wait(ctx context.Context) (driver.Exit, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.link
+	if l == nil {
+		var err error
+		if l, err = t.dial(shim.Request{Do: shim.DoWait}, driver.Streams{}); err != nil {
+			return t.recordedExit(ctx, err)
+		}
+	}
+	reply, err := l.receive(ctx)
+	if err != nil && ctx.Err() != nil {
+		if t.link == nil {
+			l.close()
+		}
+		return driver.Exit{}, ctx.Err()
+	}
+	t.link = nil
+	l.finish()
+	t.handOut(ctx)
+	if err != nil || reply.Exit == nil {
+		return t.recordedExit(ctx, err)
+	}
+	return exitOf(*reply.Exit), nil
+}
+
+// recordedExit answers when no supervisor does.
+func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, error) {
+	st, err := t.Status(ctx)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	switch st.State {
+	case driver.Stopped:
+		return st.Exit, nil
+	case driver.Ready:
+		return driver.Exit{}, fmt.Errorf("wait for %s: %w", t.id, driver.ErrNotRunning)
+	case driver.Lost:
+		return driver.Exit{}, fmt.Errorf("wait for %s: its supervisor died and kept no exit status: %w", t.id, driver.ErrNotRunning)
+	}
+	return driver.Exit{}, fmt.Errorf("wait for %s: %w", t.id, cause)
+}
+
+// Signal implements driver.Task.
+func (t *task) Signal(ctx context.Context, sig driver.Signal) error {
+	_, err := t.ask(ctx, shim.Request{Do: shim.DoSignal, Signal: int(sig)})
+	return err
+}
+
+// Pause implements driver.Pauser.
+func (t *task) Pause(ctx context.Context) error {
+	_, err := t.ask(ctx, shim.Request{Do: shim.DoPause})
+	return err
+}
+
+// Resume implements driver.Pauser.
+func (t *task) Resume(ctx context.Context) error {
+	_, err := t.ask(ctx, shim.Request{Do: shim.DoResume})
+	return err
+}
+
+// Resize implements driver.Resizer.
+func (t *task) Resize(ctx context.Context, cols, rows uint16) error {
+	_, err := t.ask(ctx, shim.Request{Do: shim.DoResize, Cols: cols, Rows: rows})
+	return err
+}
+
+// Processes implements driver.Lister.
+func (t *task) Processes(ctx context.Context) ([]driver.ProcessInfo, error) {
+	reply, err := t.ask(ctx, shim.Request{Do: shim.DoProcesses})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]driver.ProcessInfo, len(reply.Processes))
+	for i, p := range reply.Processes {
+		list[i] = driver.ProcessInfo(p)
+	}
+	return list, nil
+}
+
+// ask makes a request that is answered at once.
+func (t *task) ask(ctx context.Context, req shim.Request) (shim.Reply, error) {
+	l, err := t.dial(req, driver.Streams{})
+	if err != nil {
+		return shim.Reply{}, err
+	}
+	defer l.close()
+	reply, err := l.receive(ctx)
+	if err != nil {
+		return reply, fmt.Errorf("ask supervisor of %s: %w", t.id, err)
+	}
+	t.handOut(ctx)
+	return reply, t.replyError(reply)
+}
+
+// replyError turns a refusal into the driver's errors.
+func (t *task) replyError(r shim.Reply) error {
+	switch r.Kind {
+	case shim.ReplyCommand:
+		return &driver.CommandError{Code: r.Code, Msg: r.Message}
+	case shim.ReplyGone:
+		return fmt.Errorf("container %s: %w", t.id, driver.ErrNotRunning)
+	case shim.ReplyError:
+		return errors.New(r.Message)
+	}
+	return nil
+}
+
+// dial connects to the task's supervisor and makes a request with streams. A traced command first sees to it that events are recorded.
+func (t *task) dial(req shim.Request, s driver.Streams) (*wire, error) {
+	conn, err := shim.Dial(t.dir)
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", t.id, errors.Join(driver.ErrNotRunning, err))
+	}
+	l, err := newWire(conn, req, s)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("container %s: %w", t.id, err), conn.Close())
+	}
+	return l, nil
+}
+
+// traceOn makes a supervisor that was started untraced record from now on.
+func (t *task) traceOn(ctx context.Context) {
+	if trace.From(ctx) == nil {
+		return
+	}
+	if _, err := os.Lstat(filepath.Join(t.dir, shim.EventsFile)); err == nil {
+		return
+	}
+	_, _ = t.ask(ctx, shim.Request{Do: shim.DoTrace})
+}
+
+// Attach implements driver.Attacher.
+func (t *task) Attach(ctx context.Context, streams driver.Streams) error {
+	t.traceOn(ctx)
+	l, err := t.dial(shim.Request{Do: shim.DoAttach}, streams)
+	if err != nil {
+		return err
+	}
+	defer l.finish()
+	if _, err := l.receive(ctx); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("attach to %s: %w", t.id, err)
+	}
+	return nil
+}
+
+// Exec implements driver.Execer.
+func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.Streams) (driver.Exit, error) {
+	t.traceOn(ctx)
+	p, err := stageProcess(process, streams)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	l, err := t.dial(shim.Request{Do: shim.DoExec, Process: &p, Detach: process.Detach}, streams)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	defer l.finish()
+	reply, err := l.receive(ctx)
+	if err == nil {
+		err = t.replyError(reply)
+	}
+	if err != nil || process.Detach {
+		t.handOut(ctx)
+		return driver.Exit{}, err
+	}
+	reply, err = l.receive(ctx)
+	t.handOut(ctx)
+	if err != nil || reply.Exit == nil {
+		return driver.Exit{}, fmt.Errorf("exec in %s: the supervisor went away: %w", t.id, errors.Join(err, driver.ErrNotRunning))
+	}
+	return exitOf(*reply.Exit), nil
+}
+
+// Delete implements driver.Task.
+func (t *task) Delete(ctx context.Context) error {
+	t.mu.Lock()
+	if t.link != nil {
+		t.link.close()
+		t.link = nil
+	}
+	t.mu.Unlock()
+	rec, recorded := shim.ReadRecord(t.dir)
+	if recorded {
+		if err := t.end(ctx, rec); err != nil {
+			return err
+		}
+		for _, dir := range rec.Cgroups {
+			if err := shim.RemoveGroup(dir); err != nil {
+				return err
+			}
+		}
+	}
+	t.handOut(ctx)
+	// The record goes last: while it is there, a killed removal is taken up again.
+	for _, name := range []string{"shim.sock", shim.EventsFile, shim.OffsetFile, shim.StderrFile, shim.ExitFile, shim.TaskFile} {
+		if err := os.Remove(filepath.Join(t.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("delete task %s: %w", t.id, err)
+		}
+	}
+	return nil
+}
+
+// end brings the task to its end and waits until its supervisor is gone too.
+func (t *task) end(ctx context.Context, rec shim.Record) error {
+	boot := home.BootID()
+	if rec.Supervised(boot) {
+		pidfd, err := unix.PidfdOpen(rec.ShimPid, 0)
+		if err == nil {
+			defer unix.Close(pidfd)
+			if _, ended := shim.ReadExit(t.dir); !ended {
+				t.askEnd(ctx)
+			}
+			if !awaitProcess(pidfd, 10*time.Second) {
+				return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.ShimPid)
+			}
+		}
+	}
+	killLeftover(rec, boot)
+	return nil
+}
+
+func (t *task) askEnd(ctx context.Context) {
+	l, err := t.dial(shim.Request{Do: shim.DoDelete}, driver.Streams{})
+	if err != nil {
+		return // ended meanwhile
+	}
+	defer l.close()
+	_, _ = l.receive(ctx)
+}
