@@ -3,14 +3,18 @@ package container_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	api "github.com/moby/moby/api/types/container"
 	"pgregory.net/rapid"
 
 	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/oci"
 )
 
@@ -47,10 +51,10 @@ func cut(s string) (state, code string, ok bool) {
 }
 
 // view is the same as fold, as the manager tells it.
-func (b *bench) view(t *rapid.T) map[string]string {
+func (b *bench) view(t failer) map[string]string {
 	all, err := b.List(b.ctx, true)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("list: %v", err)
 	}
 	world := map[string]string{}
 	for _, c := range all {
@@ -73,48 +77,91 @@ var model = map[string]map[string]string{
 	"commit":  {"created": "created", "running": "running", "paused": "paused", "exited": "exited"},
 }
 
-// TestRandomCommands plays 500 random commands on a few names: the state machine stays legal, refused commands change
-// nothing, and the trace alone tells the same as the manager.
-func TestRandomCommands(t *testing.T) {
-	names := []string{"web", "sql", "www", "job"} // none could be the beginning of an id
-	var verbs []string
-	for v := range model {
-		verbs = append(verbs, v)
+var names = []string{"web", "sql", "www", "job"} // none could be the beginning of an id
+
+var verbs = []string{"create", "create", "create", "start", "start", "stop", "restart", "kill", "pause", "unpause", "rm", "rm -f", "exec", "commit"}
+
+// failer is what a session needs of a test.
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
+// session plays n commands that pick chooses: the state machine stays legal, refused commands change nothing, and the trace
+// alone tells the same as the manager.
+func session(t failer, b *bench, n int, pick func(what string, from []string) string) {
+	expected := map[string]string{}
+	for _, name := range names {
+		expected[name] = "gone"
 	}
+	for range n {
+		name, verb := pick("name", names), pick("verb", verbs)
+		err := b.play(verb, name)
+		want := model[verb][expected[name]]
+		if verb == "create" && expected[name] == "gone" {
+			want = "created"
+		}
+		if (err == nil) != (want != "") {
+			t.Fatalf("%s of %s container %s: error %v", verb, expected[name], name, err)
+		}
+		if want != "" {
+			expected[name] = want
+		}
+		if got := b.status(name); got != expected[name] {
+			t.Fatalf("%s is %s after %s, want %s", name, got, verb, expected[name])
+		}
+	}
+	if d := cmp.Diff(b.view(t), b.events.fold()); d != "" {
+		t.Fatalf("manager (-) and trace (+) tell different things:\n%s", d)
+	}
+	if p := b.Verify(b.ctx); len(p) > 0 {
+		t.Fatalf("Verify: %v", p)
+	}
+	for _, name := range names {
+		if err := b.Remove(b.ctx, name, true); orGone(err) != nil {
+			t.Fatalf("remove %s: %v", name, err)
+		}
+	}
+	if len(b.keys) != 0 || len(b.tasks) != 0 {
+		t.Fatalf("left: %d writable layers, %d tasks", len(b.keys), len(b.tasks))
+	}
+}
+
+func TestRandomCommands(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		b := newBench(t, oci.ImageConfig{})
-		expected := map[string]string{"web": "gone", "sql": "gone", "www": "gone", "job": "gone"}
-		for range rapid.SampledFrom([]int{10, 20, 50, 20, 10, 500}).Draw(rt, "commands") {
-			name := rapid.SampledFrom(names).Draw(rt, "name")
-			verb := rapid.SampledFrom(append(verbs, "create", "create", "start")).Draw(rt, "verb")
-			err := b.play(verb, name)
-			want, legal := model[verb][expected[name]], model[verb][expected[name]] != ""
-			if verb == "create" {
-				want, legal = "created", expected[name] == "gone"
-			}
-			if (err == nil) != legal {
-				rt.Fatalf("%s of %s container %s: error %v", verb, expected[name], name, err)
-			}
-			if legal {
-				expected[name] = want
-			}
-			if got := b.status(name); got != expected[name] {
-				rt.Fatalf("%s is %s after %s, want %s", name, got, verb, expected[name])
-			}
-		}
-		if d := cmp.Diff(b.view(rt), b.events.fold()); d != "" {
-			rt.Fatalf("manager (-) and trace (+) tell different things:\n%s", d)
-		}
-		if p := b.Verify(b.ctx); len(p) > 0 {
-			rt.Fatal(p)
-		}
-		for _, name := range names {
-			b.must(orGone(b.Remove(b.ctx, name, true)))
-		}
-		if len(b.keys) != 0 || len(b.tasks) != 0 {
-			rt.Fatalf("left: %d writable layers, %d tasks", len(b.keys), len(b.tasks))
-		}
+		session(rt, newBench(t, oci.ImageConfig{}), 12, func(what string, from []string) string {
+			return rapid.SampledFrom(from).Draw(rt, what)
+		})
 	})
+}
+
+func TestSessionOf500Commands(t *testing.T) {
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(uint64(seed), 0))
+	session(t, newBench(t, oci.ImageConfig{}), 500, func(_ string, from []string) string { return from[r.IntN(len(from))] })
+}
+
+// TestManyWatchersAnnounceOnce: whoever looks first after a container ended tells it, and nobody else does.
+func TestManyWatchersAnnounceOnce(t *testing.T) {
+	b := newBench(t, oci.ImageConfig{})
+	for range 20 {
+		c := b.create("", "sleep")
+		b.start(c.ID)
+		b.task(c.ID).end(driver.Exit{Code: 4})
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := b.List(b.ctx, true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	ends := slices.DeleteFunc(b.events.kinds("container.state"), func(s string) bool { return s != "running exited 4 false" })
+	if len(ends) != 20 {
+		t.Errorf("%d ends of 20 containers were told", len(ends))
+	}
 }
 
 func orGone(err error) error {

@@ -94,7 +94,7 @@ func (m *Manager) discard(ctx context.Context, op *home.Operation, c *Container)
 	if err := op.Claim("container", c.ID); err != nil {
 		return err
 	}
-	if c.Problem == nil {
+	if c.Problem == nil && !m.ephemeral(c) { // after a power cut the claim may be gone, the mark is not
 		gone := c.State
 		gone.Removing, gone.Status = true, container.StateRemoving
 		if err := m.writeState(c, gone); err != nil {
