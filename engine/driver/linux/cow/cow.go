@@ -1,26 +1,175 @@
 //go:build linux
 
 // Package cow watches the upper folder of a container's overlay mount and tells what copy-on-write does there, while the
-// container runs.
+// container runs: files copied up at their first change, names created, names hidden by whiteouts. It also works out, from the
+// folders alone, what the layers below have (Stack) and what a writable layer changes (Scan).
+//
+// It uses inotify on the folders of the upper layer, which needs no privilege, and asks the folders themselves what an event
+// means; so events that were merged or lost delay a report but never falsify it. It is not an audit: it can't tell which
+// process did something.
+//
+// Invariants: after Close, folding the reported events gives the same paths and kinds as Scan; a folder that is copied up only
+// because something in it changes is no event; paths in events are absolute as the container sees them.
 package cow
 
-import "github.com/learn-containers/learn/trace"
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/trace"
+)
 
 // Config says what to watch.
 type Config struct {
-	Key     string   // the writable layer's name, for the events
-	Upper   string   // folder that receives the changes
-	Lowers  []string // read-only folders, top first
-	DiffIDs []string // of Lowers, in the same order
+	Key       string   // the writable layer's name, for the events
+	Upper     string   // folder that receives the changes
+	Lowers    []string // read-only folders, top first
+	DiffIDs   []string // of Lowers, in the same order
+	UserXattr bool     // the mount has userxattr: opaque folders are marked by user.overlay.opaque
+	Known     bool     // what Upper has already was reported by an earlier watch; otherwise it is reported now
 }
 
-// Watcher reports copy-on-write events until it is closed.
-type Watcher struct{ cfg Config }
+// Emit receives the events, one call at a time, with exactly the attributes that vocab declares.
+type Emit func(kind string, attrs ...trace.Attr)
 
-// Watch begins to watch.
+const (
+	settle  = 20 * time.Millisecond // after metadata changed, or where no close will be seen
+	maxWait = time.Second           // for the close of a file that is being written
+	mask    = unix.IN_CREATE | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE |
+		unix.IN_ONLYDIR | unix.IN_DONT_FOLLOW | unix.IN_EXCL_UNLINK
+)
+
+// Watcher reports copy-on-write events until it is closed. While nothing happens it is one parked goroutine.
+type Watcher struct {
+	cfg   Config
+	emit  Emit
+	stack *Stack
+	file  *os.File // inotify; registered with the runtime's poller
+	fd    int
+
+	root    *node
+	watches map[int]*node
+	pending []*node // reports that wait, in order of appearance
+	buf     []byte
+
+	closing chan struct{}
+	once    sync.Once
+	done    sync.WaitGroup
+	err     error
+}
+
+// Watch begins to watch, and reports through emit from a goroutine of its own. The caller must Close the Watcher.
 func Watch(cfg Config, emit func(kind string, attrs ...trace.Attr)) (*Watcher, error) {
-	return &Watcher{cfg: cfg}, nil
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w: is fs.inotify.max_user_instances reached?", cfg.Upper, err)
+	}
+	w := &Watcher{
+		cfg: cfg, emit: emit, stack: NewStack(cfg.Lowers, cfg.UserXattr), fd: fd, file: os.NewFile(uintptr(fd), "inotify"),
+		root: &node{}, watches: map[int]*node{}, buf: make([]byte, 16<<10), closing: make(chan struct{}),
+	}
+	if err := w.watchFolder(w.root); err != nil {
+		w.file.Close()
+		return nil, fmt.Errorf("watch %s: %w", cfg.Upper, err)
+	}
+	w.start()
+	w.done.Add(1)
+	go w.run()
+	return w, nil
 }
 
-// Close reports what is pending, reconciles and ends the watch.
-func (w *Watcher) Close() error { return nil }
+// start takes in what the upper folder has already.
+func (w *Watcher) start() {
+	if !w.cfg.Known {
+		w.addTree(w.root)
+		return
+	}
+	emit := w.emit
+	w.emit = func(string, ...trace.Attr) {}
+	w.addTree(w.root)
+	w.adopt()
+	w.emit = emit
+}
+
+// Close reports what is pending and what was missed, and ends the watch. It returns after the last event.
+func (w *Watcher) Close() error {
+	w.once.Do(func() {
+		close(w.closing)
+		_ = w.file.SetReadDeadline(time.Now())
+		w.done.Wait()
+		w.drain()
+		w.flush(time.Time{})
+		w.err = w.reconcile()
+		w.err = errors.Join(w.err, w.file.Close())
+	})
+	return w.err
+}
+
+func (w *Watcher) run() {
+	defer w.done.Done()
+	for {
+		w.setDeadline()
+		select {
+		case <-w.closing:
+			return
+		default:
+		}
+		n, err := w.file.Read(w.buf)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+		case err != nil:
+			return
+		default:
+			w.handleAll(w.buf[:n])
+		}
+		w.flush(time.Now())
+	}
+}
+
+// setDeadline wakes the next read when the first report is due. Close's own deadline must not be overwritten for long:
+// run looks at closing right after.
+func (w *Watcher) setDeadline() {
+	var first time.Time
+	for _, n := range w.pending {
+		if n.waits && (first.IsZero() || n.due.Before(first)) {
+			first = n.due
+		}
+	}
+	_ = w.file.SetReadDeadline(first)
+}
+
+// drain handles the events that the kernel has ready.
+func (w *Watcher) drain() {
+	for {
+		n, err := unix.Read(w.fd, w.buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return
+		}
+		w.handleAll(w.buf[:n])
+	}
+}
+
+func (w *Watcher) watchFolder(n *node) error {
+	wd, err := unix.InotifyAddWatch(w.fd, path.Join(w.cfg.Upper, n.path()), mask)
+	if err != nil {
+		return err
+	}
+	if old := w.watches[wd]; old != nil && old != n {
+		old.watch = 0 // the folder was known under another name
+	}
+	if n.watch != 0 && n.watch != wd {
+		w.unwatch(n) // another folder had the name
+	}
+	n.watch = wd
+	w.watches[wd] = n
+	return nil
+}
