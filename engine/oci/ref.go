@@ -193,6 +193,9 @@ func isAlnum(c byte) bool      { return isLowerAlnum(c) || 'A' <= c && c <= 'Z' 
 // IsZero reports that the Ref names nothing.
 func (r Ref) IsZero() bool { return r.path == "" }
 
+// Equal reports that both name the same.
+func (r Ref) Equal(other Ref) bool { return r == other }
+
 // Tag is the tag, or empty.
 func (r Ref) Tag() string { return r.tag }
 
