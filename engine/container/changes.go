@@ -10,9 +10,9 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 )
 
-// applyChanges changes c by Dockerfile instructions, as docker commit --change takes them. Nothing is expanded: there are no
+// ApplyChanges changes c by Dockerfile instructions, as docker commit --change takes them. Nothing is expanded: there are no
 // variables to take a value from.
-func applyChanges(c *oci.ImageConfig, changes []string) error {
+func ApplyChanges(c *oci.ImageConfig, changes []string) error {
 	for _, line := range changes {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if err := applyChange(c, strings.ToUpper(word), strings.TrimSpace(rest)); err != nil {

@@ -45,7 +45,7 @@ func (m *Manager) Commit(ctx context.Context, ref string, opts CommitOptions) (i
 		return image.Image{}, conflict("You cannot commit container %s which is being removed", c.ID)
 	}
 	config := imageConfig(c.Config)
-	if err := applyChanges(&config, opts.Changes); err != nil {
+	if err := ApplyChanges(&config, opts.Changes); err != nil {
 		return image.Image{}, err
 	}
 	ctx, end := trace.Step(ctx, vocab.ContainerCommit, trace.String("container", c.ID))

@@ -1,7 +1,8 @@
 // Package container keeps containers: their records on disk, what state each is in, and every operation that docker has on
 // one. It knows no driver: what runs is a driver.Task, what is written is a driver.Snapshots key.
 //
-// It is not a daemon and holds nothing in memory between calls. Any number of processes use the same records at once.
+// It is not a daemon and keeps nothing in memory between calls but the streams of what it started. Any number of processes use
+// the same records at once.
 //
 // Invariants:
 //   - A folder containers/<id> is there if and only if the container is whole: it appears and vanishes by one rename.
@@ -13,13 +14,14 @@ package container
 
 import (
 	"path/filepath"
+	"sync"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 )
 
-// Manager is the containers of one home. It has no state of its own and needs no closing; it is safe for concurrent use.
+// Manager is the containers of one home. It needs no closing; it is safe for concurrent use.
 type Manager struct {
 	// CleanupCommand gives the command (argv) that removes the container id after it ended, for containers that remove
 	// themselves and have no client any more. Nil: nobody cleans up.
@@ -32,11 +34,32 @@ type Manager struct {
 	snapshots driver.Snapshots
 	trees     driver.Trees
 	runtime   driver.Runtime
+
+	mu        sync.Mutex
+	connected map[string]driver.Task // started here with streams, which only this task can drain; until Wait
 }
 
 // New returns the containers in h over a driver.
 func New(h *home.Home, images *image.Store, snapshots driver.Snapshots, trees driver.Trees, runtime driver.Runtime) *Manager {
-	return &Manager{Driver: "overlay2", home: h, images: images, snapshots: snapshots, trees: trees, runtime: runtime}
+	return &Manager{Driver: "overlay2", home: h, images: images, snapshots: snapshots, trees: trees, runtime: runtime,
+		connected: map[string]driver.Task{}}
 }
 
 func (m *Manager) dir(id string) string { return filepath.Join(m.home.Containers(), id) }
+
+// connect remembers the task through which this process is connected to a container's streams; nil forgets it.
+func (m *Manager) connect(id string, task driver.Task) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if task == nil {
+		delete(m.connected, id)
+		return
+	}
+	m.connected[id] = task
+}
+
+func (m *Manager) connection(id string) driver.Task {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.connected[id]
+}

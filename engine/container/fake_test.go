@@ -167,10 +167,15 @@ func (m runtime) Load(_ context.Context, id string) (driver.Task, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if t := m.tasks[id]; t != nil {
-		return t, nil
+		return loaded{t}, nil
 	}
 	return nil, driver.ErrNotFound
 }
+
+// loaded is a task seen from elsewhere: it knows nothing of the streams of Start.
+type loaded struct{ *task }
+
+func (l loaded) Wait(ctx context.Context) (driver.Exit, error) { return l.task.awaitEnd(ctx) }
 
 // crash makes every task of the machine end without a trace, as when it loses its power.
 func (m *machine) crash() {
@@ -192,6 +197,7 @@ type task struct {
 	st      driver.Status
 	signals chan driver.Signal
 	ended   chan struct{}
+	copies  sync.WaitGroup
 	exec    driver.Process // the last one
 }
 
@@ -246,7 +252,10 @@ func (t *task) frozen() bool {
 
 func (t *task) print(text string, streams driver.Streams) {
 	if streams.Stdout != nil {
-		_, _ = io.WriteString(streams.Stdout, text)
+		t.copies.Go(func() {
+			time.Sleep(20 * time.Millisecond)
+			_, _ = io.WriteString(streams.Stdout, text)
+		})
 	}
 	if t.spec.Log == "" {
 		return
@@ -282,6 +291,14 @@ func (t *task) Signal(_ context.Context, sig driver.Signal) error {
 }
 
 func (t *task) Wait(ctx context.Context) (driver.Exit, error) {
+	exit, err := t.awaitEnd(ctx)
+	if err == nil {
+		t.copies.Wait()
+	}
+	return exit, err
+}
+
+func (t *task) awaitEnd(ctx context.Context) (driver.Exit, error) {
 	select {
 	case <-t.ended:
 		t.mu.Lock()

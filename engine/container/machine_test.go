@@ -250,3 +250,19 @@ func TestCleanupRemovesWhatEnded(t *testing.T) {
 		t.Errorf("container is %s, want gone", s)
 	}
 }
+
+// TestOutputIsWholeAfterWait: the end is on record before the last of the output has come through; Wait waits for that too.
+func TestOutputIsWholeAfterWait(t *testing.T) {
+	b := newBench(t, oci.ImageConfig{})
+	c := b.create("web", "print", "all", "of", "it")
+	var out strings.Builder
+	b.must(b.Start(b.ctx, c.ID, container.StartOptions{Streams: driver.Streams{Stdout: &out}}))
+	for b.status("web") != "exited" {
+	}
+	if code, err := b.Wait(b.ctx, c.ID); code != 0 || err != nil {
+		t.Fatalf("Wait() = %d, %v", code, err)
+	}
+	if out.String() != "all of it\n" {
+		t.Errorf("output after Wait: %q", out.String())
+	}
+}

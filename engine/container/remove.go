@@ -84,6 +84,7 @@ func (m *Manager) remove(ctx context.Context, id string) (err error) {
 		return m.discard(ctx, op, c)
 	})
 	if err == nil {
+		m.connect(id, nil)
 		trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
 	}
 	return err

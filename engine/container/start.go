@@ -110,6 +110,10 @@ func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Strea
 		return m.startFailed(c, before, err, l)
 	}
 	failpoint.Hit("container.start.started")
+	m.connect(c.ID, nil)
+	if streams.Stdin != nil || streams.Stdout != nil || streams.Stderr != nil {
+		m.connect(c.ID, l.task)
+	}
 	return m.recordStart(ctx, c, before, l)
 }
 
