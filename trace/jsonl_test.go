@@ -3,6 +3,7 @@ package trace_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"reflect"
 	"slices"
@@ -125,6 +126,15 @@ func TestTeeAndCollect(t *testing.T) {
 	trace.Fact(ctx, "y")
 	if len(before) != 800 || len(a.Events()) != 801 {
 		t.Error("what was handed out changed")
+	}
+}
+
+func TestFailedStepHasNoResults(t *testing.T) {
+	var c trace.Collect
+	_, end := trace.Step(trace.With(t.Context(), trace.New(&c)), "a.b", trace.Int("n", 1))
+	end(errors.New("disk full"), trace.Int("size_bytes", 3))
+	if e := c.Events()[1]; e.Err != "disk full" || e.Attrs != nil || e.Span != 1 {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -51,7 +51,8 @@ func From(ctx context.Context) *Recorder {
 	return p.rec
 }
 
-// EndFunc ends a step. A nil error means success; attrs are the results that vocab declares for the end.
+// EndFunc ends a step. A nil error means success; attrs are the results that vocab declares for the end. A step
+// that failed has no results: with an error they are left out.
 type EndFunc func(err error, attrs ...Attr)
 
 // Step records the begin of a step and returns the context in which its parts are recorded, and the
@@ -65,7 +66,7 @@ func Step(ctx context.Context, kind string, attrs ...Attr) (context.Context, End
 	end := func(err error, attrs ...Attr) {
 		e := Event{Span: span, Parent: p.span, Kind: kind, Phase: End, Attrs: attrs}
 		if err != nil {
-			e.Err = err.Error()
+			e.Err, e.Attrs = err.Error(), nil
 		}
 		p.rec.emit(e)
 	}

@@ -93,19 +93,38 @@ func snapshotPrepared(f *facts) text {
 
 // copiedUp is the sentence at the heart of the copy-on-write lesson.
 func copiedUp(f *facts) text {
-	what := "the kernel copied all " + f.bytes("copied_bytes") + " up"
-	switch f.str("change") {
-	case "content":
-		what += " to change " + f.number("changed_bytes") + " of them"
-	case "metadata":
-		what += " to change only its owner, mode or times"
-	case "none":
-		what += ", though nothing in it differs: opening a file for writing is enough"
+	t := text{
+		say: f.path("path") + " is in a lower layer (" + f.digest("layer") + "), which never changes; " + copyDone(f) + ".",
+		why: "From now on the writable layer's own one hides the original, which stays in its layer for everyone else.",
+		how: "Copy-up in " + f.place("key") + ": change " + f.str("change") + ", " + f.bytes("copied_bytes") + " copied, " +
+			f.count("changed_bytes", "byte") + " differ from the lower file."}
+	if f.num("copied_bytes") == 0 && f.str("change") == "none" {
+		t.min = Full // a folder in which something else changed
 	}
-	return text{
-		say: f.path("path") + " is in a lower layer (" + f.digest("layer") + "), which never changes; " + what + ".",
-		why: "From now on the copy hides the original, which is still in its layer, for everyone else.",
-		how: "Copy-up in " + f.place("key") + ": change " + f.str("change") + ", " + f.count("changed_bytes", "byte") + " differ from the lower file."}
+	return t
+}
+
+// copyDone says what a change to a lower file cost. Nothing is copied when a new file takes the name, or when there is
+// no content: a folder, a link, an empty file.
+func copyDone(f *facts) string {
+	change := f.str("change")
+	if f.num("copied_bytes") == 0 {
+		switch change {
+		case "content":
+			return "a new file in the writable layer takes its place"
+		case "metadata":
+			return "the writable layer got an entry of its own for it, with another owner, mode or time"
+		}
+		return "the writable layer got an entry of its own for it"
+	}
+	copied := "the kernel copied all " + f.bytes("copied_bytes") + " up"
+	switch change {
+	case "content":
+		return copied + " to change " + f.number("changed_bytes") + " of them"
+	case "metadata":
+		return copied + " to change only its owner, mode or times"
+	}
+	return copied + ", though nothing in it differs: to open a file for writing is enough"
 }
 
 func created(f *facts) text {

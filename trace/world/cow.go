@@ -89,7 +89,7 @@ func (f *folder) removeSnapshot(key string) {
 	for i, s := range f.w.open {
 		if s.begin.Kind == vocab.LayerCommit && s.begin.Attr("key").Str() == key {
 			writable(f, partOpen, &f.w.open)
-			f.w.open[i].changes = f.currentChanges(key)
+			f.w.open[i].gone, f.w.open[i].changes = true, f.currentChanges(key)
 		}
 	}
 	f.dropSnapshot(key)

@@ -75,7 +75,8 @@ func writable[T any](f *folder, p part, list *[]T) {
 type openStep struct {
 	span    uint64
 	begin   trace.Event
-	changes []Change // of the writable layer that is committed, kept if it goes away before the end
+	gone    bool     // the writable layer that is committed went away before the end
+	changes []Change // what it held then
 }
 
 func (f *folder) stepBegins(e trace.Event) {

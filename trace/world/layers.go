@@ -62,19 +62,25 @@ func (f *folder) layerApplied(begin, end trace.Event) {
 	f.addChain(Chain{begin.Attr("chain_id").Str(), diffID, begin.Attr("parent").Str()})
 }
 
+// layerCommitted adds the new layer. It is unpacked as well when the writable layer of a build step became it; a
+// container keeps its writable layer, and of a layer that was written directly only the archive is there.
 func (f *folder) layerCommitted(s openStep, end trace.Event) {
 	key := s.begin.Attr("key").Str()
-	changes := s.changes
-	if changes == nil {
+	turned, changes := s.gone || f.snapshotIndex(key) >= 0, s.changes
+	if !s.gone {
 		changes = f.currentChanges(key)
 	}
 	diffID := end.Attr("diff_id").Str()
 	l := f.knowLayer(diffID)
 	l.Size, l.exact = end.Attr("size_bytes").Int(), true
 	l.Files, l.Deleted = end.Attr("files").Int(), end.Attr("whiteouts").Int()
-	l.Changes, l.Whiteouts = changes, whiteouts(changes)
-	f.addChain(Chain{end.Attr("chain_id").Str(), diffID, s.begin.Attr("parent").Str()})
-	f.dropSnapshot(key)
+	if len(changes) > 0 {
+		l.Changes, l.Whiteouts = changes, whiteouts(changes)
+	}
+	if turned {
+		f.addChain(Chain{end.Attr("chain_id").Str(), diffID, s.begin.Attr("parent").Str()})
+		f.dropSnapshot(key)
+	}
 }
 
 // whiteouts lists the deleted paths among changes.
