@@ -42,7 +42,7 @@ func (f *filler) blocks(in []Block) []Block {
 }
 
 func (f *filler) block(b Block) Block {
-	b.Prose = f.text(b.Prose)
+	b.Heading, b.Prose = f.text(b.Heading), f.text(b.Prose)
 	switch {
 	case b.File != nil:
 		file := *b.File

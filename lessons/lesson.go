@@ -40,6 +40,7 @@ type Step struct {
 // Block is one part of a step: exactly one field besides Line is set.
 type Block struct {
 	Line     int
+	Heading  string // begins a section
 	Prose    string // Markdown
 	File     *File
 	Predict  *Predict

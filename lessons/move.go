@@ -52,7 +52,6 @@ func (p *player) perform(step Step, out io.Writer) (int, error) {
 // goTo makes everything as it is right before step n runs. Going back is a reset and a replay from the start.
 func (p *player) goTo(n int) error {
 	n = min(max(n, 1), len(p.lesson.Steps)+1)
-	p.section = -1
 	if n <= p.done {
 		if err := p.reset(); err != nil {
 			return err

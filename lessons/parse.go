@@ -97,9 +97,9 @@ func (p *lessonParser) heading(n *ast.Heading) error {
 	p.prose(start)
 	p.attach()
 	p.at = p.lineEnd(seg.Stop)
-	p.lesson.Sections = append(p.lesson.Sections, Section{
-		Title: strings.TrimSpace(string(seg.Value(p.source))), Line: p.lineOf(start), First: len(p.lesson.Steps) + 1,
-	})
+	title, line := strings.TrimSpace(string(seg.Value(p.source))), p.lineOf(start)
+	p.lesson.Sections = append(p.lesson.Sections, Section{Title: title, Line: line, First: len(p.lesson.Steps) + 1})
+	p.pending = append(p.pending, Block{Line: line, Heading: title})
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (p *lessonParser) attach() {
 func (p *lessonParser) finish() error {
 	p.attach()
 	for _, b := range p.pending {
-		if b.Prose == "" {
+		if b.Prose == "" && b.Heading == "" {
 			return p.fail(b.Line, "no command follows this block; expected a console block below it")
 		}
 	}

@@ -62,6 +62,7 @@ The end.
 				Number: 1, Command: "docker build \\\n  -t a .", Line: 37,
 				Before: []Block{
 					{Line: 11, Prose: "Before all."},
+					{Line: 13, Heading: "First"},
 					{Line: 15, Prose: "Some *text*."},
 					{Line: 17, File: &File{Path: "dir/Dockerfile.a", Content: "FROM x\n\n", Mode: 0o755, Lang: "dockerfile"}},
 					{Line: 22, Predict: &Predict{
@@ -79,7 +80,7 @@ The end.
 			},
 			{
 				Number: 3, Section: 1, Command: "false {{n}}", Exit: 3, Line: 61,
-				Before: []Block{{Line: 52, Prose: "Text for what comes next.\n\n```sh\nnot ours\n```"}},
+				Before: []Block{{Line: 52, Prose: "Text for what comes next.\n\n```sh\nnot ours\n```"}, {Line: 58, Heading: "Second"}},
 				After: []Block{{Line: 64, Check: &Check{
 					ID: "c", Says: "it is so", Now: Expr{"1 == 1", 66}, Only: Expr{`.kind == "command"`, 67},
 				}}},

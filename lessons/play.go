@@ -112,7 +112,7 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 		return nil, err
 	}
 	p := &player{
-		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, section: -1, settled: map[string]bool{}, beliefs: beliefs,
+		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, settled: map[string]bool{}, beliefs: beliefs,
 		screen: newScreen(o.Out, o.Width, o.Color),
 	}
 	if !o.Auto {
@@ -142,7 +142,7 @@ func narrationLevel(name string) (narrate.Level, error) {
 func (p *player) play() error {
 	p.title(p.lesson)
 	if p.input != nil {
-		p.line(shortHelp)
+		p.verdict(shortHelp)
 	}
 	for n := 1; n <= len(p.lesson.Steps)+1; {
 		err := p.visit(n)
@@ -168,12 +168,13 @@ func (p *player) play() error {
 func (p *player) visit(n int) error {
 	if n > len(p.lesson.Steps) {
 		for _, b := range p.lesson.Closing {
-			p.prose(b.Prose)
+			if err := p.plain(b); err != nil {
+				return err
+			}
 		}
 		return p.wait("Enter finishes the lesson")
 	}
 	step := p.lesson.Steps[n-1]
-	p.heading(step)
 	asked, err := p.before(step)
 	if err != nil {
 		return err
@@ -193,17 +194,9 @@ func (p *player) visit(n int) error {
 	return p.after(step)
 }
 
-// heading shows the title of a section when its first step comes up.
-func (p *player) heading(step Step) {
-	if p.section == step.Section {
-		return
-	}
-	p.section = step.Section
-	p.sectionTitle(p.lesson.Sections[step.Section].Title)
-}
-
 // run carries out a step for the learner to see: its output, then what the trace says about it.
 func (p *player) run(step Step) error {
+	p.raw("")
 	code, err := p.perform(step, p.out)
 	if err != nil {
 		return err
@@ -268,8 +261,11 @@ func (p *player) after(step Step) error {
 	return nil
 }
 
-// plain shows prose, or writes a file and shows it.
+// plain shows a heading or prose, or writes a file and shows it.
 func (p *player) plain(b Block) error {
+	if b.Heading != "" {
+		p.sectionTitle(b.Heading)
+	}
 	if b.File != nil {
 		if err := p.writeFile(b.File); err != nil {
 			return err

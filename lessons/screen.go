@@ -68,7 +68,6 @@ func (s screen) title(l Lesson) {
 		text += fmt.Sprintf("\n\nAbout %s, %s.", narrate.Count(int64(l.Minutes), "minute"), narrate.Count(int64(len(l.Steps)), "step"))
 	}
 	s.prose(text)
-	fmt.Fprintln(s.out)
 }
 
 func (s screen) sectionTitle(title string) { s.prose("## " + title) }
