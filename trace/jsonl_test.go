@@ -60,7 +60,14 @@ func TestAppendJSON(t *testing.T) {
 
 func TestParseJSONRejects(t *testing.T) {
 	for _, tt := range []struct{ name, line, want string }{
-		{"nothing", ``, "unexpected end"},
+		{"nothing", ``, "ends too early"},
+		{"a field twice", `{"kind":"a","kind":"b","phase":"note"}`, "kind comes twice"},
+		{"an open string", `{"kind":"a`, "ends too early"},
+		{"an open escape", `{"kind":"a\`, "ends too early"},
+		{"a line end in a string", "{\"kind\":\"a\n\"}", "control character"},
+		{"a comma too many", `{"kind":"a","phase":"note",}`, "column 28"},
+		{"a leading zero", `{"seq":01,"kind":"a","phase":"note"}`, "whole number"},
+		{"a deep value", `{"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `,"kind":"a","phase":"note"}`, "levels deep"},
 		{"no object", `[]`, "decode event"},
 		{"no kind", `{"phase":"note"}`, "no kind"},
 		{"another phase", `{"kind":"a","phase":"middle"}`, `phase is "middle"`},
@@ -69,7 +76,7 @@ func TestParseJSONRejects(t *testing.T) {
 		{"an object as value", `{"kind":"a","phase":"note","attrs":{"n":{}}}`, `attribute "n"`},
 		{"a list of numbers", `{"kind":"a","phase":"note","attrs":{"n":[1]}}`, `attribute "n"`},
 		{"an attribute twice", `{"kind":"a","phase":"note","attrs":{"n":1,"n":2}}`, `"n" comes twice`},
-		{"attributes in a list", `{"kind":"a","phase":"note","attrs":[]}`, "attrs is not an object"},
+		{"attributes in a list", `{"kind":"a","phase":"note","attrs":[]}`, "attrs: column"},
 		{"something after", `{"kind":"a","phase":"note"} x`, "decode event"},
 		{"a negative number", `{"seq":-1,"kind":"a","phase":"note"}`, "decode event"},
 	} {
@@ -83,12 +90,17 @@ func TestParseJSONRejects(t *testing.T) {
 
 func FuzzParseJSON(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"at_ns":0,"span":1,"parent":0,"kind":"build","phase":"begin","attrs":{"context":".","n":1,"b":true,"l":["x"]},"err":"e","hash":"x"}`))
-	f.Add([]byte(`{"kind":"a","phase":"note","attrs":null}`))
+	f.Add([]byte(`{"kind":"a","phase":"note","attrs":{"x":null},"new":[1.5e3,{"y":-0}]}`))
+	f.Add([]byte(`{"kind":"\u00e9\ud800","phase":"note","err":"\n"}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		e, err := trace.ParseJSON(line)
 		if err != nil {
 			return
 		}
+		if !json.Valid(line) {
+			t.Fatal("accepted what is no JSON")
+		}
+		compareWithStandard(t, line, e)
 		again, err := trace.ParseJSON(trace.AppendJSON(nil, e))
 		if err != nil {
 			t.Fatalf("its own encoding doesn't parse: %v", err)
@@ -97,6 +109,33 @@ func FuzzParseJSON(f *testing.F) {
 			t.Fatalf("got %#v, want %#v", again, e)
 		}
 	})
+}
+
+// compareWithStandard checks that encoding/json reads the same.
+func compareWithStandard(t *testing.T, line []byte, e trace.Event) {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(line, &fields); err != nil {
+		t.Fatalf("accepted what is no JSON: %v", err)
+	}
+	var kind, failed string
+	var seq uint64
+	var attrs map[string]trace.Value
+	for key, into := range map[string]any{"kind": &kind, "err": &failed, "seq": &seq, "attrs": &attrs} {
+		if raw, ok := fields[key]; ok {
+			if err := json.Unmarshal(raw, into); err != nil {
+				t.Fatalf("%s: %v", key, err)
+			}
+		}
+	}
+	if kind != e.Kind || failed != e.Err || seq != e.Seq || len(attrs) != len(e.Attrs) {
+		t.Fatalf("encoding/json reads %s %s %d %v, not %+v", kind, failed, seq, attrs, e)
+	}
+	for _, a := range e.Attrs {
+		if a.Value.String() != attrs[a.Key].String() || a.Value.Type() != attrs[a.Key].Type() {
+			t.Fatalf("attribute %s: encoding/json reads %v, not %v", a.Key, attrs[a.Key], a.Value)
+		}
+	}
 }
 
 func TestTeeAndCollect(t *testing.T) {
