@@ -196,8 +196,9 @@ func (p *player) visit(n int) error {
 
 // run carries out a step for the learner to see: its output, then what the trace says about it.
 func (p *player) run(step Step) error {
-	p.raw("")
-	code, err := p.perform(step, p.out)
+	out := &paragraph{w: p.out}
+	code, err := p.perform(step, out)
+	out.end()
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/narrate"
+	"github.com/learn-containers/learn/trace/vocab"
 )
 
 const (
@@ -99,7 +100,33 @@ func (s screen) verdict(text string) {
 
 func (s screen) prompt(text string) { fmt.Fprintf(s.out, "\n%s > ", text) }
 
-// narration tells what events mean, each sentence with its event's number.
+// paragraph sets what a command prints apart from what is above and below it, if it prints anything.
+type paragraph struct {
+	w    io.Writer
+	last byte // written so far, 0 for nothing
+}
+
+func (p *paragraph) Write(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	if p.last == 0 {
+		if _, err := io.WriteString(p.w, "\n"); err != nil {
+			return 0, err
+		}
+	}
+	p.last = b[len(b)-1]
+	return p.w.Write(b)
+}
+
+func (p *paragraph) end() {
+	if p.last != 0 && p.last != '\n' {
+		fmt.Fprintln(p.w)
+	}
+}
+
+// narration tells what events mean, each sentence with its event's number. The command itself, which the step has
+// just shown, is told again only in detail.
 func (s screen) narration(events []trace.Event, level narrate.Level) {
 	if level == silent {
 		return
@@ -107,7 +134,7 @@ func (s screen) narration(events []trace.Event, level narrate.Level) {
 	first := true
 	for _, e := range events {
 		says := narrate.Narrate(e, level)
-		if says == "" {
+		if says == "" || level == narrate.Short && e.Kind == vocab.Command && e.Phase == trace.Begin {
 			continue
 		}
 		if first {
