@@ -1,0 +1,197 @@
+package userland
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// Env is the world of one program. FS, Stdin, Stdout, Stderr and Dir are required; a nil optional part
+// makes the programs that need it say that it is not available here.
+type Env struct {
+	FS      FS
+	Procs   Procs   // process table; optional
+	Starter Starter // starts real programs; optional
+	Host    Host    // names and facts of the machine; optional
+	Mounts  Mounts  // mount table; optional
+	Dialer  Dialer  // network; optional
+	Signals Signals // signals that come to the shell; optional
+	// Own tells whether a file is the binary that holds these programs, so that a shell may run them
+	// within itself. Nil: every program known by name is.
+	Own     func(path string) bool
+	User    User // who runs the program
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Environ []string // "NAME=value"
+	Dir     string   // working directory, absolute
+	Now     func() time.Time
+}
+
+// FS is the part of a file system that nearly every program needs. Names are absolute and clean. Errors
+// are of the kinds that package os returns, so that errors.Is with fs.ErrNotExist and syscall numbers works.
+type FS interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	ReadDir(name string) ([]fs.DirEntry, error)
+}
+
+// File is an open file. Files may also be io.Seeker and have Truncate(int64) error; programs ask by assertion.
+type File interface {
+	io.ReadWriteCloser
+	Stat() (fs.FileInfo, error)
+}
+
+// Tree changes the names of an FS. Optional ability of an FS.
+type Tree interface {
+	Mkdir(name string, perm fs.FileMode) error
+	Remove(name string) error
+	Rename(from, to string) error
+}
+
+// Links makes and reads links. Optional ability of an FS.
+type Links interface {
+	Symlink(target, name string) error
+	Link(existing, name string) error
+	Readlink(name string) (string, error)
+}
+
+// Meta changes what an FS records about files. Optional ability of an FS.
+// Lchown does not follow symbolic links; -1 keeps an id.
+type Meta interface {
+	Chmod(name string, mode fs.FileMode) error
+	Lchown(name string, uid, gid int) error
+	Chtimes(name string, atime, mtime time.Time) error
+}
+
+// Nodes makes special files. Optional ability of an FS. Mode carries the type bits of fs.FileMode.
+type Nodes interface {
+	Mknod(name string, mode fs.FileMode, dev uint64) error
+}
+
+// Attrs tells what fs.FileInfo does not. Optional ability of an FS.
+type Attrs interface {
+	Attr(info fs.FileInfo) Attr
+}
+
+// Attr are the facts of one file beside fs.FileInfo. Blocks are 512 bytes.
+type Attr struct {
+	UID, GID  int
+	Links     uint64
+	Inode     uint64
+	Dev, Rdev uint64
+	Blocks    int64
+	Atime     time.Time
+	Ctime     time.Time
+}
+
+// User is the identity of a program.
+type User struct {
+	UID, GID int
+	Groups   []int
+}
+
+// Process is one row of the process table. CPU is the time used, Start the time since boot at which it
+// began; memory is in bytes.
+type Process struct {
+	PID, PPID, PGID, SID int
+	UID                  int
+	State                byte // R, S, D, Z, T
+	Name                 string
+	Args                 []string
+	TTY                  string
+	CPU                  time.Duration
+	Start                time.Duration
+	VSZ, RSS             int64
+}
+
+// Procs is the process table. Kill takes a pid as kill(2) does, negative for groups; signal 0 only asks.
+type Procs interface {
+	Self() (pid, ppid int)
+	List() ([]Process, error)
+	Kill(pid, signal int) error
+}
+
+// Command is a program to start. Path is an absolute file; Args includes the name it is called by.
+type Command struct {
+	Path           string
+	Args           []string
+	Environ        []string
+	Dir            string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Group          bool // in a process group of its own
+}
+
+// Starter starts programs as processes. Start fails as execve does. Replace is execve itself: it returns
+// only on failure; a Starter that can not replace returns errors.ErrUnsupported.
+type Starter interface {
+	Start(ctx context.Context, c Command) (Child, error)
+	Replace(c Command) error
+}
+
+// Child is a started process. Wait returns the exit code, 128+n after signal n; it may be called once.
+type Child interface {
+	PID() int
+	Signal(signal int) error
+	Wait() (int, error)
+}
+
+// Uname are the fields of uname(2).
+type Uname struct{ Sysname, Nodename, Release, Version, Machine string }
+
+// Usage is the memory of a machine in bytes.
+type Usage struct{ Total, Free, Available, Shared, Buffers, SwapTotal, SwapFree int64 }
+
+// Host tells facts of the machine.
+type Host interface {
+	Uname() (Uname, error)
+	SetHostname(name string) error
+	CPUs() int
+	Memory() (Usage, time.Duration, error) // and the time since boot
+}
+
+// MountEntry is one row of the mount table.
+type MountEntry struct{ Source, Target, Type, Options string }
+
+// Space is the size of a file system in bytes and inodes.
+type Space struct{ Total, Free, Available, Files, FilesFree int64 }
+
+// Mounts reads and changes the mount table.
+type Mounts interface {
+	List() ([]MountEntry, error)
+	Space(path string) (Space, error)
+	Mount(m MountEntry) error
+	Unmount(target string, lazy bool) error
+}
+
+// Conn is one network connection.
+type Conn interface {
+	io.ReadWriteCloser
+	CloseWrite() error
+}
+
+// Listener accepts connections.
+type Listener interface {
+	Accept() (Conn, error)
+	Addr() string
+	Close() error
+}
+
+// Dialer is the network. Addresses are "host:port". Lookup tells the addresses of a name and which server answered.
+type Dialer interface {
+	Dial(ctx context.Context, address string) (Conn, error)
+	Listen(ctx context.Context, address string) (Listener, error)
+	Lookup(ctx context.Context, name string) (addresses []string, server string, err error)
+}
+
+// Signals gives a shell its traps. Notify sends the numbers of the named signals to ch until the process
+// ends; Umask sets the file mode creation mask and returns the old one.
+type Signals interface {
+	Notify(ch chan<- int, signals ...int)
+	Ignore(signals ...int)
+	Default(signals ...int)
+	Umask(mask int) int
+}

@@ -1,0 +1,36 @@
+//go:build !linux
+
+package userland
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+)
+
+func system(env *Env) { env.Own = isSelf }
+
+func selfExe() string { return selfPath() }
+
+func osAttr(info fs.FileInfo) Attr {
+	return Attr{Links: 1, Blocks: (info.Size() + 511) / 512, Atime: info.ModTime(), Ctime: info.ModTime()}
+}
+
+func osMknod(string, fs.FileMode, uint64) error { return errors.ErrUnsupported }
+
+func processGroup(*exec.Cmd, bool) {}
+
+func exitCode(state *os.ProcessState) int { return state.ExitCode() }
+
+func replace(Command) error { return errors.ErrUnsupported }
+
+func resetSignals() {}
+
+func terminalFile(*os.File) bool { return true }
+
+func (t *task) limit(string) (string, bool) { return "", false }
+
+func (t *task) setLimit(flag, _ string) int { return t.errorf("ulimit: %s: not supported", flag) }
+
+func (t *task) ownProcess() bool { return false }

@@ -1,0 +1,347 @@
+package userland
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// shell is one running sh. The interpreter runs the language; this adds what it lacks: processes for
+// background jobs, signals and traps, wait, kill, exec.
+type shell struct {
+	*task
+	runner      *interp.Runner
+	interactive bool
+	replaceLast bool // the whole script is one command, which may take the shell's place
+
+	mu      sync.Mutex
+	jobs    []*job
+	traps   map[int]string
+	pending []int
+	wake    chan struct{} // holds a token when a trapped signal came
+	signals chan int
+	funcs   map[string]string // functions declared so far: name to source
+	defined map[string]bool
+}
+
+// shellArgs are the arguments of sh.
+type shellArgs struct {
+	options     []string // for the interpreter's set
+	command     string
+	isCommand   bool
+	interactive bool
+	stdin       bool
+	login       bool
+	rest        []string
+}
+
+func runShell(t *task, args []string) int {
+	a, err := parseShellArgs(args)
+	if err != nil {
+		t.errorf("%s", err)
+		return 2
+	}
+	sh := &shell{task: t, traps: map[int]string{}, wake: make(chan struct{}, 1), funcs: map[string]string{}, defined: map[string]bool{}}
+	name, params := t.name, a.rest
+	var source io.Reader
+	switch {
+	case a.isCommand:
+		source = strings.NewReader(a.command)
+		if len(params) > 0 {
+			name, params = params[0], params[1:]
+		}
+	case len(params) > 0 && !a.stdin:
+		data, err := t.readFile(params[0])
+		if err != nil {
+			t.errorf("can't open '%s': %s", params[0], reason(err))
+			return 127
+		}
+		source = strings.NewReader(string(data))
+		name, params = params[0], params[1:]
+	default:
+		sh.interactive = a.interactive || isTerminal(t.Stdin) && isTerminal(t.Stderr)
+	}
+	if err := sh.start(a.options, params); err != nil {
+		return t.errorf("%s", err)
+	}
+	if a.login {
+		sh.profile()
+	}
+	if source == nil {
+		return sh.readEval(name)
+	}
+	return sh.script(source, name, a.isCommand)
+}
+
+// parseShellArgs reads sh's flags: those of set, and c, i, s, l.
+func parseShellArgs(args []string) (shellArgs, error) {
+	var a shellArgs
+	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
+		arg := args[0]
+		args = args[1:]
+		if arg == "--" {
+			break
+		}
+		if strings.HasPrefix(arg, "--") {
+			switch arg {
+			case "--login":
+				a.login = true
+			case "--norc", "--noprofile", "--posix":
+			default:
+				return a, errors.New("unrecognized option '" + arg + "'")
+			}
+			continue
+		}
+		for _, c := range arg[1:] {
+			switch c {
+			case 'c':
+				a.isCommand = true
+			case 'i':
+				a.interactive = true
+			case 's':
+				a.stdin = true
+			case 'l':
+				a.login = true
+			case 'o':
+				if len(args) == 0 {
+					return a, errors.New("option requires an argument -- 'o'")
+				}
+				a.options, args = append(a.options, arg[:1]+"o", args[0]), args[1:]
+			case 'a', 'e', 'f', 'n', 'u', 'x':
+				a.options = append(a.options, arg[:1]+string(c))
+			case 'm', 'h', 'b', 'v', 'B', 'H', 'p':
+			default:
+				return a, errors.New("invalid option -- '" + string(c) + "'")
+			}
+		}
+	}
+	if a.isCommand {
+		if len(args) == 0 {
+			return a, errors.New("-c: option requires an argument")
+		}
+		a.command, args = args[0], args[1:]
+	}
+	a.rest = args
+	return a, nil
+}
+
+// start makes the interpreter.
+func (sh *shell) start(options, params []string) error {
+	runner, err := interp.New(
+		func(r *interp.Runner) error { r.Dir = sh.Dir; return nil },
+		interp.Env(expand.ListEnviron(sh.Environ...)),
+		interp.StdIO(sh.Stdin, sh.Stdout, sh.Stderr),
+		interp.CallHandler(sh.call),
+		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return sh.exec }),
+		interp.OpenHandler(sh.openRedirect),
+		interp.StatHandler(sh.statPath),
+		interp.ReadDirHandler2(sh.readDir),
+		interp.AccessHandler(sh.access),
+		interp.Params(append(append(options, "--"), params...)...),
+	)
+	sh.runner = runner
+	return err
+}
+
+// script runs a whole script.
+func (sh *shell) script(r io.Reader, name string, command bool) int {
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(r, name)
+	if err != nil {
+		sh.errorf("%s", syntaxError(err))
+		return 2
+	}
+	sh.rewrite(file)
+	sh.replaceLast = command && sh.Starter != nil && replaceable(file)
+	return sh.result(sh.runner.Run(sh.ctx, file))
+}
+
+// syntaxError is the parser's message in a shell's form.
+func syntaxError(err error) string {
+	var pe syntax.ParseError
+	if errors.As(err, &pe) {
+		return "line " + itoa(int(pe.Pos.Line())) + ": syntax error: " + pe.Text
+	}
+	return err.Error()
+}
+
+// result turns what the interpreter returned into an exit code, after the traps that are still due.
+func (sh *shell) result(err error) int {
+	code := 0
+	var status interp.ExitStatus
+	switch {
+	case err == nil:
+	case errors.As(err, &status):
+		code = int(status)
+	case errors.Is(err, context.Canceled):
+		code = 130
+	default:
+		sh.errorf("%s", err)
+		code = 1
+	}
+	return code
+}
+
+// replaceable tells whether a script is one simple command without anything that must outlive it.
+func replaceable(file *syntax.File) bool {
+	if len(file.Stmts) != 1 {
+		return false
+	}
+	st := file.Stmts[0]
+	if _, ok := st.Cmd.(*syntax.CallExpr); !ok || st.Negated || st.Background || st.Coprocess {
+		return false
+	}
+	good := true
+	syntax.Walk(st, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.ProcSubst:
+			good = false
+		case *syntax.Redirect:
+			good = good && n.Hdoc == nil && n.Op != syntax.WordHdoc
+		}
+		return good
+	})
+	return good
+}
+
+// profile runs the files that a login shell begins with.
+func (sh *shell) profile() {
+	for _, name := range []string{"/etc/profile", sh.env("HOME") + "/.profile"} {
+		data, err := sh.readFile(name)
+		if err != nil {
+			continue
+		}
+		file, err := syntax.NewParser().Parse(strings.NewReader(string(data)), name)
+		if err != nil {
+			sh.errorf("%s: %s", name, syntaxError(err))
+			continue
+		}
+		for _, st := range file.Stmts {
+			sh.rewrite(st)
+			sh.runner.Run(sh.ctx, st)
+		}
+	}
+}
+
+// readEval runs commands from standard input, each as soon as it is complete, with a prompt when a person
+// types them.
+func (sh *shell) readEval(name string) int {
+	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	code, ended := 0, false
+	run := func(st *syntax.Stmt) bool {
+		sh.rewrite(st)
+		code = sh.result(sh.runner.Run(sh.ctx, st))
+		ended = sh.runner.Exited()
+		return !ended
+	}
+	in := &byteReader{r: sh.Stdin}
+	if sh.interactive {
+		return sh.converse(parser, in, run, &code, &ended)
+	}
+	err := parser.Stmts(in, run)
+	if err != nil && !ended {
+		sh.errorf("%s", syntaxError(err))
+		code = 2
+	}
+	if !ended {
+		sh.exitTrap()
+	}
+	return code
+}
+
+// converse is the interactive loop.
+func (sh *shell) converse(parser *syntax.Parser, in io.Reader, run func(*syntax.Stmt) bool, code *int, ended *bool) int {
+	if sh.Signals != nil {
+		sh.Signals.Ignore(15, 3)
+		sh.trap("printf '\\n'", 2)
+	}
+	for !*ended {
+		sh.prompt("PS1", "$ ")
+		err := parser.Interactive(in, func(stmts []*syntax.Stmt) bool {
+			if parser.Incomplete() {
+				sh.prompt("PS2", "> ")
+				return true
+			}
+			for _, st := range stmts {
+				if !run(st) {
+					return false
+				}
+			}
+			sh.prompt("PS1", "$ ")
+			return true
+		})
+		if err == nil || errors.Is(err, io.EOF) {
+			break
+		}
+		sh.errorf("%s", syntaxError(err))
+		*code = 2
+		parser = syntax.NewParser(syntax.Variant(syntax.LangBash))
+	}
+	if !*ended {
+		io.WriteString(sh.Stderr, "\n")
+		sh.exitTrap()
+	}
+	return *code
+}
+
+func (sh *shell) exitTrap() {
+	if file, err := syntax.NewParser().Parse(strings.NewReader(""), "sh"); err == nil {
+		sh.runner.Run(sh.ctx, file)
+	}
+}
+
+// prompt writes a prompt; the usual one shows the folder and whether root types.
+func (sh *shell) prompt(variable, usual string) {
+	text := sh.env(variable)
+	if v, ok := sh.runner.Vars[variable]; ok {
+		text = v.String()
+	}
+	dir := sh.runner.Dir
+	if text == "" && variable == "PS1" {
+		text, usual = `\w \$ `, ""
+	}
+	if text == "" {
+		text = usual
+	}
+	mark := "$"
+	if sh.User.UID == 0 {
+		mark = "#"
+	}
+	host := "localhost"
+	if sh.Host != nil {
+		if u, err := sh.Host.Uname(); err == nil {
+			host = u.Nodename
+		}
+	}
+	user := (&directory{t: sh.task}).user(sh.User.UID)
+	base := dir[strings.LastIndexByte(dir, '/')+1:]
+	io.WriteString(sh.Stderr, strings.NewReplacer(`\w`, dir, `\W`, base, `\$`, mark, `\h`, host, `\H`, host, `\u`, user, `\n`, "\n", `\s`, "sh", `\[`, "", `\]`, "", `\e`, "\x1b").Replace(text))
+}
+
+// byteReader reads byte by byte, so that commands of the script find the rest of its input.
+type byteReader struct{ r io.Reader }
+
+func (b *byteReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return b.r.Read(p[:1])
+}
+
+// isTerminal tells whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && terminalFile(f)
+}
+
+func (t *task) terminalOut() bool { return isTerminal(t.Stdout) }

@@ -1,0 +1,317 @@
+package userland
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// builtin runs one of the shell's commands that are ours.
+func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task, name string, args []string) error {
+	switch name {
+	case "wait":
+		return sh.wait(ctx, hc, t, args)
+	case "jobs":
+		sh.listJobs(t)
+		return nil
+	case "fg":
+		j := sh.findJob(strings.Join(append(args, "%%")[:1], ""))
+		if j == nil {
+			return status(t.errorf("fg: %s", errNoJob))
+		}
+		t.print(j.text + "\n")
+		return sh.wait(ctx, hc, t, []string{itoa(j.pid)})
+	case "bg", "disown":
+		return nil
+	case "kill":
+		return status(sh.kill(t, args))
+	case "trap":
+		return sh.trapBuiltin(ctx, hc, t, args)
+	case "umask":
+		return status(t.umask(args))
+	case "ulimit":
+		return status(t.ulimit(args))
+	case "type", "command":
+		return status(sh.describe(t, name, args))
+	case "times":
+		t.print("0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n")
+		return nil
+	case "printf":
+		return sh.printfBuiltin(ctx, hc, t, args)
+	}
+	return sh.replace(ctx, hc, t, args)
+}
+
+// replace is exec: the command takes the shell's place.
+func (sh *shell) replace(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
+	argv0 := ""
+	if len(args) > 2 && args[0] == "-a" {
+		argv0, args = args[1], args[2:]
+	}
+	file, err := t.lookPath(args[0])
+	code := 0
+	switch {
+	case err != nil:
+		code = t.cannotRun(args[0], err)
+	case sh.Starter == nil:
+		code = sh.foreground(ctx, t, args)
+	default:
+		c := t.commandFor(file, args)
+		if argv0 != "" {
+			c.Args = append([]string{argv0}, args[1:]...)
+		}
+		err := sh.Starter.Replace(c)
+		if errors.Is(err, errors.ErrUnsupported) {
+			code = sh.foreground(ctx, t, args)
+		} else {
+			code = t.cannotRun(args[0], err)
+		}
+	}
+	return hc.Builtin(ctx, []string{"exit", itoa(code)})
+}
+
+// printfBuiltin has printf's -v, which sets a variable.
+func (sh *shell) printfBuiltin(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
+	t.name = "printf"
+	if len(args) < 3 || args[0] != "-v" || !syntax.ValidName(args[1]) {
+		return status(runPrintf(t, args))
+	}
+	var b strings.Builder
+	t.Stdout = &b
+	if code := runPrintf(t, args[2:]); code != 0 {
+		return status(code)
+	}
+	return hc.Builtin(ctx, []string{"eval", args[1] + "=" + quote([]string{b.String()})})
+}
+
+// kill is the program with jobs for pids.
+func (sh *shell) kill(t *task, args []string) int {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = a
+		if strings.HasPrefix(a, "%") {
+			j := sh.findJob(a)
+			if j == nil {
+				return t.errorf("kill: %s: %s", a, errNoJob)
+			}
+			out[i] = itoa(j.pid)
+		}
+	}
+	t.name = sh.name + ": kill"
+	return runKill(t, out)
+}
+
+func (t *task) umask(args []string) int {
+	if t.Signals == nil {
+		return t.unable("umask")
+	}
+	if len(args) == 0 || args[0] == "-S" {
+		old := t.Signals.Umask(0o22)
+		t.Signals.Umask(old)
+		if len(args) > 0 {
+			s := modeString(fileMode(0o777 &^ uint32(old)))
+			t.printf("u=%s,g=%s,o=%s\n", strings.ReplaceAll(s[1:4], "-", ""), strings.ReplaceAll(s[4:7], "-", ""), strings.ReplaceAll(s[7:10], "-", ""))
+		} else {
+			t.printf("%04o\n", old)
+		}
+		return 0
+	}
+	n, err := strconv.ParseUint(args[0], 8, 32)
+	if err != nil {
+		old := t.Signals.Umask(0o22)
+		t.Signals.Umask(old)
+		mode, merr := applyMode(args[0], fileMode(0o777&^uint32(old)), 0)
+		if merr != nil {
+			return t.errorf("umask: Illegal mode: %s", args[0])
+		}
+		n = uint64(0o777 &^ bits(mode))
+	}
+	t.Signals.Umask(int(n & 0o777))
+	return 0
+}
+
+// ulimit shows limits that this process has; it changes none but accepts what is already so.
+func (t *task) ulimit(args []string) int {
+	flag := "-f"
+	if len(args) > 0 {
+		flag = args[0]
+	}
+	limit, ok := t.limit(flag)
+	if !ok {
+		return t.errorf("ulimit: %s: not supported", flag)
+	}
+	if len(args) > 1 {
+		return t.setLimit(flag, args[1])
+	}
+	t.print(limit + "\n")
+	return 0
+}
+
+// describe is command -v, command -V and type.
+func (sh *shell) describe(t *task, name string, args []string) int {
+	brief := name == "command" && args[0] == "-v"
+	if name == "command" {
+		args = args[1:]
+	}
+	if name == "type" && len(args) > 0 && (args[0] == "-p" || args[0] == "-P") {
+		brief, args = true, args[1:]
+	}
+	code := 0
+	for _, a := range args {
+		kind, text := sh.kindOf(t, a)
+		switch {
+		case kind == "":
+			if code = 1; name == "command" {
+				code = 127
+			}
+			if !brief {
+				t.errorf("%s: not found", a)
+			}
+		case brief:
+			t.print(text + "\n")
+		default:
+			t.printf("%s is %s\n", a, kind)
+		}
+	}
+	return code
+}
+
+func (sh *shell) kindOf(t *task, name string) (kind, text string) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	switch {
+	case slices.Contains([]string{"if", "then", "else", "fi", "for", "while", "do", "done", "case", "esac", "function", "time", "[["}, name):
+		return "a shell keyword", name
+	case sh.defined[name]:
+		return "a shell function", name
+	case interp.IsBuiltin(name):
+		return "a shell builtin", name
+	}
+	file, err := t.lookPath(name)
+	if err != nil {
+		return "", ""
+	}
+	return file, file
+}
+
+// trapBuiltin is trap: EXIT and ERR are the interpreter's, signals are ours.
+func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) == 0 || args[0] == "-p" {
+		sh.showTraps(t)
+		return hc.Builtin(ctx, []string{"trap"})
+	}
+	if args[0] == "-l" {
+		return status(runKill(t, []string{"-l"}))
+	}
+	body, names := args[0], args[1:]
+	if len(names) == 0 || isNumber(body) {
+		body, names = "-", args
+	}
+	for _, name := range names {
+		switch name = strings.ToUpper(name); name {
+		case "EXIT", "0":
+			if err := hc.Builtin(ctx, []string{"trap", "--", sh.prepared(body), "EXIT"}); err != nil {
+				return err
+			}
+		case "ERR":
+			if err := hc.Builtin(ctx, []string{"trap", "--", sh.prepared(body), "ERR"}); err != nil {
+				return err
+			}
+		case "DEBUG", "RETURN":
+		default:
+			n, ok := signalNumber(name)
+			if !ok {
+				return status(t.errorf("trap: %s: bad trap", name))
+			}
+			sh.trap(body, n)
+		}
+	}
+	return nil
+}
+
+func (sh *shell) showTraps(t *task) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for n := 1; n < 65; n++ {
+		if body, ok := sh.traps[n]; ok {
+			t.printf("trap -- %s %s\n", quote([]string{body}), signalName(n))
+		}
+	}
+}
+
+// trap sets what a signal does: "-" the default, "" nothing.
+func (sh *shell) trap(body string, n int) {
+	if sh.Signals == nil {
+		return
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	switch body {
+	case "-":
+		delete(sh.traps, n)
+		sh.Signals.Default(n)
+		return
+	case "":
+		sh.traps[n] = ""
+		sh.Signals.Ignore(n)
+		return
+	}
+	sh.traps[n] = body
+	if sh.signals == nil {
+		sh.signals = make(chan int, 64)
+		go sh.collect()
+	}
+	sh.Signals.Notify(sh.signals, n)
+}
+
+// collect notes the signals that come, for as long as the shell lives.
+func (sh *shell) collect() {
+	for n := range sh.signals {
+		sh.mu.Lock()
+		if sh.traps[n] != "" {
+			sh.pending = append(sh.pending, n)
+		}
+		sh.mu.Unlock()
+		select {
+		case sh.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (sh *shell) due() bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return len(sh.pending) > 0
+}
+
+// runTraps runs the traps of the signals that came. An error means that a trap ended the shell.
+func (sh *shell) runTraps(ctx context.Context, hc interp.HandlerContext) error {
+	for {
+		sh.mu.Lock()
+		if len(sh.pending) == 0 {
+			sh.mu.Unlock()
+			return nil
+		}
+		body := sh.traps[sh.pending[0]]
+		sh.pending = sh.pending[1:]
+		sh.mu.Unlock()
+		// A last success parts "the trap ended the shell" from "its last command failed".
+		if err := hc.Builtin(ctx, []string{"eval", sh.prepared(body) + "\n:"}); err != nil {
+			return err
+		}
+	}
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
+}

@@ -1,0 +1,129 @@
+package userland
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+
+	"mvdan.cc/sh/v3/interp"
+)
+
+// spoken is an error in the C library's words that keeps its cause.
+type spoken struct{ error }
+
+func (s spoken) Error() string { return reason(s.error) }
+func (s spoken) Unwrap() error { return s.error }
+
+func (sh *shell) openRedirect(ctx context.Context, name string, flag int, perm fs.FileMode) (io.ReadWriteCloser, error) {
+	abs := name
+	if !path.IsAbs(name) {
+		abs = path.Join(interp.HandlerCtx(ctx).Dir, name)
+	}
+	if flag&os.O_CREATE != 0 {
+		perm = 0o666
+	}
+	f, err := sh.FS.OpenFile(abs, flag, perm)
+	if err == nil {
+		return f, nil
+	}
+	op := sh.name + ": can't open"
+	if flag&os.O_CREATE != 0 {
+		op = sh.name + ": can't create"
+	}
+	return nil, &os.PathError{Op: op, Path: name, Err: spoken{err}}
+}
+
+func (sh *shell) statPath(_ context.Context, name string, follow bool) (fs.FileInfo, error) {
+	if follow {
+		return sh.FS.Stat(name)
+	}
+	return sh.FS.Lstat(name)
+}
+
+func (sh *shell) readDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
+	if !path.IsAbs(name) {
+		name = path.Join(interp.HandlerCtx(ctx).Dir, name)
+	}
+	return sh.FS.ReadDir(name)
+}
+
+// access judges by the mode bits, as access(2) does on a plain file system.
+func (sh *shell) access(_ context.Context, name string, mode interp.AccessMode) error {
+	return sh.mayAccess(name, uint32(mode))
+}
+
+// mayAccess is access(2): want is a sum of 4 read, 2 write, 1 execute.
+func (t *task) mayAccess(name string, want uint32) error {
+	info, err := t.FS.Stat(t.abs(name))
+	if err != nil {
+		return err
+	}
+	mode := uint32(info.Mode().Perm())
+	if t.User.UID == 0 {
+		if want&1 != 0 && !info.IsDir() && mode&0o111 == 0 {
+			return syscall.EACCES
+		}
+		return nil
+	}
+	a, shift := t.attr(info), uint(0)
+	switch {
+	case a.UID == t.User.UID:
+		shift = 6
+	case t.inGroup(a.GID):
+		shift = 3
+	}
+	if mode>>shift&want != want {
+		return syscall.EACCES
+	}
+	return nil
+}
+
+func (t *task) inGroup(gid int) bool {
+	if gid == t.User.GID {
+		return true
+	}
+	for _, g := range t.User.Groups {
+		if g == gid {
+			return true
+		}
+	}
+	return false
+}
+
+// lookPath finds a command in PATH: its absolute file, or ENOENT, or EACCES when what was found may not run.
+func (t *task) lookPath(name string) (string, error) {
+	usable := func(file string) error {
+		info, err := t.FS.Stat(file)
+		switch {
+		case err != nil:
+			return err
+		case info.IsDir():
+			return syscall.EISDIR
+		}
+		return t.mayAccess(file, 1)
+	}
+	if containsSlash(name) {
+		file := t.abs(name)
+		return file, usable(file)
+	}
+	list := t.env("PATH")
+	if _, set := lookupEnv(t.Environ, "PATH"); !set {
+		list = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	result := error(syscall.ENOENT)
+	for _, dir := range splitPath(list) {
+		file := path.Join(t.abs(dir), name)
+		err := usable(file)
+		if err == nil {
+			return file, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			result = syscall.EACCES
+		}
+	}
+	return "", result
+}

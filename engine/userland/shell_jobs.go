@@ -1,0 +1,247 @@
+package userland
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+)
+
+// job is one background process.
+type job struct {
+	number int
+	pid    int
+	text   string
+	done   chan struct{}
+	code   int // valid when done is closed
+	waited bool
+}
+
+func (j *job) running() bool {
+	select {
+	case <-j.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// startCommand starts a simple command in the background; functions and builtins need a shell.
+func (sh *shell) startCommand(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
+	if sh.funcs[args[0]] != "" || interp.IsBuiltin(args[0]) && !slices.Contains([]string{"echo", "printf", "test", "[", "true", "false", "kill"}, args[0]) {
+		return sh.startScript(ctx, hc, t, quote(args))
+	}
+	file, err := t.lookPath(args[0])
+	if err != nil {
+		// Said by a child that failed, as other shells have it: the job exists and its code tells.
+		j := &job{text: quote(args), done: make(chan struct{}), code: t.cannotRun(args[0], err)}
+		close(j.done)
+		return sh.enter(ctx, hc, t, j)
+	}
+	child, err := t.startFile(sh.ctx, t.commandFor(file, args))
+	if err != nil {
+		return status(t.cannotRun(args[0], err))
+	}
+	return sh.launched(ctx, hc, t, child, strings.Join(args, " "))
+}
+
+// startScript starts any other command in a shell of its own that knows our variables and functions.
+func (sh *shell) startScript(ctx context.Context, hc interp.HandlerContext, t *task, text string) error {
+	var b strings.Builder
+	for name, v := range hc.Env.Each {
+		declare(&b, name, v)
+	}
+	sh.mu.Lock()
+	for _, f := range sh.funcs {
+		b.WriteString(f + "\n")
+	}
+	sh.mu.Unlock()
+	b.WriteString(text)
+	c := t.commandFor(t.shellFile(), append([]string{"sh", "-c", b.String(), sh.name}, sh.runner.Params...))
+	child, err := t.Starter.Start(sh.ctx, c)
+	if err != nil {
+		return status(t.cannotRun("sh", err))
+	}
+	return sh.launched(ctx, hc, t, child, text)
+}
+
+// declare writes the assignment of a variable that is not in the environment.
+func declare(b *strings.Builder, name string, v expand.Variable) {
+	if v.Exported || v.ReadOnly || !v.IsSet() || slices.Contains([]string{"IFS", "PWD", "OPTIND", "UID", "EUID", "GID", "HOME"}, name) {
+		return
+	}
+	switch v.Kind {
+	case expand.String:
+		b.WriteString(name + "=" + quote([]string{v.Str}) + "\n")
+	case expand.Indexed:
+		b.WriteString(name + "=(" + quote(v.List) + ")\n")
+	}
+}
+
+// launched waits for a child in the background; the goroutine ends with the child.
+func (sh *shell) launched(ctx context.Context, hc interp.HandlerContext, t *task, child Child, text string) error {
+	j := &job{pid: child.PID(), text: text, done: make(chan struct{})}
+	go func() {
+		j.code, _ = child.Wait()
+		close(j.done)
+	}()
+	return sh.enter(ctx, hc, t, j)
+}
+
+// enter puts a job in the table and sets $!.
+func (sh *shell) enter(ctx context.Context, hc interp.HandlerContext, t *task, j *job) error {
+	sh.mu.Lock()
+	j.number = 1
+	if n := len(sh.jobs); n > 0 {
+		j.number = sh.jobs[n-1].number + 1
+	}
+	sh.jobs = append(sh.jobs, j)
+	sh.mu.Unlock()
+	if sh.interactive {
+		sh.errorLine(t, "["+itoa(j.number)+"] "+itoa(j.pid))
+	}
+	return hc.Builtin(ctx, []string{"eval", lastJob + "=" + itoa(j.pid)})
+}
+
+func (sh *shell) errorLine(t *task, line string) { t.Stderr.Write([]byte(line + "\n")) }
+
+// findJob finds a job by %n, %%, %+ or pid.
+func (sh *shell) findJob(spec string) *job {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	number, percent := strings.CutPrefix(spec, "%")
+	if percent && (number == "" || number == "%" || number == "+") && len(sh.jobs) > 0 {
+		return sh.jobs[len(sh.jobs)-1]
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return nil
+	}
+	for _, j := range sh.jobs {
+		if percent && j.number == n || !percent && j.pid == n {
+			return j
+		}
+	}
+	return nil
+}
+
+// wait is the builtin: it ends at once when a trapped signal comes.
+func (sh *shell) wait(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
+	if len(args) > 0 && args[0] == "-n" {
+		return sh.waitAny(ctx, hc)
+	}
+	if len(args) == 0 {
+		sh.mu.Lock()
+		all := slices.Clone(sh.jobs)
+		sh.mu.Unlock()
+		for _, j := range all {
+			if stop, err := sh.await(ctx, hc, j.done); stop {
+				return err
+			}
+		}
+		sh.forget(all...)
+		return nil
+	}
+	code := 0
+	for _, a := range args {
+		j := sh.findJob(a)
+		if j == nil {
+			t.errorf("wait: pid %s is not a child of this shell", a)
+			code = 127
+			continue
+		}
+		if stop, err := sh.await(ctx, hc, j.done); stop {
+			return err
+		}
+		code = j.code
+	}
+	return status(code)
+}
+
+func (sh *shell) forget(jobs ...*job) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.jobs = slices.DeleteFunc(sh.jobs, func(j *job) bool { return slices.Contains(jobs, j) && !j.running() })
+}
+
+// waitAny waits for the next job that ends.
+func (sh *shell) waitAny(ctx context.Context, hc interp.HandlerContext) error {
+	sh.mu.Lock()
+	all := slices.Clone(sh.jobs)
+	sh.mu.Unlock()
+	if len(all) == 0 {
+		return status(127)
+	}
+	first, stopped := make(chan *job, len(all)), make(chan struct{})
+	defer close(stopped)
+	for _, j := range all {
+		go func() {
+			select {
+			case <-j.done:
+				first <- j
+			case <-stopped:
+			}
+		}()
+	}
+	ready := make(chan struct{})
+	var j *job
+	go func() {
+		select {
+		case j = <-first:
+			close(ready)
+		case <-stopped:
+		}
+	}()
+	if stop, err := sh.await(ctx, hc, ready); stop {
+		return err
+	}
+	sh.forget(j)
+	return status(j.code)
+}
+
+// await waits for done or for a trapped signal, whose trap it runs.
+func (sh *shell) await(ctx context.Context, hc interp.HandlerContext, done <-chan struct{}) (bool, error) {
+	select {
+	case <-done:
+		return false, nil
+	case <-ctx.Done():
+		return true, ctx.Err()
+	case <-sh.wake:
+	}
+	sh.mu.Lock()
+	signal := 0
+	if len(sh.pending) > 0 {
+		signal = sh.pending[0]
+	}
+	sh.mu.Unlock()
+	if err := sh.runTraps(ctx, hc); err != nil {
+		return true, err
+	}
+	return true, status(128 + signal)
+}
+
+func (sh *shell) listJobs(t *task) {
+	sh.mu.Lock()
+	all := slices.Clone(sh.jobs)
+	sh.mu.Unlock()
+	for i, j := range all {
+		mark := " "
+		if i == len(all)-1 {
+			mark = "+"
+		}
+		state := "Running"
+		if !j.running() {
+			if state = "Done"; j.code != 0 {
+				state = "Exit " + itoa(j.code)
+			}
+			sh.forget(j)
+		}
+		t.printf("[%d]%s  %-22s  %s\n", j.number, mark, state, j.text)
+	}
+}
+
+var errNoJob = errors.New("no such job")
