@@ -96,7 +96,7 @@ func (s *Store) importLayer(ctx context.Context, op *home.Operation, r io.Reader
 		return Layer{}, err
 	}
 	defer w.Close()
-	raw := io.TeeReader(r, w)
+	raw := io.TeeReader(&cancelable{ctx, r}, w)
 	archive, kind, err := layer.Decompress(raw)
 	if err != nil {
 		return Layer{}, err

@@ -42,6 +42,19 @@ func (s *Store) Load(ctx context.Context, r io.Reader, source string) (loaded []
 	return loaded, nil
 }
 
+// cancelable ends the reading of r when ctx does.
+type cancelable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *cancelable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
 func sourceName(source string) string {
 	if source == "-" || source == "" {
 		return "standard input"
@@ -50,7 +63,7 @@ func sourceName(source string) string {
 }
 
 func (s *Store) load(ctx context.Context, op *home.Operation, r io.Reader, source string) ([]Loaded, error) {
-	in, _, err := layer.Decompress(r)
+	in, _, err := layer.Decompress(&cancelable{ctx, r})
 	if err != nil {
 		return nil, err
 	}
