@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,7 +79,7 @@ func must(t testing.TB, err error) {
 func (l *lab) spec(t testing.TB, args ...string) driver.Spec {
 	t.Helper()
 	l.n++
-	id := fmt.Sprintf("%s%04d", digest.FromString(t.Name()+fmt.Sprint(os.Getpid())).Encoded()[:12], l.n)
+	id := fmt.Sprintf("%s%04d", digest.FromString(t.Name() + fmt.Sprint(os.Getpid())).Encoded()[:12], l.n)
 	dir := filepath.Join(l.home.Containers(), id)
 	must(t, os.MkdirAll(dir, 0o700))
 	return driver.Spec{ID: id, Dir: dir, Key: id, Hostname: "lab", Ephemeral: true,
@@ -152,21 +151,5 @@ func TestCommandErrors(t *testing.T) {
 				t.Errorf("status = %+v, %v, want ready", st, err)
 			}
 		})
-	}
-}
-
-func TestMain2(t *testing.T) { _ = exec.Command }
-
-func BenchmarkStartWait(b *testing.B) {
-	l := newLab(b)
-	for b.Loop() {
-		spec := l.spec(b, "true")
-		tk, err := l.runtime.Create(context.Background(), spec)
-		must(b, err)
-		must(b, tk.Start(context.Background(), driver.Streams{}))
-		if _, err := tk.Wait(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-		must(b, tk.Delete(context.Background()))
 	}
 }

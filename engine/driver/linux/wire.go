@@ -54,21 +54,37 @@ func (l *wire) connect(req *shim.Request, s driver.Streams) ([]int, error) {
 			_ = w.Close()
 		}()
 	}
-	for _, out := range []struct {
-		to   io.Writer
-		flag *bool
-	}{{s.Stdout, &req.Stdout}, {s.Stderr, &req.Stderr}} {
-		if out.to == nil {
-			continue
-		}
-		fd, err := l.connectOutput(out.to)
-		if err != nil {
+	return l.connectOutputs(fds, req, s)
+}
+
+// connectOutputs gives one descriptor to both streams when one writer takes both: it may not be ready for two callers at once.
+func (l *wire) connectOutputs(fds []int, req *shim.Request, s driver.Streams) ([]int, error) {
+	out := -1
+	if s.Stdout != nil {
+		var err error
+		if out, err = l.connectOutput(s.Stdout); err != nil {
 			return nil, err
 		}
-		*out.flag = true
-		fds = append(fds, fd)
+		req.Stdout = true
+		fds = append(fds, out)
 	}
-	return fds, nil
+	if s.Stderr == nil {
+		return fds, nil
+	}
+	if !req.Stdout || !sameWriter(s.Stdout, s.Stderr) {
+		var err error
+		if out, err = l.connectOutput(s.Stderr); err != nil {
+			return nil, err
+		}
+	}
+	req.Stderr = true
+	return append(fds, out), nil
+}
+
+// sameWriter compares writers, of which some kinds can't be compared.
+func sameWriter(a, b io.Writer) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b
 }
 
 func (l *wire) connectOutput(to io.Writer) (int, error) {

@@ -11,6 +11,7 @@ const (
 	StageInit   = "init"   // becomes a container's first process
 	StageExec   = "exec"   // becomes a further process of a running container
 	StageUserNS = "userns" // waits until its ids are mapped, then becomes the command again
+	StageProbe  = "probe"  // tries something for doctor
 )
 
 // Config is everything a supervisor needs to run a container.

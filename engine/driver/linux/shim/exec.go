@@ -94,7 +94,7 @@ func (s *shim) forkInside(std *stdio) (*Conn, int, error) {
 		runtime.UnlockOSThread()
 		return nil, 0, fmt.Errorf("enter process namespace: %w", err)
 	}
-	conn, pid, err := s.fork(StageExec, std, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, []uintptr{uintptr(s.pidfd)})
+	conn, pid, err := s.fork(StageExec, std, &syscall.SysProcAttr{}, []uintptr{uintptr(s.pidfd)})
 	if nerr := unix.Setns(own, unix.CLONE_NEWPID); nerr != nil {
 		// The thread stays locked, so that nothing else ever runs on it.
 		return conn, pid, fmt.Errorf("leave process namespace: %w", nerr)

@@ -14,6 +14,8 @@ func Main(stage string) {
 		runStage(initStage)
 	case StageExec:
 		runStage(execStage)
+	case StageProbe:
+		probeStage()
 	case StageUserNS:
 		userStage()
 	}

@@ -22,6 +22,11 @@ const (
 // runStage is the common frame of the init and exec stages: it reports what prevented them from becoming the user's process.
 func runStage(do func(*Conn, *stageConfig) error) {
 	runtime.LockOSThread()
+	// Not by SysProcAttr.Pdeathsig: its check of the parent's id fails from inside another process namespace. A shim that died
+	// before this line is noticed by the end of the connection.
+	if err := dieWithParent(); err != nil {
+		os.Exit(1)
+	}
 	conn, err := NewConn(stageConn)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "stage:", err)

@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,7 +49,6 @@ type shim struct {
 func superviseStage() {
 	// The first process dies with the thread that forked it (parent death signal); the main thread lives as long as the process.
 	runtime.LockOSThread()
-	debug.SetGCPercent(20)
 	// Caught and dropped: ignoring would be inherited by the container.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
@@ -70,7 +68,6 @@ func superviseStage() {
 	s.talks.Add(1)
 	go s.watchFirst(conn, detach)
 	go s.accept()
-	debug.FreeOSMemory()
 	s.finish(s.reap())
 }
 
@@ -122,7 +119,6 @@ func (s *shim) start(conn *Conn, req *Request) (detach func(), err error) {
 func (s *shim) forkInit() (*Conn, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
-		Pdeathsig:  syscall.SIGKILL,
 	}
 	conn, pid, err := s.fork(StageInit, s.io, attr, nil)
 	if err != nil {
@@ -160,7 +156,7 @@ func (s *shim) fork(stage string, std *stdio, attr *syscall.SysProcAttr, extra [
 
 // stageEnv is all the environment that a stage gets: nothing of the caller's, nothing of the image's.
 func stageEnv(stage string) []string {
-	env := []string{StageVariable + "=" + stage, "GOMAXPROCS=1"}
+	env := []string{StageVariable + "=" + stage, "GOMAXPROCS=1", "GOGC=off"}
 	if p := os.Getenv(failpoint.Variable); strings.HasPrefix(p, "init.") && stage == StageInit {
 		env = append(env, failpoint.Variable+"="+p)
 	}
