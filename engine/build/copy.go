@@ -44,9 +44,7 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 	}
 	key, inputs := st.key(c.text(), nil), sel.inputs(c)
 	key.Workdir = st.workdirOr("/")
-	if key.Inputs, err = inputsDigest(inputs); err != nil {
-		return outcome{}, err
-	}
+	key.Inputs = inputsDigest(inputs)
 	step := treeStep{in: in, key: key, inputs: inputs, text: in.Text, history: c.text() + " # buildkit"}
 	return st.cached(ctx, step, func(ctx context.Context, _ int) (image.Layer, error) {
 		return st.place(ctx, in, c, sel, mode)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -33,6 +34,9 @@ func parseIgnore(name string, text []byte) (*ignoreList, error) {
 	l := &ignoreList{name: name}
 	var patterns []string
 	for i, line := range strings.Split(string(text), "\n") {
+		if !utf8.ValidString(line) || strings.ContainsRune(line, 0) {
+			return nil, fmt.Errorf("%s:%d: the line is not UTF-8 text", name, i+1)
+		}
 		found, err := ignorefile.ReadAll(strings.NewReader(line))
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, i+1, err)
@@ -89,7 +93,9 @@ func findIgnore(root *os.Root, dockerfile string) (*ignoreList, error) {
 	name := filepath.Base(own)
 	if errors.Is(err, fs.ErrNotExist) {
 		name = ".dockerignore"
-		f, err = root.Open(name)
+		if err = checkRegular(root.Stat(name)); err == nil {
+			f, err = root.Open(name)
+		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return &ignoreList{}, nil

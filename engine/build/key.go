@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 
@@ -43,15 +44,14 @@ type Input struct {
 	Link    string        `json:"link,omitempty"`    // symlink: its text
 }
 
-// inputsDigest is the digest of a list that is sorted by path.
-func inputsDigest(inputs []Input) (digest.Digest, error) {
+// inputsDigest is the digest of a list that is sorted by path. Where a file lay in the context makes no difference. Names
+// are quoted so that any bytes are told apart, which JSON could not do.
+func inputsDigest(inputs []Input) digest.Digest {
 	h := digest.SHA256.Digester()
-	enc := json.NewEncoder(h.Hash())
+	w := bufio.NewWriter(h.Hash())
 	for _, in := range inputs {
-		in.Source = "" // where a file lay in the context makes no difference
-		if err := enc.Encode(in); err != nil {
-			return "", fmt.Errorf("encode inputs: %w", err)
-		}
+		fmt.Fprintf(w, "%q %s %04o %d:%d %s %q\n", in.Path, in.Type, in.Mode, in.UID, in.GID, in.Content, in.Link)
 	}
-	return h.Digest(), nil
+	_ = w.Flush() // a hash takes everything
+	return h.Digest()
 }

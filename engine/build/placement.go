@@ -190,7 +190,7 @@ func (p *placement) keep(n node) {
 // write makes a layer of the placement in one pass: read, archive, hash and store.
 func (st *stage) write(ctx context.Context, p *placement) (l image.Layer, err error) {
 	s := st.session
-	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", "build step"), trace.String("parent", st.chain().String()))
+	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", ""), trace.String("parent", st.chain().String()))
 	defer func() {
 		if err != nil {
 			end(err)

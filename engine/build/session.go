@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/dockerfile"
@@ -32,7 +33,6 @@ type session struct {
 	number int // of the instruction under way, from 1
 	total  int // instructions in all planned stages, FROM included
 	shown  int // steps shown as progress
-	runs   int // RUN steps carried out
 	hits   int
 	misses int
 }
@@ -61,9 +61,13 @@ func (s *session) load() error {
 	}
 	args := map[string]string{}
 	for k, v := range s.opts.Args {
-		if v != nil {
-			args[k] = *v
+		if v == nil {
+			continue
 		}
+		if !utf8.ValidString(k + *v) {
+			return fmt.Errorf("build argument %q: the value is not UTF-8 text", k)
+		}
+		args[k] = *v
 	}
 	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: "linux/" + runtime.GOARCH})
 	if err != nil {
@@ -102,9 +106,6 @@ func readDockerfile(path, contextDir string) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: %w", words, filepath.Base(path), err)
 	}
 	defer f.Close()
-	if fi, err := f.Stat(); err == nil && !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s %s: it is not a regular file", words, path)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", words, filepath.Base(path), err)
@@ -115,6 +116,9 @@ func readDockerfile(path, contextDir string) ([]byte, error) {
 func openDockerfile(path, contextDir string) (*os.File, error) {
 	rel, err := relative(contextDir, path)
 	if err != nil || !filepath.IsLocal(rel) {
+		if err := checkRegular(os.Stat(path)); err != nil {
+			return nil, err
+		}
 		return os.Open(path)
 	}
 	root, err := os.OpenRoot(contextDir)
@@ -122,7 +126,18 @@ func openDockerfile(path, contextDir string) (*os.File, error) {
 		return nil, err
 	}
 	defer root.Close()
+	if err := checkRegular(root.Stat(rel)); err != nil {
+		return nil, err
+	}
 	return root.Open(rel)
+}
+
+// checkRegular comes before an open, which would wait for ever on a pipe.
+func checkRegular(fi fs.FileInfo, err error) error {
+	if err == nil && !fi.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	return err
 }
 
 // relative is path as seen from dir.

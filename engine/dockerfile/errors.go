@@ -63,12 +63,18 @@ func (f *File) locate(err error, first, last int) *SyntaxError {
 			first, last = l, ranges[len(ranges)-1].End.Line
 		}
 	}
-	msg := err.Error()
+	// The parser's own guess is dropped: among names that are equally near it takes any.
+	msg, _, _ := strings.Cut(err.Error(), " (did you mean")
 	var unknown *instructions.UnknownInstructionError
 	if errors.As(err, &unknown) {
-		return f.at(first, last, unknown.Instruction, msg)
+		return f.at(first, last, unknown.Instruction, msg+suggest(strings.ToUpper(unknown.Instruction), "", instructionNames))
 	}
-	return f.at(first, last, flagIn(msg), msg)
+	flag := flagIn(msg)
+	if strings.HasPrefix(msg, "unknown flag") && first >= 1 && first <= len(f.lines) {
+		name, _, _ := strings.Cut(strings.TrimSpace(f.lines[first-1]), " ")
+		msg += suggest(strings.TrimPrefix(flag, "--"), "--", flagNames(name))
+	}
+	return f.at(first, last, flag, msg)
 }
 
 // flagIn finds the flag that a message of the reference parser is about.

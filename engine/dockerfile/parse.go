@@ -3,6 +3,7 @@ package dockerfile
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -70,8 +71,8 @@ func Parse(name string, text []byte) (*File, error) {
 	if len(text) > MaxSize {
 		return nil, f.at(0, 0, "", "the file is larger than 8 MiB: no Dockerfile is")
 	}
-	if bytes.IndexByte(text, 0) >= 0 {
-		return nil, f.at(0, 0, "", "the file holds a zero byte: it is not text")
+	if err := f.checkText(); err != nil {
+		return nil, err
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, f.at(0, 0, "", "the file is empty: it needs at least a FROM instruction")
@@ -90,6 +91,19 @@ func Parse(name string, text []byte) (*File, error) {
 		return nil, f.at(1, 1, "", "no build stage: a Dockerfile needs a FROM instruction")
 	}
 	return f, nil
+}
+
+// checkText refuses what could not be told apart in a cache key. Comments may hold anything but zero bytes.
+func (f *File) checkText() error {
+	for i, l := range f.lines {
+		if strings.IndexByte(l, 0) >= 0 {
+			return f.at(i+1, i+1, "", "the line holds a zero byte: it is not text")
+		}
+		if !utf8.ValidString(l) && !strings.HasPrefix(strings.TrimSpace(l), "#") {
+			return f.at(i+1, i+1, "", "the line is not UTF-8 text")
+		}
+	}
+	return nil
 }
 
 func splitLines(text []byte) []string {

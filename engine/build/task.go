@@ -1,0 +1,255 @@
+package build
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// execute runs argv on top of the stage's tree and keeps what it changed as a layer.
+func (st *stage) execute(ctx context.Context, id int, argv []string) (l image.Layer, err error) {
+	chain, err := st.unpack(ctx)
+	if err != nil {
+		return l, err
+	}
+	s := st.session
+	key, err := randomKey()
+	if err != nil {
+		return l, err
+	}
+	if err := s.op.Claim("snapshot", key); err != nil {
+		return l, err
+	}
+	if err := s.snapshots.Prepare(ctx, key, chain); err != nil {
+		return l, fmt.Errorf("prepare build step: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.snapshots.Remove(context.WithoutCancel(ctx), key))
+		}
+	}()
+	if err := s.op.Claim("task", key); err != nil {
+		return l, err
+	}
+	spec, err := st.spec(ctx, key, argv)
+	if err != nil {
+		return l, err
+	}
+	failpoint.Hit("build.step.before-run")
+	if err := s.runTask(ctx, spec, id); err != nil {
+		return l, err
+	}
+	failpoint.Hit("build.step.after-run")
+	return st.commit(ctx, key, chain)
+}
+
+// taskDir is where the runtime keeps the state of a RUN: among the containers, where it is found again by its id when the
+// build was killed and its command must be ended. The name is no container's, so none is listed.
+func (b *Builder) taskDir(key string) string { return filepath.Join(b.home.Containers(), key) }
+
+const keyPrefix = "build-"
+
+// UndoClaim undoes what a killed build claimed: the command under way and its writable layer. Other claims it leaves alone;
+// done tells whether it was one of a build's.
+func (b *Builder) UndoClaim(ctx context.Context, c home.Claim) (done bool, err error) {
+	if !strings.HasPrefix(c.ID, keyPrefix) || filepath.Base(c.ID) != c.ID {
+		return false, nil
+	}
+	switch c.What {
+	case "snapshot":
+		return true, b.snapshots.Remove(ctx, c.ID)
+	case "task":
+		task, err := b.runtime.Load(ctx, c.ID)
+		if err == nil {
+			err = task.Delete(ctx)
+		} else if errors.Is(err, driver.ErrNotFound) {
+			err = nil
+		}
+		return true, errors.Join(err, os.RemoveAll(b.taskDir(c.ID)))
+	}
+	return false, nil
+}
+
+func randomKey() (string, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("name build step: %w", err)
+	}
+	return keyPrefix + hex.EncodeToString(b[:]), nil
+}
+
+// spec describes the container of one RUN.
+func (st *stage) spec(ctx context.Context, key string, argv []string) (driver.Spec, error) {
+	who, err := st.user(ctx, key)
+	if err != nil {
+		return driver.Spec{}, err
+	}
+	dir := st.session.taskDir(key)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return driver.Spec{}, fmt.Errorf("prepare build step: %w", err)
+	}
+	return driver.Spec{
+		ID: key, Key: key, Dir: dir, Hostname: hostname, Ephemeral: true,
+		Process: driver.Process{
+			Args: argv, Env: st.environ(who.home), Cwd: st.workdirOr("/"),
+			UID: who.uid, GID: who.gid, Groups: who.groups,
+		},
+	}, nil
+}
+
+func (st *stage) user(ctx context.Context, key string) (account, error) {
+	spec := st.config.Config.User
+	if isRoot(spec) {
+		return account{home: "/root"}, nil
+	}
+	tree, err := st.session.trees.OpenKey(ctx, key)
+	if err != nil {
+		return account{}, fmt.Errorf("look up user %s: %w", spec, err)
+	}
+	defer tree.Close()
+	return lookUpUser(tree, spec)
+}
+
+// environ is what RUN sees: the config's variables, the ARGs and proxies over them, and PATH and HOME if nothing sets them.
+func (st *stage) environ(home string) []string {
+	env := slices.Clone(st.config.Config.Env)
+	set := func(name, value string, replace bool) {
+		i := slices.IndexFunc(env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
+		switch {
+		case i < 0:
+			env = append(env, name+"="+value)
+		case replace:
+			env[i] = name + "=" + value
+		}
+	}
+	for _, p := range st.session.plan.Proxies() {
+		set(p.Name, p.Value, false)
+	}
+	for _, a := range st.scope.Args() {
+		set(a.Name, a.Value, true)
+	}
+	name, path, _ := strings.Cut(defaultPath, "=")
+	set(name, path, false)
+	set("HOME", home, false)
+	return env
+}
+
+// output hands a stream of a command to the progress.
+type output struct {
+	progress Progress
+	id       int
+	stream   Stream
+}
+
+func (o output) Write(p []byte) (int, error) {
+	o.progress.Output(o.id, o.stream, p)
+	return len(p), nil
+}
+
+// runTask runs one command to its end. Nothing of the task is left afterwards.
+func (s *session) runTask(ctx context.Context, spec driver.Spec, id int) (err error) {
+	defer func() { err = errors.Join(err, os.RemoveAll(spec.Dir)) }()
+	task, err := s.runtime.Create(ctx, spec)
+	if err != nil {
+		return fmt.Errorf("prepare build step: %w", err)
+	}
+	defer func() {
+		quiet := context.WithoutCancel(ctx) // a cancelled build cleans up too
+		if e, ok := task.(driver.Eventer); ok {
+			err = errors.Join(err, e.Events(quiet))
+		}
+		err = errors.Join(err, task.Delete(quiet))
+	}()
+	failed := &RunError{Command: strings.Join(spec.Process.Args, " ")}
+	guard := &locked{Progress: s.opts.Progress}
+	streams := driver.Streams{Stdout: output{guard, id, Stdout}, Stderr: output{guard, id, Stderr}}
+	if err := task.Start(ctx, streams); err != nil {
+		var cannot *driver.CommandError
+		if errors.As(err, &cannot) {
+			failed.Code, failed.Err = cannot.Code, cannot
+			return failed
+		}
+		return fmt.Errorf("start build step: %w", err)
+	}
+	exit, err := task.Wait(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for build step: %w", err)
+	}
+	if exit.Code == 0 {
+		return nil
+	}
+	failed.Code = exit.Code
+	if exit.OOMKilled {
+		failed.Err = errors.New("it used more memory than there is and was killed")
+	}
+	return failed
+}
+
+// commit turns the writable layer key into a read-only one: one pass to write its archive, one rename.
+func (st *stage) commit(ctx context.Context, key string, parent digest.Digest) (l image.Layer, err error) {
+	s := st.session
+	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", key), trace.String("parent", parent.String()))
+	var stats driver.DiffStats
+	defer func() {
+		if err != nil {
+			end(err)
+			return
+		}
+		end(nil, layerFacts(l, stats.Files, stats.Whiteouts)...)
+	}()
+	w, err := s.blobs.NewWriter(s.op)
+	if err != nil {
+		return l, err
+	}
+	defer w.Close()
+	if stats, err = s.snapshots.Diff(ctx, key, w); err != nil {
+		return l, fmt.Errorf("commit build step: %w", err)
+	}
+	failpoint.Hit("build.step.after-diff")
+	desc, err := w.Commit(ctx, "", oci.MediaTypeLayer)
+	if err != nil {
+		return l, err
+	}
+	l = st.layer(desc)
+	if err := s.op.Claim("chain", l.ChainID.String()); err != nil {
+		return l, err
+	}
+	if err := s.snapshots.Commit(ctx, key, l.ChainID, l.DiffID); err != nil {
+		return l, fmt.Errorf("commit build step: %w", err)
+	}
+	failpoint.Hit("build.step.after-commit")
+	st.unpacked = len(st.layers) + 1
+	return l, nil
+}
+
+// layer names an uncompressed archive as the next layer of the stage.
+func (st *stage) layer(desc v1.Descriptor) image.Layer {
+	return image.Layer{Descriptor: desc, DiffID: desc.Digest, Size: desc.Size, ChainID: oci.ChainID(append(st.diffIDs(), desc.Digest))}
+}
+
+func layerFacts(l image.Layer, files, whiteouts int) []trace.Attr {
+	return []trace.Attr{
+		trace.String("diff_id", l.DiffID.String()), trace.String("chain_id", l.ChainID.String()), trace.Int("size_bytes", l.Size),
+		trace.Int("files", int64(files)), trace.Int("whiteouts", int64(whiteouts)),
+	}
+}
+
+// seconds is a duration as records keep it.
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
