@@ -2,5 +2,24 @@
 
 package linux
 
-// The test binary stands in for the engine's: its supervisors and stages are this binary again.
-import _ "github.com/learn-containers/learn/cmd/learn/boot"
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	// The test binary stands in for the engine's: its supervisors and stages are this binary again.
+	_ "github.com/learn-containers/learn/cmd/learn/boot"
+)
+
+// enterVariable makes the test binary enter a user namespace first, as an ordinary user's command does.
+const enterVariable = "LEARN_TEST_ENTER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(enterVariable) != "" {
+		if err := Reexec(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}

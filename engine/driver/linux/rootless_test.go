@@ -1,0 +1,89 @@
+//go:build linux
+
+package linux
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The tests of this package run again as an ordinary user: once with subordinate ids, once with a single id, and once as the
+// root of a nested namespace.
+func TestAsOrdinaryUser(t *testing.T) {
+	if os.Getuid() != 0 || Detect().Rootless {
+		t.Skip("needs root, to become an ordinary user")
+	}
+	for name, setup := range map[string]func(*exec.Cmd){
+		"subordinate": func(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Credential: learner()} },
+		"single": func(c *exec.Cmd) {
+			c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 4711, Gid: 4711}}
+		},
+		"nested": func(c *exec.Cmd) {
+			c.Env = c.Env[:len(c.Env)-1]
+			c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+				UidMappings: []syscall.SysProcIDMap{{HostID: 0, Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: 0, Size: 1}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "learn-rootless-")
+			must(t, err)
+			t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+			must(t, os.Chmod(dir, 0o777))
+			binary, err := os.ReadFile("/proc/self/exe")
+			must(t, err)
+			must(t, os.WriteFile(filepath.Join(dir, "linux.test"), binary, 0o755))
+			cmd := exec.Command(filepath.Join(dir, "linux.test"), "-test.v", "-test.run", "^Test(Run|Command|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl)")
+			cmd.Dir = dir
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, enterVariable + "=1"}
+			setup(cmd)
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "--- PASS: TestRunPrintsAndExits") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// learner is a user with subordinate ids, if the machine has one.
+func learner() *syscall.Credential {
+	data, _ := os.ReadFile("/etc/subuid")
+	name, _, _ := strings.Cut(string(data), ":")
+	passwd, _ := os.ReadFile("/etc/passwd")
+	for _, line := range strings.Split(string(passwd), "\n") {
+		if f := strings.Split(line, ":"); len(f) > 3 && f[0] == name && name != "" {
+			return &syscall.Credential{Uid: atoi(f[2]), Gid: atoi(f[3])}
+		}
+	}
+	return &syscall.Credential{Uid: 4712, Gid: 4712}
+}
+
+func atoi(s string) uint32 {
+	var n uint32
+	for _, c := range s {
+		n = n*10 + uint32(c-'0')
+	}
+	return n
+}
+
+func TestParseRange(t *testing.T) {
+	for _, tc := range []struct {
+		line string
+		want idRange
+		ok   bool
+	}{
+		{"ann:100000:65536", idRange{100000, 65536}, true},
+		{"1000:5:1", idRange{5, 1}, true},
+		{"bob:100000:65536", idRange{}, false},
+		{"ann:100000", idRange{}, false},
+		{"ann:100000:0", idRange{}, false},
+		{"# ann", idRange{}, false},
+	} {
+		if got, ok := parseRange(tc.line, "ann", "1000"); ok != tc.ok || ok && got != tc.want {
+			t.Errorf("parseRange(%q) = %v, %v", tc.line, got, ok)
+		}
+	}
+}
