@@ -229,16 +229,24 @@ func TestWidthAndColor(t *testing.T) {
 	if strings.Contains(p.out.String(), "\x1b") {
 		t.Error("plain output has an escape sequence")
 	}
-	colored := play(t, lesson, "auto", func(o *Options) { o.Color = true })
+	colored := play(t, strings.ReplaceAll(lesson, "Intent.", strings.Repeat("some **bold**\nwords ", 40)), "auto", func(o *Options) { o.Color, o.Width = true, 50 })
+	if got := colored.text(); !strings.Contains(got, "bold\x1b[0m words some \x1b[1mbold") {
+		t.Errorf("output lacks a bold word in its line:\n%s", got)
+	}
+	for _, line := range strings.Split(colored.out.String(), "\n") {
+		if strings.Contains(line, "bold") && (columns(line) > 50 || columns(line) < 10) {
+			t.Errorf("line has %d columns: %q", columns(line), line)
+		}
+	}
 	if colored.err != nil || !strings.Contains(colored.out.String(), "\x1b[") {
 		t.Errorf("coloured output has no escape sequence, %v", colored.err)
 	}
 }
 
-func TestWrapMarkdown(t *testing.T) {
+func TestLayout(t *testing.T) {
 	const in = "# Title\nOne two three four\nfive.\n\n- item one two three\n  four\n- x\n\n1. first second third\n\n```sh\n$ a b c d e f g h i j k l m n o p\n```\n"
 	const want = "# Title\nOne two three four\nfive.\n\n- item one two three\n  four\n- x\n\n1. first second\n   third\n\n    $ a b c d e f g h i j k l m n o p\n"
-	if diff := cmp.Diff(want, wrapMarkdown(in, 20)); diff != "" {
+	if diff := cmp.Diff(want, layout(in, 20)); diff != "" {
 		t.Errorf("layout (-want +got):\n%s", diff)
 	}
 }

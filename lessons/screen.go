@@ -29,26 +29,30 @@ func newScreen(out io.Writer, width int, color bool) screen {
 	s := screen{out: out, width: max(width, leastWidth)}
 	s.render = s.plainText
 	if color {
-		if r, err := glamour.NewTermRenderer(glamour.WithStyles(glamourStyle()), glamour.WithWordWrap(s.width)); err == nil {
+		if r, err := glamour.NewTermRenderer(glamour.WithStyles(glamourStyle()), glamour.WithWordWrap(0)); err == nil {
 			s.render = func(markdown string) string { return s.colored(r, markdown) }
 		}
 	}
 	return s
 }
 
+// colored lets glamour colour the text and fills the lines itself: glamour takes line breaks of the source for the
+// reader's.
 func (s screen) colored(r *glamour.TermRenderer, markdown string) string {
-	text, err := r.Render(markdown)
+	text, err := r.Render(strings.Join(unfold(markdown), "\n"))
 	if err != nil {
 		return s.plainText(markdown)
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ") // glamour fills every line up to the width
+		if !strings.HasPrefix(uncolored(line), "  ") { // code is indented
+			lines[i] = hang(line, s.width)
+		}
 	}
 	return strings.Trim(strings.Join(lines, "\n"), "\n") + "\n"
 }
 
-func (s screen) plainText(markdown string) string { return wrapMarkdown(markdown, s.width) }
+func (s screen) plainText(markdown string) string { return layout(markdown, s.width) }
 
 func (s screen) raw(text string) { fmt.Fprintln(s.out, text) }
 
