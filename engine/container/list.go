@@ -19,6 +19,9 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 	}
 	list := make([]Container, 0, len(ids))
 	for _, id := range ids {
+		if s := m.readState(id); !all && !s.Live() && !s.Starting {
+			continue // the cheaper of its two files settles it
+		}
 		c, err := m.read(id)
 		if err == nil {
 			c, err = m.refresh(ctx, c)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	api "github.com/moby/moby/api/types/container"
@@ -264,5 +265,48 @@ func TestOutputIsWholeAfterWait(t *testing.T) {
 	}
 	if out.String() != "all of it\n" {
 		t.Errorf("output after Wait: %q", out.String())
+	}
+}
+
+// TestWhoeverWaitsRemoves: a supervisor does not clean up when a client waits, so the client has to.
+func TestWhoeverWaitsRemoves(t *testing.T) {
+	zero := 0
+	ways := map[string]func(b *bench, id string) error{
+		"stop": func(b *bench, id string) error { return b.Stop(b.ctx, id, &zero) },
+		"kill": func(b *bench, id string) error { return b.Kill(b.ctx, id, "9") },
+		"rm":   func(b *bench, id string) error { return b.Remove(b.ctx, id, true) },
+		"wait": func(b *bench, id string) error {
+			time.AfterFunc(20*time.Millisecond, func() { b.task(id).end(driver.Exit{Code: 3}) })
+			code, err := b.Wait(b.ctx, id)
+			if code != 3 {
+				t.Errorf("Wait() = %d, want 3", code)
+			}
+			return err
+		},
+		"sweep": func(b *bench, id string) error {
+			b.task(id).end(driver.Exit{})
+			return b.ResumeRemovals(b.ctx)
+		},
+		"restart": func(b *bench, id string) error {
+			err := b.Restart(b.ctx, id, nil)
+			if s := b.status(id); s != "running" {
+				t.Errorf("after restart it is %s", s)
+			}
+			return errors.Join(err, b.Stop(b.ctx, id, nil))
+		},
+	}
+	for name, end := range ways {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, oci.ImageConfig{})
+			opts := container.CreateOptions{Image: "img", Config: api.Config{Cmd: []string{"sleep"}}, HostConfig: api.HostConfig{AutoRemove: true}}
+			c, err := b.Create(b.ctx, opts)
+			b.must(err)
+			b.start(c.ID)
+			if err := end(b, c.ID); err != nil {
+				t.Error(err)
+			}
+			b.empty()
+			b.must(b.Remove(b.ctx, c.ID, true)) // what run --rm does at its end
+		})
 	}
 }

@@ -18,10 +18,13 @@ import (
 )
 
 // Remove removes a container, its writable layer and its log. A running one is killed first if force is set, else it is a
-// *ConflictError. A container whose record is broken can be removed by its id. If the process dies half-way, the next one
+// *ConflictError. With force, a full id that is gone already is no error. A container whose record is broken can be removed by its id. If the process dies half-way, the next one
 // that opens the home finishes the work.
 func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
 	c, err := m.Find(ctx, ref)
+	if force && isID(ref) && errors.As(err, new(*NotFoundError)) {
+		return nil // an id is never given twice: it has been removed
+	}
 	if err != nil {
 		return err
 	}
@@ -155,6 +158,14 @@ func (m *Manager) Cleanup(ctx context.Context, id string) error {
 	return err
 }
 
+// settleEphemeral removes a container that removes itself if it has ended. A supervisor leaves that to whoever waits for the end.
+func (m *Manager) settleEphemeral(ctx context.Context, c *Container) error {
+	if !m.ephemeral(c) || c.State.Status != container.StateExited {
+		return nil
+	}
+	return m.Cleanup(ctx, c.ID)
+}
+
 // UndoClaim removes what a dead process claimed: a container that it was making or removing (with whatever runs in it and its
 // writable layer), or a writable layer. Claims of other kinds are not ours and do nothing.
 func (m *Manager) UndoClaim(ctx context.Context, claim home.Claim) error {
@@ -218,16 +229,10 @@ func (m *Manager) resume(ctx context.Context, id string) error {
 		}
 		return m.finish(ctx, id)
 	}
-	if !c.State.Live() && !c.State.Starting {
-		return nil
-	}
 	if c, err = m.refresh(ctx, c); err != nil {
 		return err
 	}
-	if m.ephemeral(c) && c.State.Status == container.StateExited && c.State.ExitCode == codeLost {
-		return m.Cleanup(ctx, id) // its supervisor died and cannot
-	}
-	return nil
+	return m.settleEphemeral(ctx, c)
 }
 
 // freeNames removes links whose container is gone.

@@ -23,6 +23,21 @@ func (m *Manager) Stop(ctx context.Context, ref string, timeout *int) error {
 	if err != nil {
 		return err
 	}
+	if err := m.stop(ctx, c, ref, timeout); err != nil {
+		return err
+	}
+	return m.settled(ctx, c)
+}
+
+// settled lets a container go that removes itself, after a stop or kill.
+func (m *Manager) settled(ctx context.Context, c *Container) error {
+	if !m.ephemeral(c) {
+		return nil
+	}
+	return m.Cleanup(context.WithoutCancel(ctx), c.ID)
+}
+
+func (m *Manager) stop(ctx context.Context, c *Container, ref string, timeout *int) error {
 	if c.Problem != nil {
 		return c.Problem
 	}
@@ -59,22 +74,11 @@ func (m *Manager) Restart(ctx context.Context, ref string, timeout *int) error {
 	if err != nil {
 		return err
 	}
-	if c.HostConfig.AutoRemove && c.State.Live() { // else it would vanish between the two
-		return m.restartEphemeral(ctx, c, timeout)
-	}
-	if err := m.Stop(ctx, c.ID, timeout); err != nil {
+	if err := m.stop(ctx, c, ref, timeout); err != nil {
 		return err
 	}
-	return m.Start(ctx, c.ID, StartOptions{})
-}
-
-// restartEphemeral tolerates that the container is removed as soon as it ends.
-func (m *Manager) restartEphemeral(ctx context.Context, c *Container, timeout *int) error {
-	if err := m.Stop(ctx, c.ID, timeout); err != nil {
-		return err
-	}
-	err := m.Start(ctx, c.ID, StartOptions{})
-	if errors.As(err, new(*NotFoundError)) {
+	err = m.Start(ctx, c.ID, StartOptions{})
+	if m.ephemeral(c) && errors.As(err, new(*NotFoundError)) {
 		return conflict("Cannot restart container %s: it was made with --rm and is gone since it stopped", c.Name)
 	}
 	return err
@@ -104,10 +108,13 @@ func (m *Manager) Kill(ctx context.Context, ref, sig string) error {
 	if err != nil {
 		return fmt.Errorf("cannot kill container: %s: %w", ref, err)
 	}
-	if s == sigKill {
-		return m.awaitKilled(ctx, c.ID)
+	if s != sigKill {
+		return nil
 	}
-	return nil
+	if err := m.awaitKilled(ctx, c.ID); err != nil {
+		return err
+	}
+	return m.settled(ctx, c)
 }
 
 // signal sends sig and, if it is meant to end a paused container, lets that run so that it can. A container that has

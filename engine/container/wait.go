@@ -8,7 +8,7 @@ import (
 )
 
 // Wait returns when the container has ended, with its exit code. For one that does not run it returns at once. If Start connected
-// streams in this process, everything has been copied to them then.
+// streams in this process, everything has been copied to them then. A container that removes itself is gone afterwards.
 func (m *Manager) Wait(ctx context.Context, ref string) (int, error) {
 	c, err := m.Find(ctx, ref)
 	id := ref
@@ -44,6 +44,9 @@ func (m *Manager) wait(ctx context.Context, id string, task driver.Task) (int, e
 	}
 	m.connect(id, nil)
 	after, err := m.Find(ctx, id)
+	if err == nil {
+		err = m.settleEphemeral(context.WithoutCancel(ctx), after)
+	}
 	if waitErr == nil {
 		if errors.As(err, new(*NotFoundError)) {
 			err = nil // it removed itself
