@@ -7,8 +7,8 @@ var kernelBook = []phrase{
 	{kind: vocab.NamespaceCreate, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "The container's process got its own " + namespace(f.str("namespace")) + ".",
-				how: "clone or unshare with " + namespaceFlag(f.str("namespace")) + "; the " + f.str("namespace") + " namespace of " + f.container("container") +
-					" has number " + f.plain("inode") + ": ls -l /proc/PID/ns shows the same number."}
+				how: namespaceFlag(f.str("namespace")) + "; for the processes of " + f.container("container") + " ls -l /proc/PID/ns shows " +
+					f.str("namespace") + ":[" + f.plain("inode") + "]."}
 		}},
 	{kind: vocab.UserMap, from: Kernel,
 		tell: func(f *facts) text {
@@ -67,8 +67,8 @@ var kernelBook = []phrase{
 }
 
 func mounted(f *facts) text {
-	target, kind := f.path("target"), f.str("type")
-	t := text{min: Kernel, say: "Mounted a file system of type " + kind + " at " + target + "."}
+	target, source, kind := f.path("target"), f.path("source"), f.str("type")
+	t := text{min: Kernel, say: "Mounted a file system of type " + kind + " at " + target + ".", how: mountLine(f)}
 	switch kind {
 	case "overlay":
 		t.min = Full
@@ -78,11 +78,30 @@ func mounted(f *facts) text {
 		t.say = "Mounted a /proc of its own at " + target + ", which lists the container's processes only."
 	case "tmpfs":
 		t.say = "Mounted an empty folder in memory at " + target + "."
+	case "mask":
+		t.say = "Hid " + target + ", which tells of the host or could harm it, below something empty."
 	case "bind":
-		t.say = "Made " + f.path("source") + " visible at " + target + "."
+		if t.say = "Made " + source + " of the host visible at " + target + "."; source == target {
+			t.say = "Made " + target + " a mount of its own, so that it can have its own options."
+		}
 	}
-	t.how = "mount " + f.str("type") + " " + f.path("source") + " at " + target + ", options " + f.str("options") + ", in container " + f.container("container") + "."
 	return t
+}
+
+// mountLine is the mount command that would do the same.
+func mountLine(f *facts) string {
+	options, kind := f.str("options"), f.str("type")
+	if options != "" {
+		options = " -o " + options
+	}
+	how := "As a command: mount -t " + kind + options + " " + f.path("source") + " " + f.path("target") + "."
+	switch kind {
+	case "bind":
+		how = "As a command: mount --bind" + options + " " + f.path("source") + " " + f.path("target") + "."
+	case "mask":
+		how = "A file is covered by /dev/null, a folder by an empty tmpfs."
+	}
+	return how + " Only in the mount namespace of " + f.container("container") + "."
 }
 
 func processEnded(f *facts) text {

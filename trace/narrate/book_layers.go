@@ -95,7 +95,7 @@ func snapshotPrepared(f *facts) text {
 func copiedUp(f *facts) text {
 	t := text{
 		say: f.path("path") + " is in a lower layer (" + f.digest("layer") + "), which never changes; " + copyDone(f) + ".",
-		why: "From now on the writable layer's own one hides the original, which stays in its layer for everyone else.",
+		why: "From now on it hides the original here; everyone else still sees the original.",
 		how: "Copy-up in " + f.place("key") + ": change " + f.str("change") + ", " + f.bytes("copied_bytes") + " copied, " +
 			f.count("changed_bytes", "byte") + " differ from the lower file."}
 	if f.num("copied_bytes") == 0 && f.str("change") == "none" {

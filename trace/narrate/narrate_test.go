@@ -207,6 +207,33 @@ func TestNarratorIndentsAndRemembersNames(t *testing.T) {
 	}
 }
 
+func TestNarratorGivesAReasonOnce(t *testing.T) {
+	var out bytes.Buffer
+	sink := NewSink(&out, Full, 0, false)
+	for _, path := range []string{"/a", "/b"} {
+		sink.Emit(trace.Event{Kind: vocab.CowRemove, Phase: trace.Note, Attrs: []trace.Attr{trace.String("key", "c1"), trace.String("path", path)}})
+	}
+	want := "/a is gone for good. Only the writable layer had it, so no mark is needed to hide anything.\n/b is gone for good.\n"
+	if got := out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNarratorTellsOfAStepThatIsOver(t *testing.T) {
+	var out bytes.Buffer
+	sink := NewSink(&out, Short, 0, false)
+	note := trace.Event{Span: 2, Kind: vocab.CowRemove, Phase: trace.Note, Attrs: []trace.Attr{trace.String("key", "c1"), trace.String("path", "/a")}}
+	sink.Emit(trace.Event{Span: 1, Kind: vocab.Command, Phase: trace.Begin})
+	sink.Emit(trace.Event{Span: 2, Parent: 1, Kind: vocab.ContainerStart, Phase: trace.Begin})
+	sink.Emit(note)
+	sink.Emit(trace.Event{Span: 2, Parent: 1, Kind: vocab.ContainerStart, Phase: trace.End})
+	sink.Emit(note)
+	want := "$ \n  Starting container .\n    /a is gone for good.\n    Its first process is running.\n  /a is gone for good.\n"
+	if got := out.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 func TestNarratorColorsOnlyWhenAsked(t *testing.T) {
 	e := trace.Event{At: time.Second, Span: 1, Kind: vocab.ImageLoad, Phase: trace.End, Err: "no space"}
 	for _, color := range []bool{false, true} {

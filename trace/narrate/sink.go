@@ -8,15 +8,16 @@ import (
 )
 
 // Narrator writes the narration of each event as it comes, one paragraph an event, indented by how deep it lies in the steps
-// that are shown. It remembers the names that events give to containers and images and uses them. It is a
-// trace.Sink; an error of the writer ends the narration and nothing else.
+// that are shown. It remembers the names that events give to containers and images and uses them, and gives the same
+// reason once only. It is a trace.Sink; an error of the writer ends the narration and nothing else.
 type Narrator struct {
 	w     io.Writer
 	level Level
 	width int
 	color bool
 	names map[string]string
-	depth map[uint64]int // of the steps that are open: how deep their parts are
+	depth map[uint64]int  // of each step: how deep its parts are, or after its end, it itself
+	said  map[string]bool // reasons given
 	buf   bytes.Buffer
 	err   error
 }
@@ -25,7 +26,7 @@ type Narrator struct {
 // if color is set.
 func NewNarrator(w io.Writer, level Level, width int, color bool) *Narrator {
 	return &Narrator{w: w, level: level, width: width, color: color,
-		names: map[string]string{}, depth: map[uint64]int{}}
+		names: map[string]string{}, depth: map[uint64]int{}, said: map[string]bool{}}
 }
 
 // NewSink is NewNarrator for those who need a sink only.
@@ -37,7 +38,7 @@ func NewSink(w io.Writer, level Level, width int, color bool) trace.Sink {
 func (n *Narrator) Emit(e trace.Event) {
 	learn(n.names, e)
 	f := facts{e: e, level: n.level, names: n.names}
-	t := f.text()
+	t := n.fresh(f.text())
 	shown := t.join(n.level) != ""
 	depth := n.enter(e, shown)
 	if !shown || n.err != nil {
@@ -46,6 +47,22 @@ func (n *Narrator) Emit(e trace.Event) {
 	n.buf.Reset()
 	n.write(t, depth, e)
 	_, n.err = n.w.Write(n.buf.Bytes())
+}
+
+// maxSaid bounds how many reasons are remembered.
+const maxSaid = 1000
+
+// fresh takes away a reason that was given before.
+func (n *Narrator) fresh(t text) text {
+	if n.level < Full || t.why == "" {
+		return t
+	}
+	if n.said[t.why] {
+		t.why = ""
+	} else if len(n.said) < maxSaid {
+		n.said[t.why] = true
+	}
+	return t
 }
 
 // Err is the writer's first error.
@@ -63,7 +80,7 @@ func (n *Narrator) enter(e trace.Event, shown bool) int {
 		return depth
 	case trace.End:
 		depth := n.depth[e.Span]
-		delete(n.depth, e.Span)
+		n.depth[e.Span] = n.depth[e.Parent] // for what is told of the step when it is over
 		return depth
 	}
 	return n.depth[e.Span]
