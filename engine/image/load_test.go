@@ -133,6 +133,21 @@ func TestLoadOCI(t *testing.T) {
 	}
 }
 
+func TestLoadPrefersManifestJSONToAnIncompleteLayout(t *testing.T) {
+	w := newWorkshop(t)
+	plain := layerTar("x")
+	files := ociFiles(nil, oci.MediaTypeLayer, plain, plain)
+	entry := dockerFiles(dockerEntry{Config: files[3].name, RepoTags: []string{"app:1"}, Layers: []string{files[4].name}})
+	both := append(slices.Clone(files), entry)
+	for title, archive := range map[string][]file{"complete": both, "manifest missing": slices.Delete(slices.Clone(both), 2, 3)} {
+		loaded, err := w.Load(w.ctx, bytes.NewReader(tarFiles(archive...)), "-")
+		if err != nil || len(loaded) != 1 || len(loaded[0].Refs) != 1 || loaded[0].Refs[0].Familiar() != "app:1" {
+			t.Errorf("%s: %+v, %v", title, loaded, err)
+		}
+	}
+	w.healthy()
+}
+
 func TestLoadNestedIndexChoosesThisMachine(t *testing.T) {
 	w := newWorkshop(t)
 	files := ociFiles(nil, oci.MediaTypeLayer, layerTar("x"), layerTar("x"))
