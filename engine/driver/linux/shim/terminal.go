@@ -34,17 +34,14 @@ func openTerminal(dir int, name string) (*terminal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("number terminal: %w", err)
 	}
-	slave, err := unix.IoctlRetInt(master, unix.TIOCGPTPEER)
-	if err != nil {
-		slave, err = openPeer(master)
-	}
+	slave, err := openPeer(master)
 	if err != nil {
 		return nil, fmt.Errorf("open terminal: %w", err)
 	}
 	return &terminal{master, slave, n}, nil
 }
 
-// openPeer passes the flags that IoctlRetInt can't.
+// openPeer opens the other end of a terminal (ioctl_tty(2), TIOCGPTPEER).
 func openPeer(master int) (int, error) {
 	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if errno != 0 {

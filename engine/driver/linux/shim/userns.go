@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userStage waits in a new user namespace until its ids are mapped (descriptor 3 says so), and then becomes the command that
+// userStage has no powers: its ids were not mapped yet when it was executed. The next execve, as root of the namespace, gives them.
+// It waits in the new user namespace until its ids are mapped (descriptor 3 says so), and then becomes the command that
 // was asked for, as root there. The variables that only it needs are taken out of the environment.
 func userStage() {
 	buf := make([]byte, 1)
@@ -18,10 +19,6 @@ func userStage() {
 	}
 	unix.Close(3)
 	_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		fmt.Fprintln(os.Stderr, "learn: make mounts private:", err)
-		os.Exit(125)
-	}
 	var env []string
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, StageVariable+"=") {
