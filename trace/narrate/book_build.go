@@ -57,7 +57,7 @@ var buildBook = []phrase{
 func stepDone(f *facts) text {
 	cached := f.flag("cached")
 	if !f.has("diff_id") {
-		return text{min: Full, say: "The step added no layer; it only changed the image's settings."}
+		return text{min: Full, say: "This step adds no layer of its own."}
 	}
 	say := "The step added layer " + f.digest("diff_id") + "."
 	if cached {

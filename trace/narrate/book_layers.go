@@ -28,14 +28,7 @@ var layerBook = []phrase{
 				how: "While unpacking chain " + f.whole("chain_id") + "."}
 		}},
 	{kind: vocab.LayerCommit, doing: "making a layer of the changes",
-		tell: func(f *facts) text {
-			below := "There is no layer below."
-			if f.has("parent") {
-				below = "It will lie on top of " + f.digest("parent") + "."
-			}
-			return text{say: "Making a layer of what changed in " + f.place("key") + ".",
-				why: "Only the differences go in, not the whole tree. " + below}
-		},
+		tell: layerBegun,
 		done: layerCommitted},
 	{kind: vocab.LayerRemove, from: Full,
 		tell: func(f *facts) text {
@@ -44,8 +37,8 @@ var layerBook = []phrase{
 	{kind: vocab.SnapshotPrepare, from: Full, tell: snapshotPrepared},
 	{kind: vocab.SnapshotRemove, from: Full,
 		tell: func(f *facts) text {
-			return text{say: "Threw away the " + f.writable("key") + ".",
-				why: "With it goes every change that was not committed. The layers below are as they always were."}
+			return text{say: "The " + f.writable("key") + " is gone.",
+				why: "What was committed lives on as a layer; every other change is lost. The layers below are as they always were."}
 		}},
 	{kind: vocab.CowCopyUp, tell: copiedUp},
 	{kind: vocab.CowCreate, tell: created},
@@ -71,6 +64,19 @@ var layerBook = []phrase{
 				why: "The folder was removed and made anew. One mark on it does the work of a whiteout for each file.",
 				how: `In ` + f.place("key") + ` the folder has the attribute overlay.opaque="y".`}
 		}},
+}
+
+func layerBegun(f *facts) text {
+	below := "There is no layer below."
+	if f.has("parent") {
+		below = "It will lie on top of " + f.digest("parent") + "."
+	}
+	if !f.has("key") {
+		return text{say: "Making a layer of the files to copy.",
+			why: "They go from the build context straight into the layer's archive; nothing has to run for that. " + below}
+	}
+	return text{say: "Making a layer of what changed in " + f.place("key") + ".",
+		why: "Only the differences go in, not the whole tree. " + below}
 }
 
 func layerCommitted(f *facts) text {

@@ -97,14 +97,8 @@ func (f *facts) place(key string) string {
 	if name := f.names[id]; name != "" {
 		return "container " + Clean(name)
 	}
-	if id == buildStep {
-		return "this build step"
-	}
 	return "writable layer " + ShortID(id)
 }
-
-// buildStep is the key of a layer that a build writes directly, without a writable layer: COPY.
-const buildStep = "build step"
 
 // writable names a writable layer by what it belongs to.
 func (f *facts) writable(key string) string {

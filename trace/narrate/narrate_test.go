@@ -137,6 +137,8 @@ func TestNarrate(t *testing.T) {
 			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the writable layer got an entry of its own for it, with another owner, mode or time."},
 		{"a step that failed", trace.Event{Kind: vocab.LayerApply, Phase: trace.End, Err: "apply layer: unexpected\nEOF."}, Full,
 			`Unpacking the layer did not work: apply layer: unexpected\nEOF.`},
+		{"a layer of copied files", trace.Event{Kind: vocab.LayerCommit, Phase: trace.Begin, Attrs: []trace.Attr{trace.String("key", ""), trace.String("parent", "")}}, Short,
+			"Making a layer of the files to copy."},
 		{"hidden at the short level", trace.Event{Kind: vocab.NamespaceCreate, Phase: trace.Note}, Short, ""},
 		{"an unknown kind is hidden", trace.Event{Kind: "future.kind", Phase: trace.Note}, Full, ""},
 		{"an unknown kind is shown raw", trace.Event{Kind: "future.kind", Phase: trace.Note, Attrs: []trace.Attr{trace.Int("n", 3)}}, Kernel, "future.kind note n=3"},
