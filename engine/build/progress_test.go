@@ -1,0 +1,85 @@
+package build
+
+import (
+	"bytes"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPlainProgress(t *testing.T) {
+	var out bytes.Buffer
+	p := NewPlain(&out)
+	p.Step(Step{ID: 1, N: 1, Of: 12, Text: "FROM base"})
+	p.Done(1, nil)
+	p.Step(Step{ID: 2, N: 2, Of: 12, Stage: "build", Text: "RUN <<EOF\necho\nEOF"})
+	p.Output(2, Stdout, []byte("one\ntw"))
+	p.Output(2, Stderr, []byte("o\r\nthree"))
+	p.Done(2, errors.New("it broke"))
+	p.Step(Step{ID: 3, N: 3, Of: 12, Text: "RUN x"})
+	p.Cached(3)
+	p.Done(3, nil)
+	got := regexp.MustCompile(`\d+\.\d+`).ReplaceAllString(out.String(), "T")
+	want := `#1 [ 1/12] FROM base
+#1 DONE Ts
+
+#2 [build  2/12] RUN <<EOF ...
+#2 T one
+#2 T two
+#2 T three
+#2 ERROR: it broke
+
+#3 [ 3/12] RUN x
+#3 CACHED
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+func TestBarShowsOnlyWhatFailed(t *testing.T) {
+	var out bytes.Buffer
+	b := NewBar(&out)
+	b.Step(Step{ID: 1, N: 1, Of: 2, Text: "RUN " + strings.Repeat("long ", 50)})
+	b.Output(1, Stdout, []byte("first\n\x1b[31mred\n"))
+	b.Done(1, nil)
+	if strings.Contains(out.String(), "\n") || strings.Contains(out.String(), "\x1b[31m") {
+		t.Errorf("the bar left its line, or let the command move the cursor: %q", out.String())
+	}
+	for _, line := range strings.Split(out.String(), "\r\x1b[K") {
+		if len([]rune(line)) > lineWidth {
+			t.Errorf("line of %d characters: %q", len(line), line)
+		}
+	}
+	b.Step(Step{ID: 2, N: 2, Of: 2, Text: "RUN false"})
+	b.Output(2, Stderr, []byte("the reason\n"))
+	out.Reset()
+	b.Done(2, errors.New("it broke"))
+	if !strings.Contains(out.String(), "[2/2] RUN false\nthe reason\n") {
+		t.Errorf("a failed step shows %q", out.String())
+	}
+}
+
+func TestParsePorts(t *testing.T) {
+	tests := map[string][]string{
+		"80": {"80/tcp"}, "53/UDP": {"53/udp"}, "1-3/sctp": {"1/sctp", "2/sctp", "3/sctp"}, "127.0.0.1:8080:80": {"80/tcp"},
+		"": nil, "x": nil, "80/icmp": nil, "70000": nil, "3-1": nil, "-1": nil,
+	}
+	for spec, want := range tests {
+		got, err := parsePorts(spec)
+		if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (want != nil) {
+			t.Errorf("parsePorts(%q): %v %s", spec, err, diff)
+		}
+	}
+}
+
+func TestValidSignal(t *testing.T) {
+	for s, want := range map[string]bool{"SIGTERM": true, "term": true, "9": true, "SIGRTMIN+3": true, "0": false, "65": false, "SIG": false, "NOPE": false, "": false, "TER": false} {
+		if got := validSignal(s); got != want {
+			t.Errorf("validSignal(%q) = %v", s, got)
+		}
+	}
+}
