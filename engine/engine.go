@@ -58,7 +58,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	d := c.Driver
 	e := &Engine{Home: c.Home, Driver: d, Blobs: blobs, binary: c.Binary}
 	e.Images = image.New(c.Home, blobs, d.Layers)
-	e.Images.Provide = e.provide
+	e.Images.Provide, e.Images.Keep = e.provide, e.roots
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
 	e.Containers.CleanupCommand = c.Cleanup
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)

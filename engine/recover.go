@@ -70,16 +70,12 @@ func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
 // Sweep finishes removals that were cut short and collects what nothing refers to.
 func (e *Engine) Sweep(ctx context.Context) error {
 	err := e.Containers.ResumeRemovals(ctx)
-	roots, rootsErr := e.Roots(ctx)
-	if rootsErr != nil {
-		return errors.Join(err, rootsErr)
-	}
-	_, collectErr := e.Images.Collect(ctx, roots)
+	_, collectErr := e.Images.Collect(ctx, image.Roots{})
 	return errors.Join(err, collectErr)
 }
 
-// Roots are the blobs and chains that containers and the build cache keep, besides those of images.
-func (e *Engine) Roots(ctx context.Context) (image.Roots, error) {
+// roots are the blobs and chains that containers and the build cache keep, besides those of images.
+func (e *Engine) roots(ctx context.Context) (image.Roots, error) {
 	roots, err := e.Containers.Roots(ctx)
 	if err != nil {
 		return image.Roots{}, err

@@ -10,7 +10,6 @@ import (
 
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
-	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/learn-containers/learn/lessons"
@@ -86,7 +85,7 @@ func removeAll(ctx context.Context, e *engine.Engine) error {
 	}
 	var errs []error
 	for _, c := range all {
-		errs = append(errs, e.Containers.Remove(ctx, c.ID, container.RemoveOptions{Force: true}))
+		errs = append(errs, e.Containers.Remove(ctx, c.ID, true))
 	}
 	return errors.Join(errs...)
 }
@@ -150,7 +149,10 @@ func (e *lessonEngine) Program(ctx context.Context, argv []string, s lessons.Str
 	if !userland.Has(argv[0]) {
 		return 0, false
 	}
-	return userland.RunHost(ctx, argv, userland.Host{In: s.In, Out: s.Out, Err: s.Err, Dir: dir, Env: env}), true
+	machine := userland.OS()
+	machine.Stdin, machine.Stdout, machine.Stderr = s.In, s.Out, s.Err
+	machine.Dir, machine.Environ = dir, env
+	return userland.Run(ctx, machine, argv), true
 }
 
 // keepTrace stores the lesson's trace under its id, in place of that of an earlier run.

@@ -62,7 +62,7 @@ func (s *session) open(ctx context.Context, root string) (*engine.Engine, error)
 // cleanup is the command by which a supervisor removes a container made with --rm when nobody waits for it any more.
 func cleanup(root string) func(string) []string {
 	return func(id string) []string {
-		return []string{"/proc/self/exe", "--home", root, "docker", "rm", "--force", id}
+		return []string{"/proc/self/exe", "--home", root, "docker", "container", "cleanup", id}
 	}
 }
 

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 
 	"github.com/learn-containers/learn/engine"
@@ -59,7 +60,7 @@ func (app *App) forward(ctx context.Context, e *engine.Engine, id string, a atta
 		signals, stop := app.Interrupts()
 		stops = append(stops, stop)
 		wait.Go(func() {
-			relay(ctx, signals, started, func(s driver.Signal) { _ = e.Containers.Signal(ctx, id, s) })
+			relay(ctx, signals, started, func(s driver.Signal) { _ = e.Containers.Kill(ctx, id, strconv.Itoa(int(s))) })
 		})
 	}
 	if a.tty && app.Terminal != nil {

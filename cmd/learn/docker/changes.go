@@ -1,9 +1,7 @@
 package docker
 
 import (
-	"strings"
-
-	"github.com/learn-containers/learn/engine/build"
+	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/oci"
 )
 
@@ -13,5 +11,5 @@ func configChanges(instructions []string) func(*oci.ImageConfig) error {
 	if len(instructions) == 0 {
 		return nil
 	}
-	return func(c *oci.ImageConfig) error { return build.ApplyChanges(c, strings.Join(instructions, "\n")) }
+	return func(c *oci.ImageConfig) error { return container.ApplyChanges(c, instructions) }
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/image"
 )
 
 // confirm asks before something is removed for good, as docker's prune commands do.
@@ -39,10 +40,6 @@ func (app *App) pruneCache(ctx context.Context, e *engine.Engine) error {
 
 // collect removes what nothing refers to any more and returns the bytes set free.
 func (app *App) collect(ctx context.Context, e *engine.Engine) (int64, error) {
-	roots, err := e.Roots(ctx)
-	if err != nil {
-		return 0, err
-	}
-	report, err := e.Images.Collect(ctx, roots)
+	report, err := e.Images.Collect(ctx, image.Roots{})
 	return report.FreedBytes, err
 }

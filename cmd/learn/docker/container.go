@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -17,6 +16,7 @@ import (
 
 func (app *App) containerCommands() []command {
 	return []command{
+		{app.cleanupCommand, ""},
 		{app.commitCommand, "commit"},
 		{app.createCommand, "create"},
 		{app.diffCommand, "diff"},
@@ -99,7 +99,7 @@ func (app *App) startAttached(ctx context.Context, names []string, stdin bool) e
 		return &exitError{startCode(err), err}
 	}
 	if c.HostConfig.AutoRemove {
-		if err := e.Containers.Remove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
+		if err := e.Containers.Remove(ctx, c.ID, true); err != nil {
 			return err
 		}
 	}
@@ -117,25 +117,23 @@ func (app *App) restartCommand() *cobra.Command {
 	return app.stopLike("restart", "Restart one or more containers", (*container.Manager).Restart)
 }
 
-func (app *App) stopLike(verb, short string, do func(*container.Manager, context.Context, string, container.StopOptions) error) *cobra.Command {
+func (app *App) stopLike(verb, short string, do func(*container.Manager, context.Context, string, *int) error) *cobra.Command {
 	var seconds int
-	var signal string
 	cmd := &cobra.Command{
 		Use:   verb + " [OPTIONS] CONTAINER [CONTAINER...]",
 		Short: short,
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts := container.StopOptions{Signal: signal}
+			var timeout *int
 			if cmd.Flags().Changed("timeout") || cmd.Flags().Changed("time") {
-				opts.Timeout = &seconds
+				timeout = &seconds
 			}
-			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error { return do(e.Containers, cmd.Context(), n, opts) })
+			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error { return do(e.Containers, cmd.Context(), n, timeout) })
 		},
 	}
 	fl := cmd.Flags()
 	fl.IntVarP(&seconds, "timeout", "t", 0, "Seconds to wait before killing the container (-1: for ever)")
 	fl.IntVar(&seconds, "time", 0, "Seconds to wait before killing the container")
-	fl.StringVarP(&signal, "signal", "s", "", "Signal to send to the container")
 	_ = fl.MarkHidden("time")
 	return cmd
 }
@@ -163,8 +161,8 @@ func (app *App) removeCommand() *cobra.Command {
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
-				err := e.Containers.Remove(cmd.Context(), n, container.RemoveOptions{Force: force})
-				if force && container.IsNotFound(err) {
+				err := e.Containers.Remove(cmd.Context(), n, force)
+				if force && isNoContainer(err) {
 					return nil
 				}
 				return err
@@ -174,6 +172,22 @@ func (app *App) removeCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force the removal of a running container (uses SIGKILL)")
 	cmd.Flags().BoolVarP(&volumes, "volumes", "v", false, "Remove anonymous volumes associated with the container")
 	return cmd
+}
+
+// cleanupCommand is what a supervisor runs after a container made with --rm ended and nobody waits for it any more.
+func (app *App) cleanupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "cleanup CONTAINER",
+		Hidden: true,
+		Args:   exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return e.Containers.Cleanup(cmd.Context(), args[0])
+		},
+	}
 }
 
 func (app *App) waitCommand() *cobra.Command {
@@ -206,27 +220,11 @@ func (app *App) waitCommand() *cobra.Command {
 
 func (app *App) logsCommand() *cobra.Command {
 	var opts container.LogOptions
-	var tail, since, until string
 	cmd := &cobra.Command{
 		Use:   "logs [OPTIONS] CONTAINER",
 		Short: "Fetch the logs of a container",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.Tail = -1
-			if tail != "all" {
-				n, err := strconv.Atoi(tail)
-				if err != nil {
-					return usagef("invalid value for \"tail\": %s: expected a number or \"all\"", tail)
-				}
-				opts.Tail = n
-			}
-			var err error
-			if opts.Since, err = container.ParseTime(since); err != nil {
-				return usagef("invalid value for \"since\": %v", err)
-			}
-			if opts.Until, err = container.ParseTime(until); err != nil {
-				return usagef("invalid value for \"until\": %v", err)
-			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err
@@ -237,9 +235,9 @@ func (app *App) logsCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.BoolVarP(&opts.Follow, "follow", "f", false, "Follow log output")
 	fl.BoolVarP(&opts.Timestamps, "timestamps", "t", false, "Show timestamps")
-	fl.StringVarP(&tail, "tail", "n", "all", "Number of lines to show from the end of the logs")
-	fl.StringVar(&since, "since", "", `Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
-	fl.StringVar(&until, "until", "", `Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
+	fl.StringVarP(&opts.Tail, "tail", "n", "all", "Number of lines to show from the end of the logs")
+	fl.StringVar(&opts.Since, "since", "", `Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
+	fl.StringVar(&opts.Until, "until", "", `Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
 	return cmd
 }
 
@@ -324,7 +322,6 @@ func (app *App) diffCommand() *cobra.Command {
 
 func (app *App) commitCommand() *cobra.Command {
 	var opts container.CommitOptions
-	var changes []string
 	var pause bool
 	cmd := &cobra.Command{
 		Use:   "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
@@ -336,9 +333,9 @@ func (app *App) commitCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				opts.Ref = &ref
+				opts.Refs = []oci.Ref{ref}
 			}
-			opts.NoPause, opts.Changes = !pause, configChanges(changes)
+			opts.NoPause = !pause
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err
@@ -353,7 +350,7 @@ func (app *App) commitCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVarP(&opts.Author, "author", "a", "", `Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")`)
 	fl.StringVarP(&opts.Message, "message", "m", "", "Commit message")
-	fl.StringArrayVarP(&changes, "change", "c", nil, "Apply Dockerfile instruction to the created image")
+	fl.StringArrayVarP(&opts.Changes, "change", "c", nil, "Apply Dockerfile instruction to the created image")
 	fl.BoolVarP(&pause, "pause", "p", true, "Pause container during commit")
 	return cmd
 }
@@ -442,7 +439,7 @@ func (app *App) pruneContainers(ctx context.Context, e *engine.Engine) error {
 		if c.State.Running || c.State.Paused {
 			continue
 		}
-		if err := e.Containers.Remove(ctx, c.ID, container.RemoveOptions{}); err != nil {
+		if err := e.Containers.Remove(ctx, c.ID, false); err != nil {
 			return err
 		}
 		removed = append(removed, c.ID)

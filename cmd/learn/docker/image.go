@@ -399,11 +399,11 @@ func (app *App) imageRemove() *cobra.Command {
 }
 
 func (app *App) removeImage(ctx context.Context, e *engine.Engine, name string, force bool) error {
-	uses, err := e.Containers.InUse(ctx)
+	uses, err := e.Containers.Uses(ctx)
 	if err != nil {
 		return err
 	}
-	removed, err := e.Images.Remove(ctx, name, force, uses)
+	removed, err := e.Images.Remove(ctx, name, force, func(id digest.Digest) []image.Use { return uses[id] })
 	app.printRemovals(removed)
 	return err
 }
@@ -447,11 +447,11 @@ func (app *App) imagePrune() *cobra.Command {
 }
 
 func (app *App) pruneImages(ctx context.Context, e *engine.Engine, all bool) error {
-	uses, err := e.Containers.InUse(ctx)
+	uses, err := e.Containers.Uses(ctx)
 	if err != nil {
 		return err
 	}
-	report, err := e.Images.Prune(ctx, all, func(id digest.Digest) bool { return len(uses(id)) > 0 })
+	report, err := e.Images.Prune(ctx, all, func(id digest.Digest) bool { return len(uses[id]) > 0 })
 	if err != nil {
 		return err
 	}

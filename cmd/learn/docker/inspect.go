@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,10 +31,15 @@ func inspectImage(ctx context.Context, e *engine.Engine, name string) (any, erro
 	return imageResponse(img)
 }
 
+func isNoContainer(err error) bool {
+	var missing *container.NotFoundError
+	return errors.As(err, &missing)
+}
+
 // inspectAny looks for a container first and then for an image, as docker does.
 func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error) {
 	o, err := inspectContainer(ctx, e, name)
-	if err == nil || !container.IsNotFound(err) {
+	if err == nil || !isNoContainer(err) {
 		return o, err
 	}
 	o, err = inspectImage(ctx, e, name)

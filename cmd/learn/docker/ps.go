@@ -84,7 +84,7 @@ func (app *App) list(ctx context.Context, f psFlags) error {
 
 func newPsRow(c container.Container, noTrunc bool) psRow {
 	command := strings.Join(append([]string{c.Path}, c.Args...), " ")
-	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: strings.TrimPrefix(c.Name, "/"), State: string(c.State.Status), Networks: string(c.HostConfig.NetworkMode),
+	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: string(c.HostConfig.NetworkMode),
 		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created), Labels: labels(c.Config.Labels), LocalVolumes: "0", Size: "0B",
 		Status: format.Status(string(c.State.Status), c.State.ExitCode, parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt))}
 	if !noTrunc {
@@ -147,7 +147,7 @@ func containerTest(key, value string) func(container.Container) bool {
 		return func(c container.Container) bool { return strings.HasPrefix(c.ID, value) }
 	case "ancestor":
 		return func(c container.Container) bool {
-			return c.Config.Image == value || c.Config.Image == value+":latest" || strings.HasPrefix(strings.TrimPrefix(c.Image, "sha256:"), value)
+			return c.Config.Image == value || c.Config.Image == value+":latest" || strings.HasPrefix(strings.TrimPrefix(c.Image.String(), "sha256:"), value)
 		}
 	case "label":
 		return func(c container.Container) bool { return matchLabel(value, c.Config.Labels) }

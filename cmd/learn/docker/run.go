@@ -247,7 +247,7 @@ func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
 		return app.startFailed(ctx, e, id, f.rm, err)
 	}
 	if f.rm {
-		if err := e.Containers.Remove(ctx, id, container.RemoveOptions{Force: true}); err != nil {
+		if err := e.Containers.Remove(ctx, id, true); err != nil {
 			return err
 		}
 	}
@@ -268,7 +268,7 @@ func (app *App) checkTerminal(f *runFlags) error {
 // startFailed turns the reason why a container did not start into docker's exit code.
 func (app *App) startFailed(ctx context.Context, e *engine.Engine, id string, rm bool, err error) error {
 	if rm {
-		_ = e.Containers.Remove(context.WithoutCancel(ctx), id, container.RemoveOptions{Force: true})
+		_ = e.Containers.Remove(context.WithoutCancel(ctx), id, true)
 	}
 	return &exitError{startCode(err), err}
 }

@@ -1,0 +1,111 @@
+#!/bin/bash
+# bench/run.sh [GROUP...]   groups: start lifecycle build saveload trace memory
+# Times learn against the peers that are there, all in one run. It wants root, a busybox binary, and, for the columns of the peers: crun, podman, and a
+# docker whose daemon answers (DOCKER_HOST). PODMAN_RUN adds flags to podman run. N=rounds.
+# The ratio in each table is to its first row.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+W=${BENCH_DIR:-/tmp/learn-bench}; mkdir -p "$W"
+CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$W/learn" ./cmd/learn && go build -o "$W/whole" ./bench/whole || exit 1
+export LEARN_HOME=$W/home
+L="$W/learn docker"; P="podman"; D="docker"
+has() { command -v "$1" >/dev/null 2>&1; }
+podman_ok() { has podman && podman info >/dev/null 2>&1; }
+docker_ok() { has docker && docker version >/dev/null 2>&1; }
+c() { printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
+t() { echo; echo "## $1"; "$W/whole" -n "${N:-$2}" -w "${3:-2}"; }
+
+inputs() {
+  [ -e "$W/busybox.tar" ] && return
+  local bb; bb=$(command -v busybox) r=$W/rootfs; rm -rf "$r"; mkdir -p "$r"/{bin,etc,tmp,root,proc,sys,dev}
+  cp "$bb" "$r/bin/busybox"; for a in $("$bb" --list); do [ "$a" = busybox ] || ln -s busybox "$r/bin/$a"; done
+  printf '#!/bin/sh\ntrap "exit 0" TERM\nsleep 100000 &\nwait\n' >"$r/bin/serve"; chmod +x "$r/bin/serve"
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$r/etc/passwd"
+  tar --numeric-owner --sort=name -C "$r" -cf "$W/rootfs.tar" .
+  $L import -c 'ENV PATH=/bin' -c 'CMD ["sh"]' "$W/rootfs.tar" busybox:peer >/dev/null && $L save -o "$W/busybox.tar" busybox:peer
+  mkdir -p "$W/ten" "$W/1g"
+  { echo 'FROM busybox:peer'; for i in $(seq 10); do echo "RUN echo $i > /step$i"; done; } >"$W/ten/Dockerfile"
+  head -c 1G /dev/urandom >"$W/1g/blob"; printf 'FROM busybox:peer\nCOPY blob /blob\n' >"$W/1g/Dockerfile"
+  if has crun; then rm -rf "$W/bundle"; mkdir -p "$W/bundle"; cp -a "$r" "$W/bundle/rootfs"
+    (cd "$W/bundle" && crun spec && sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/true"/' config.json); fi
+}
+peers() {
+  podman_ok && { podman load -q -i "$W/busybox.tar" >/dev/null; podman tag localhost/busybox:peer docker.io/library/busybox:peer 2>/dev/null; }
+  docker_ok && docker load -q -i "$W/busybox.tar" >/dev/null
+  $L run --rm learn/base true; $L run --rm busybox:peer true
+}
+
+start() {
+  { c 'learn run --rm learn/base true' '' "$L run --rm --network none learn/base true"
+    c 'learn run --rm busybox true' '' "$L run --rm --network none busybox:peer true"
+    has crun && c 'crun run (ready bundle)' '' "crun run -b $W/bundle bench1"
+    podman_ok && c 'podman run --rm' '' "$P run --rm ${PODMAN_RUN:-} --network none busybox:peer true"
+    docker_ok && c 'docker run --rm' '' "$D run --rm --network none busybox:peer true"
+  } | t 'start: a container that runs true' 20
+  $L rm -f e1 >/dev/null 2>&1; $L run -d --name e1 learn/base sleep 100000 >/dev/null
+  docker_ok && { $D rm -f e1; $D run -d --network none --name e1 busybox:peer serve; } >/dev/null 2>&1
+  podman_ok && { $P rm -f e1; $P run -d ${PODMAN_RUN:-} --network none --name e1 busybox:peer serve; } >/dev/null 2>&1
+  { c 'learn exec' '' "$L exec e1 true"
+    podman_ok && c 'podman exec' '' "$P exec e1 true"
+    docker_ok && c 'docker exec' '' "$D exec e1 true"; } | t 'exec true' 20
+  $L rm -f e1 >/dev/null; docker_ok && $D rm -f e1 >/dev/null; podman_ok && $P rm -f e1 >/dev/null
+}
+
+lifecycle() {
+  local r='--network none --name b1 busybox:peer'
+  for verb in create start rm; do
+    for e in "learn|$L" "podman|$P" "docker|$D"; do IFS='|' read -r l x <<<"$e"
+      case $l in podman) podman_ok || continue;; docker) docker_ok || continue;; esac
+      case $verb in
+        create) c "$l create" "$x rm -f b1" "$x create $r serve";;
+        start) c "$l start" "$x rm -f b1; $x create $r serve" "$x start b1";;
+        rm) c "$l rm" "$x rm -f b1; $x run $r true" "$x rm b1";;
+      esac
+    done | t "$verb" 10
+  done
+  $L rm -f b1 >/dev/null 2>&1; docker_ok && $D rm -f b1 >/dev/null 2>&1; podman_ok && $P rm -f b1 >/dev/null 2>&1
+}
+
+build() {
+  { c 'learn build ten-runs, cold' '' "$L build --no-cache -t ten $W/ten"
+    docker_ok && c 'docker build ten-runs, cold' '' "env DOCKER_BUILDKIT=${BUILDKIT:-0} $D build --no-cache -t ten $W/ten"
+    [ -n "${DOCKER_BK:-}" ] && c 'docker BuildKit ten-runs, cold' "$D builder prune -af" "env DOCKER_BUILDKIT=1 $DOCKER_BK build --no-cache -t kten $W/ten"
+    podman_ok && c 'podman build ten-runs, cold' '' "$P build --no-cache -t ten $W/ten"; } | t 'build ten-runs, cold' 5 1
+  { c 'learn build ten-runs, all hits' '' "$L build -t ten $W/ten"
+    docker_ok && c 'docker build ten-runs, all hits' '' "env DOCKER_BUILDKIT=${BUILDKIT:-0} $D build -t ten $W/ten"
+    [ -n "${DOCKER_BK:-}" ] && c 'docker BuildKit ten-runs, all hits' '' "env DOCKER_BUILDKIT=1 $DOCKER_BK build -t kten $W/ten"
+    podman_ok && c 'podman build ten-runs, all hits' '' "$P build -t ten $W/ten"; } | t 'build ten-runs, all hits' 10 2
+}
+
+saveload() {
+  $L build -q -t 1g "$W/1g" >/dev/null; docker_ok && $D build -q -t 1g "$W/1g" >/dev/null; podman_ok && $P build -q -t 1g "$W/1g" >/dev/null
+  { c 'learn save 1 GiB' "rm -f $W/l.tar" "$L save -o $W/l.tar 1g"
+    podman_ok && c 'podman save 1 GiB' "rm -f $W/p.tar" "$P save -q -o $W/p.tar 1g"
+    docker_ok && c 'docker save 1 GiB' "rm -f $W/d.tar" "$D save -o $W/d.tar 1g"; } | t 'save 1 GiB' 3 1
+  { c 'learn load 1 GiB' "$L rmi -f 1g; $L builder prune -f" "$L load -q -i $W/l.tar"
+    podman_ok && c 'podman load 1 GiB' "$P rmi -f 1g" "$P load -q -i $W/l.tar"
+    docker_ok && c 'docker load 1 GiB' "$D rmi -f 1g; $D image prune -f" "$D load -q -i $W/l.tar"
+    c 'cp and fsync 1 GiB (floor)' "rm -f $W/x" "dd if=$W/1g/blob of=$W/x bs=1M conv=fsync"; } | t 'load 1 GiB' 3 1
+  rm -f "$W"/{l,p,d}.tar "$W/x"
+}
+
+trace() {
+  local tr="$W/learn --trace $W/t.jsonl docker" r=$W/t.jsonl
+  { c 'run, trace off' '' "$L run --rm learn/base true"; c 'run, trace on' "rm -f $r" "$tr run --rm learn/base true"; } | t 'trace: run' 40
+  { c 'build cold, trace off' '' "$L build --no-cache -t ten $W/ten"; c 'build cold, trace on' "rm -f $r" "$tr build --no-cache -t ten $W/ten"; } | t 'trace: build ten-runs' 10 1
+  { c 'build hits, trace off' '' "$L build -t ten $W/ten"; c 'build hits, trace on' "rm -f $r" "$tr build -t ten $W/ten"; } | t 'trace: build, all hits' 40
+}
+
+memory() {
+  echo; echo '## memory of an idle supervisor (KiB)'
+  local id; id=$($L run -d learn/base sleep 1000)
+  sleep 1
+  for p in /proc/[0-9]*; do
+    [ "$(readlink "$p/exe" 2>/dev/null)" = "$W/learn" ] && grep -zq '^LEARN_STAGE' "$p/environ" 2>/dev/null &&
+      awk -v p="$p" '/^Rss|^Private_Clean|^Private_Dirty|^Anonymous/ {print p, $0}' "$p/smaps_rollup"
+  done
+  $L rm -f "$id" >/dev/null
+}
+
+inputs; peers
+for g in ${@:-start lifecycle build saveload trace memory}; do "$g"; done

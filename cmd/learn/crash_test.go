@@ -1,0 +1,139 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/learn-containers/learn/engine/failpoint"
+)
+
+type operation struct {
+	name    string
+	prepare [][]string
+	run     []string
+}
+
+// operations are the changes in whose middle a process may be killed. Each runs on a home that has been made ready and must be able
+// to run again after the crash.
+var operations = []operation{
+	{"build", nil, []string{"build", "--no-cache", "-t", "built", "."}},
+	{"commit", [][]string{{"run", "--name", "c", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "c", "committed"}},
+	{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}, {"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
+	{"run", nil, []string{"run", "--name", "r", "learn/base", "echo", "hello"}},
+	{"run --rm", nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
+	{"run -d", nil, []string{"run", "-d", "--name", "d", "learn/base", "sleep", "60"}},
+	{"rm", [][]string{{"create", "--name", "x", "learn/base", "true"}}, []string{"rm", "x"}},
+	{"rm -f", [][]string{{"run", "-d", "--name", "y", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "y"}},
+	{"rmi", [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
+	{"tag", nil, []string{"tag", "learn/base", "other:1"}},
+}
+
+// failpoints finds the names of all points in the engine's source.
+func failpoints(t *testing.T) []string {
+	call := regexp.MustCompile(`failpoint\.Hit\("([^"]+)"\)`)
+	var names []string
+	err := filepath.WalkDir("../../engine", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(p)
+		for _, m := range call.FindAllSubmatch(text, -1) {
+			names = append(names, string(m[1]))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// TestKilledAtEveryPoint kills the program at each named moment of each operation, and wants the next command to find a home that
+// verifies, with nothing left over, in which the same operation works.
+func TestKilledAtEveryPoint(t *testing.T) {
+	needRoot(t)
+	reached := map[string]bool{}
+	for _, op := range operations {
+		t.Run(op.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.warm()
+			for _, p := range m.pointsOf(op) {
+				reached[p] = true
+				m.crash(op, p)
+			}
+			m.ready(op)
+			m.must(op.run...)
+		})
+	}
+	if len(reached) < 30 {
+		t.Errorf("operations reach only %d failpoints, want at least 30", len(reached))
+	}
+	for _, p := range failpoints(t) {
+		if !reached[p] {
+			t.Errorf("no operation reaches failpoint %s", p)
+		}
+	}
+}
+
+// warm makes the built-in image and a build context.
+func (m *machine) warm() {
+	m.t.Helper()
+	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\n")
+	m.must("create", "--name", "warm", "learn/base", "true")
+	m.must("rm", "warm")
+}
+
+// ready brings the home into the state in which the operation starts.
+func (m *machine) ready(op operation) {
+	m.t.Helper()
+	for _, n := range []string{"c", "r", "d", "x", "y"} {
+		m.docker("rm", "-f", n)
+	}
+	for _, p := range op.prepare {
+		m.must(p...)
+	}
+}
+
+// pointsOf runs the operation once and notes which points it passes, in this process or in those it starts.
+func (m *machine) pointsOf(op operation) []string {
+	m.t.Helper()
+	m.ready(op)
+	log := filepath.Join(m.dir, ".points")
+	defer os.Remove(log)
+	r := m.run([]string{failpoint.Variable + "=log:" + log}, append([]string{"docker"}, op.run...)...)
+	if r.code != 0 {
+		m.t.Fatalf("%s: exit code %d\n%s", op.name, r.code, r.err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	names := strings.Fields(string(text))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// crash kills the operation at one point and looks at what the next command makes of it.
+func (m *machine) crash(op operation, point string) {
+	m.t.Helper()
+	m.ready(op)
+	r := m.run([]string{failpoint.Variable + "=" + point}, append([]string{"docker"}, op.run...)...)
+	if !r.killed && !strings.HasPrefix(point, "shim.") && !strings.HasPrefix(point, "init.") {
+		m.t.Errorf("%s was not killed at %s: exit code %d\n%s", op.name, point, r.code, r.err)
+	}
+	if r := m.docker("system", "check"); r.code != 0 {
+		m.t.Errorf("%s killed at %s: check says\n%s%s", op.name, point, r.out, r.err)
+	}
+	alive := m.docker("ps", "-q").out != "" // a container whose client died goes on
+	for _, l := range m.leftovers() {
+		if !alive || !strings.HasPrefix(l, "process") {
+			m.t.Errorf("%s killed at %s: left behind: %s", op.name, point, l)
+		}
+	}
+}

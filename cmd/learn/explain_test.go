@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/learn-containers/learn/cmd/learn/docker"
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/tracetest"
+	"github.com/learn-containers/learn/trace/world"
+)
+
+// state is what a World and an engine can both be asked for.
+type state struct {
+	Images     map[string]string // id -> names and layers
+	Containers map[string]string // id -> name, state, exit code, changes
+	Cache      []string
+	Chains     []string
+	Blobs      []string
+}
+
+func stateOfWorld(w world.World) state {
+	s := state{Images: map[string]string{}, Containers: map[string]string{}}
+	for _, img := range w.Images {
+		var layers []string
+		for _, l := range img.Layers {
+			layers = append(layers, l.DiffID)
+		}
+		refs := slices.Sorted(slices.Values(img.Refs))
+		s.Images[img.ID] = fmt.Sprint(refs, layers)
+	}
+	for _, c := range w.Containers {
+		var changes []string
+		for _, ch := range c.Changes {
+			changes = append(changes, ch.Kind+ch.Path)
+		}
+		s.Containers[c.ID] = fmt.Sprint(c.Name, " ", c.State, " ", c.ExitCode, " ", changes)
+	}
+	for _, e := range w.Cache {
+		s.Cache = append(s.Cache, e.Key)
+	}
+	for _, c := range w.Chains {
+		s.Chains = append(s.Chains, c.ID)
+	}
+	for _, b := range w.Blobs {
+		s.Blobs = append(s.Blobs, b.Digest)
+	}
+	s.sort()
+	return s
+}
+
+func (s *state) sort() {
+	slices.Sort(s.Cache)
+	slices.Sort(s.Chains)
+	slices.Sort(s.Blobs)
+}
+
+func stateOfEngine(t *testing.T, e *engine.Engine) state {
+	t.Helper()
+	ctx := context.Background()
+	s := state{Images: map[string]string{}, Containers: map[string]string{}}
+	images, err := e.Images.List(ctx)
+	check(t, err)
+	for _, img := range images {
+		refs, layers := []string{}, []string(nil)
+		for _, r := range img.Refs {
+			refs = append(refs, r.Familiar())
+		}
+		for _, l := range img.Layers {
+			layers = append(layers, l.DiffID.String())
+		}
+		slices.Sort(refs)
+		s.Images[img.ID.String()] = fmt.Sprint(refs, layers)
+	}
+	s.askContainers(t, e)
+	entries, err := filepath.Glob(filepath.Join(e.Home.Cache(), "*.json"))
+	check(t, err)
+	for _, f := range entries {
+		if name := strings.TrimSuffix(filepath.Base(f), ".json"); len(name) == 64 {
+			s.Cache = append(s.Cache, "sha256:"+name)
+		}
+	}
+	chains, err := e.Driver.Layers.List(ctx)
+	check(t, err)
+	for _, c := range chains {
+		s.Chains = append(s.Chains, c.String())
+	}
+	blobs, err := os.ReadDir(filepath.Join(e.Home.Images(), "blobs", "sha256"))
+	check(t, err)
+	for _, b := range blobs {
+		s.Blobs = append(s.Blobs, "sha256:"+b.Name())
+	}
+	s.sort()
+	return s
+}
+
+func (s *state) askContainers(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	containers, err := e.Containers.List(context.Background(), true)
+	check(t, err)
+	for _, c := range containers {
+		changes, err := e.Containers.Changes(context.Background(), c.ID)
+		check(t, err)
+		var list []string
+		for _, ch := range changes {
+			list = append(list, string(ch.Kind)+ch.Path)
+		}
+		s.Containers[c.ID] = fmt.Sprint(c.Name, " ", c.State.Status, " ", c.State.ExitCode, " ", list)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTraceExplainsEverything runs a random sequence of commands and wants the fold of the trace to be the engine's own account.
+func TestTraceExplainsEverything(t *testing.T) {
+	needRoot(t)
+	n := 500
+	if testing.Short() {
+		n = 60
+	}
+	seed := uint64(20240601)
+	r := rand.New(rand.NewPCG(seed, seed))
+	dir := t.TempDir()
+	s := newSession(os.Stdin, os.Stdout, os.Stderr)
+	s.home = filepath.Join(t.TempDir(), "home")
+	events := &trace.Collect{}
+	ctx := trace.With(context.Background(), trace.New(trace.Tee(events, tracetest.New(t))))
+	e, err := s.open(ctx, s.home)
+	check(t, err)
+	t.Cleanup(func() { check(t, removeAll(context.Background(), e)) })
+	g := &generator{rand: r, dir: dir}
+	for i := range n {
+		words := g.next()
+		var out bytes.Buffer
+		app := &docker.App{Open: func(context.Context) (*engine.Engine, error) { return e, nil }, In: strings.NewReader(""), Out: &out, Err: &out, Dir: dir, Environ: os.LookupEnv, Plain: true}
+		code := docker.Execute(ctx, app, words)
+		if code == 125 && strings.Contains(out.String(), "panic") {
+			t.Fatalf("command %d %q: %s", i, words, out.String())
+		}
+		if i%50 == 49 || i == n-1 {
+			compare(t, ctx, e, events, fmt.Sprintf("after command %d, %q (seed %d):\n%s", i, words, seed, out.String()))
+		}
+	}
+}
+
+func compare(t *testing.T, ctx context.Context, e *engine.Engine, events *trace.Collect, when string) {
+	t.Helper()
+	_, err := e.Containers.List(ctx, true) // takes in what containers did by themselves
+	check(t, err)
+	want, got := stateOfEngine(t, e), stateOfWorld(world.Fold(events.Events()))
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("the trace tells another story than the engine (-engine +trace), %s\n%s", when, d)
+	}
+}
+
+// generator makes command lines over few names, so that they meet each other in every state.
+type generator struct {
+	rand *rand.Rand
+	dir  string
+	made int
+}
+
+func (g *generator) pick(from ...string) string { return from[g.rand.IntN(len(from))] }
+func (g *generator) container() string          { return g.pick("a", "b", "c", "d") }
+func (g *generator) image() string              { return g.pick("learn/base", "x:1", "x:2", "y", "z") }
+func (g *generator) script() string {
+	return g.pick("echo hi", "echo x >/new", "echo y >>/etc/os-release", "rm /etc/shells", "mkdir /d; echo 1 >/d/f", "rm -rf /etc; mkdir /etc; echo n >/etc/n", "exit 3", "chmod 600 /etc/passwd", "mv /etc/profile /etc/p2")
+}
+
+func (g *generator) next() []string {
+	switch g.rand.IntN(16) {
+	case 0:
+		return g.build()
+	case 1, 2:
+		return []string{"run", "--name", g.container(), g.image(), "sh", "-c", g.script()}
+	case 3:
+		return []string{"run", "--rm", g.image(), "sh", "-c", g.script()}
+	case 4, 5:
+		return []string{"run", "-d", "--name", g.container(), g.image(), "sleep", "1000"}
+	case 6:
+		return []string{"create", "--name", g.container(), g.image(), "sh", "-c", g.script()}
+	case 7:
+		return []string{g.pick("start", "unpause", "pause"), g.container()}
+	case 8:
+		return []string{g.pick("stop", "restart"), "-t", "0", g.container()}
+	case 9:
+		return []string{"kill", "-s", g.pick("KILL", "TERM", "USR1"), g.container()}
+	case 10, 11:
+		return []string{"rm", "-f", g.container()}
+	case 12:
+		return []string{"exec", g.container(), "sh", "-c", g.script()}
+	case 13:
+		return []string{"commit", g.container(), g.pick("x:2", "y", "z")}
+	case 14:
+		return []string{"tag", g.image(), g.pick("x:1", "x:2", "y", "z")}
+	}
+	return [][]string{{"rmi", "-f", g.pick("x:1", "x:2", "y", "z")}, {"image", "prune", "-f"}, {"builder", "prune", "-f"}, {"ps", "-a"}, {"images"}, {"diff", g.container()}}[g.rand.IntN(6)]
+}
+
+func (g *generator) build() []string {
+	g.made++
+	text := fmt.Sprintf("FROM %s\nENV N=%d\nRUN %s\nCOPY Dockerfile /df\nRUN rm /df && echo %d >/k\n", g.image(), g.rand.IntN(3), g.script(), g.rand.IntN(3))
+	_ = os.WriteFile(filepath.Join(g.dir, "Dockerfile"), []byte(text), 0o644)
+	return []string{"build", "-t", g.pick("x:1", "x:2", "y"), "."}
+}
