@@ -110,8 +110,8 @@ func (m *Manager) readChanges(ctx context.Context, op *home.Operation, c *Contai
 			defer func() { err = errors.Join(err, m.thaw(context.WithoutCancel(ctx), c.ID)) }()
 		}
 	}
-	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", c.ID), trace.String("parent", c.Chain().String()))
-	layer, stats, err := m.writeLayer(ctx, op, c)
+	inner, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", c.ID), trace.String("parent", c.Chain().String()))
+	layer, stats, err := m.writeLayer(inner, op, c)
 	end(err, trace.String("diff_id", layer.DiffID.String()), trace.String("chain_id", layer.ChainID.String()), trace.Int("size_bytes", layer.Size),
 		trace.Int("files", int64(stats.Files)), trace.Int("whiteouts", int64(stats.Whiteouts)))
 	return layer, err

@@ -195,3 +195,21 @@ func TestBrokenRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestOneMuteTask: a task that cannot be asked does not hide the other containers.
+func TestOneMuteTask(t *testing.T) {
+	b := newBench(t, oci.ImageConfig{})
+	mute := b.create("mute", "sleep")
+	b.start("mute")
+	b.create("good", "sleep")
+	b.failLoad = mute.ID
+	all, err := b.List(b.ctx, true)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("List() = %d containers, %v, want 2", len(all), err)
+	}
+	for _, c := range all {
+		if (c.Problem != nil) != (c.ID == mute.ID) {
+			t.Errorf("%s: problem %v", c.Name, c.Problem)
+		}
+	}
+}

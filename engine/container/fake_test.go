@@ -30,6 +30,7 @@ type machine struct {
 	tasks       map[string]*task
 	pids        int
 	failPrepare error
+	failLoad    string // id of a task that cannot be asked
 }
 
 func newMachine() *machine {
@@ -166,6 +167,9 @@ func (m runtime) Create(_ context.Context, spec driver.Spec) (driver.Task, error
 func (m runtime) Load(_ context.Context, id string) (driver.Task, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if id == m.failLoad {
+		return nil, errors.New("permission denied")
+	}
 	if t := m.tasks[id]; t != nil {
 		return loaded{t}, nil
 	}

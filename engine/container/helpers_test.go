@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/tracetest"
 )
 
 // bench is a home with one image, "img", over a fake machine, with a trace of all that happens.
@@ -33,12 +34,17 @@ type bench struct {
 type events struct {
 	mu  sync.Mutex
 	all []trace.Event
+
+	checker *tracetest.Checker // holds each event against the vocabulary
 }
 
 func (e *events) Emit(ev trace.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
+	if e.checker != nil {
+		e.checker.Emit(ev)
+	}
 }
 
 // kinds lists the events of kind with their attributes, one line each, with long ids cut.
@@ -74,7 +80,9 @@ func newBench(t testing.TB, config oci.ImageConfig) *bench {
 func openBench(t testing.TB, h *home.Home, m *machine, config oci.ImageConfig) *bench {
 	t.Helper()
 	b := &bench{machine: m, home: h, events: &events{}}
-	b.t, _ = t.(*testing.T)
+	if b.t, _ = t.(*testing.T); b.t != nil {
+		b.events.checker = tracetest.NewChecker(t)
+	}
 	b.ctx = trace.With(context.Background(), trace.New(b.events))
 	blobs, err := blob.Open(h.Images())
 	if err != nil {

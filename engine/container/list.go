@@ -29,8 +29,14 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 		if errors.As(err, new(*NotFoundError)) {
 			continue // removed meanwhile
 		}
-		if err != nil {
+		if err != nil && ctx.Err() != nil {
 			return nil, err
+		}
+		if err != nil { // one task that cannot be asked must not hide the others
+			if c, _ = m.read(id); c == nil {
+				continue
+			}
+			c.Problem = err
 		}
 		if all || c.State.Live() {
 			list = append(list, *c)

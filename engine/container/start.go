@@ -65,9 +65,9 @@ type launch struct {
 }
 
 func (m *Manager) start(ctx context.Context, id string, streams driver.Streams) error {
-	ctx, end := trace.Step(ctx, vocab.ContainerStart, trace.String("container", id))
+	inner, end := trace.Step(ctx, vocab.ContainerStart, trace.String("container", id))
 	var l launch
-	err := m.locked(ctx, id, func(c *Container) error {
+	err := m.locked(inner, id, func(c *Container) error {
 		if c.State.Running && !c.State.Paused {
 			l.pid = c.State.Pid
 			return nil
@@ -75,13 +75,13 @@ func (m *Manager) start(ctx context.Context, id string, streams driver.Streams) 
 		if err := startable(c); err != nil {
 			return err
 		}
-		return m.launch(ctx, c, streams, &l)
+		return m.launch(inner, c, streams, &l)
 	})
 	if l.task != nil {
-		importEvents(ctx, l.task)
+		importEvents(inner, l.task)
 	}
+	announce(inner, id, l.done)
 	end(err, trace.Int("pid", int64(l.pid)))
-	announce(ctx, id, l.done)
 	return err
 }
 
