@@ -256,10 +256,12 @@ func (t *task) startFile(ctx context.Context, c Command) (Child, error) {
 
 // shellFile is the file that is our own shell when called sh.
 func (t *task) shellFile() string {
-	if file, err := t.lookPath("sh"); err == nil && t.Own != nil && t.Own(file) {
+	self := selfExe()
+	_, missing := t.FS.Stat(self)
+	if file, err := t.lookPath("sh"); err == nil && (missing != nil || t.Own != nil && t.Own(file)) {
 		return file
 	}
-	return selfExe()
+	return self
 }
 
 // cannotRun reports why a command does not start: 127 not found, 126 not runnable.

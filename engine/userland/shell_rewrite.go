@@ -9,10 +9,10 @@ import (
 
 // Names under which the interpreter hands its work over to us. They begin like no command does.
 const (
-	wordBackground = "\x01bg"  // a simple command and its words
-	wordJob        = "\x01job" // the source of any other command
-	wordTrap       = "\x01trap"
-	wordFail       = "\x01fail"
+	wordBackground = "\x02bg"  // a simple command and its words
+	wordJob        = "\x02job" // the source of any other command
+	wordTrap       = "\x02trap"
+	wordFail       = "\x02fail"
 	wordOurs       = "\x01" // + the name of a builtin that we do ourselves
 	lastJob        = "_LAST_JOB"
 )
