@@ -14,11 +14,10 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 )
 
-// TestCommandInState holds every command against every state: docker's message when it is not legal, and the state after.
-func TestCommandInState(t *testing.T) {
-	const ok = ""
+// commands are what can be done to the container web.
+func commands() map[string]func(b *bench) error {
 	zero := 0
-	commands := map[string]func(b *bench) error{
+	return map[string]func(b *bench) error{
 		"start":   func(b *bench) error { return b.Start(b.ctx, "web", container.StartOptions{}) },
 		"stop":    func(b *bench) error { return b.Stop(b.ctx, "web", &zero) },
 		"restart": func(b *bench) error { return b.Restart(b.ctx, "web", nil) },
@@ -41,63 +40,69 @@ func TestCommandInState(t *testing.T) {
 			return b.Attach(b.ctx, "web", driver.Streams{})
 		},
 	}
-	tests := []struct{ state, command, message, after string }{
-		{"created", "start", ok, "running"},
-		{"created", "stop", ok, "created"},
-		{"created", "restart", ok, "running"},
-		{"created", "kill", "cannot kill container: web: container ID is not running", "created"},
-		{"created", "pause", "container ID is not running", "created"},
-		{"created", "unpause", "Container ID is not paused", "created"},
-		{"created", "rm", ok, "gone"},
-		{"created", "rm -f", ok, "gone"},
-		{"created", "exec", "container ID is not running", "created"},
-		{"created", "top", "container ID is not running", "created"},
-		{"created", "commit", ok, "created"},
-		{"created", "diff", ok, "created"},
-		{"created", "attach", "container ID is not running", "created"},
+}
 
-		{"running", "start", ok, "running"},
-		{"running", "stop", ok, "exited"},
-		{"running", "restart", ok, "running"},
-		{"running", "kill", ok, "exited"},
-		{"running", "pause", ok, "paused"},
-		{"running", "unpause", "Container ID is not paused", "running"},
-		{"running", "rm", `cannot remove container "/web": container is running: stop the container before removing or force remove`, "running"},
-		{"running", "rm -f", ok, "gone"},
-		{"running", "exec", ok, "running"},
-		{"running", "top", ok, "running"},
-		{"running", "commit", ok, "running"},
+// legality is docker's: the message when a command is refused in a state, and the state after it.
+var legality = []struct{ state, command, message, after string }{
+	{"created", "start", "", "running"},
+	{"created", "stop", "", "created"},
+	{"created", "restart", "", "running"},
+	{"created", "kill", "cannot kill container: web: container ID is not running", "created"},
+	{"created", "pause", "container ID is not running", "created"},
+	{"created", "unpause", "Container ID is not paused", "created"},
+	{"created", "rm", "", "gone"},
+	{"created", "rm -f", "", "gone"},
+	{"created", "exec", "container ID is not running", "created"},
+	{"created", "top", "container ID is not running", "created"},
+	{"created", "commit", "", "created"},
+	{"created", "diff", "", "created"},
+	{"created", "attach", "container ID is not running", "created"},
 
-		{"paused", "start", "cannot start a paused container, try unpause instead", "paused"},
-		{"paused", "stop", ok, "exited"},
-		{"paused", "restart", ok, "running"},
-		{"paused", "kill", ok, "exited"},
-		{"paused", "pause", "Container ID is already paused", "paused"},
-		{"paused", "unpause", ok, "running"},
-		{"paused", "rm", `cannot remove container "/web": container is paused and must be unpaused first`, "paused"},
-		{"paused", "rm -f", ok, "gone"},
-		{"paused", "exec", "Container web is paused, unpause the container before exec", "paused"},
-		{"paused", "commit", ok, "paused"},
+	{"running", "start", "", "running"},
+	{"running", "stop", "", "exited"},
+	{"running", "restart", "", "running"},
+	{"running", "kill", "", "exited"},
+	{"running", "pause", "", "paused"},
+	{"running", "unpause", "Container ID is not paused", "running"},
+	{"running", "rm", `cannot remove container "/web": container is running: stop the container before removing or force remove`, "running"},
+	{"running", "rm -f", "", "gone"},
+	{"running", "exec", "", "running"},
+	{"running", "top", "", "running"},
+	{"running", "commit", "", "running"},
 
-		{"exited", "start", ok, "running"},
-		{"exited", "stop", ok, "exited"},
-		{"exited", "restart", ok, "running"},
-		{"exited", "kill", "cannot kill container: web: container ID is not running", "exited"},
-		{"exited", "pause", "container ID is not running", "exited"},
-		{"exited", "unpause", "Container ID is not paused", "exited"},
-		{"exited", "rm", ok, "gone"},
-		{"exited", "rm -f", ok, "gone"},
-		{"exited", "exec", "container ID is not running", "exited"},
-		{"exited", "top", "container ID is not running", "exited"},
-	}
-	for _, tt := range tests {
+	{"paused", "start", "cannot start a paused container, try unpause instead", "paused"},
+	{"paused", "stop", "", "exited"},
+	{"paused", "restart", "", "running"},
+	{"paused", "kill", "", "exited"},
+	{"paused", "pause", "Container ID is already paused", "paused"},
+	{"paused", "unpause", "", "running"},
+	{"paused", "rm", `cannot remove container "/web": container is paused and must be unpaused first`, "paused"},
+	{"paused", "rm -f", "", "gone"},
+	{"paused", "exec", "Container web is paused, unpause the container before exec", "paused"},
+	{"paused", "commit", "", "paused"},
+
+	{"exited", "start", "", "running"},
+	{"exited", "stop", "", "exited"},
+	{"exited", "restart", "", "running"},
+	{"exited", "kill", "cannot kill container: web: container ID is not running", "exited"},
+	{"exited", "pause", "container ID is not running", "exited"},
+	{"exited", "unpause", "Container ID is not paused", "exited"},
+	{"exited", "rm", "", "gone"},
+	{"exited", "rm -f", "", "gone"},
+	{"exited", "exec", "container ID is not running", "exited"},
+	{"exited", "top", "container ID is not running", "exited"},
+}
+
+// TestCommandInState holds every command against every state.
+func TestCommandInState(t *testing.T) {
+	for _, tt := range legality {
 		t.Run(tt.state+"/"+tt.command, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, oci.ImageConfig{})
 			b.t = t
 			id := b.create("web", "sleep").ID
 			b.bring(tt.state)
-			err := commands[tt.command](b)
+			err := commands()[tt.command](b)
 			got := ""
 			if err != nil {
 				got = strings.ReplaceAll(err.Error(), id, "ID")
