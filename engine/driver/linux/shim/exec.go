@@ -20,6 +20,7 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 	p := req.Process
 	std, pid, err := s.startExec(req, client)
 	if err != nil {
+		client.close()
 		if pid > 0 {
 			waitPid(pid)
 		}
@@ -95,9 +96,10 @@ func (s *shim) forkInside(std *stdio) (*Conn, int, error) {
 		return nil, 0, fmt.Errorf("enter process namespace: %w", err)
 	}
 	conn, pid, err := s.fork(StageExec, std, &syscall.SysProcAttr{}, []uintptr{uintptr(s.pidfd)})
-	if nerr := unix.Setns(own, unix.CLONE_NEWPID); nerr != nil {
-		// The thread stays locked, so that nothing else ever runs on it.
-		return conn, pid, fmt.Errorf("leave process namespace: %w", nerr)
+	if unix.Setns(own, unix.CLONE_NEWPID) != nil {
+		// In a user namespace there is no way back into the machine's own process namespace. The thread stays locked to this
+		// goroutine, which waits for the process, and ends with it.
+		return conn, pid, err
 	}
 	runtime.UnlockOSThread()
 	return conn, pid, err

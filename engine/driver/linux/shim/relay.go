@@ -194,6 +194,15 @@ func (o *output) pending() bool {
 // streams are a client's ends, -1 where it has none.
 type streams struct{ stdin, stdout, stderr int }
 
+// close lets go of streams that are not to be connected.
+func (c streams) close() {
+	for _, fd := range []int{c.stdin, c.stdout, c.stderr} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
 // attach connects a client until the returned function is called. The input of a client is copied by a goroutine of its own.
 func (s *stdio) attach(c streams) (detach func()) {
 	var undo []func()
