@@ -217,37 +217,45 @@ func runCut(t *task, args []string) int {
 	if !ok {
 		join = delim
 	}
+	cut := func(line string) (string, bool) { return cutBytes(line, chosen), true }
+	if fields {
+		cut = func(line string) (string, bool) { return cutFields(line, delim, join, chosen, o.has('s')) }
+	}
 	defer t.buffered()()
 	t.inputs(o.args, func(_ string, r io.Reader) error {
 		return lines(r, func(line []byte, _ bool) error {
-			if !fields {
-				var out []byte
-				for i, c := range line {
-					if chosen(i + 1) {
-						out = append(out, c)
-					}
-				}
-				t.print(string(out) + "\n")
-				return nil
+			if part, ok := cut(string(line)); ok {
+				t.print(part + "\n")
 			}
-			parts := strings.Split(string(line), delim)
-			if len(parts) == 1 {
-				if !o.has('s') {
-					t.print(string(line) + "\n")
-				}
-				return nil
-			}
-			var out []string
-			for i, part := range parts {
-				if chosen(i + 1) {
-					out = append(out, part)
-				}
-			}
-			t.print(strings.Join(out, join) + "\n")
 			return nil
 		})
 	})
 	return t.code()
+}
+
+func cutBytes(line string, chosen func(int) bool) string {
+	var out []byte
+	for i := range len(line) {
+		if chosen(i + 1) {
+			out = append(out, line[i])
+		}
+	}
+	return string(out)
+}
+
+// cutFields takes fields of a line; a line without the delimiter is whole, or nothing when only says so.
+func cutFields(line, delim, join string, chosen func(int) bool, only bool) (string, bool) {
+	parts := strings.Split(line, delim)
+	if len(parts) == 1 {
+		return line, !only
+	}
+	var out []string
+	for i, part := range parts {
+		if chosen(i + 1) {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, join), true
 }
 
 // ranges reads a list such as 1,3-5,7-.
@@ -345,11 +353,21 @@ func runSeq(t *task, args []string) int {
 	if step == 0 {
 		return t.errorf("invalid Zero increment value: '%s'", args[1])
 	}
-	form := func(v float64) string { return strconv.FormatFloat(v, 'f', places, 64) }
+	form := func(v float64) string {
+		if format != "" {
+			return fmt.Sprintf(format, v)
+		}
+		return strconv.FormatFloat(v, 'f', places, 64)
+	}
 	pads := 0
 	if width {
 		pads = max(len(form(first)), len(form(last)))
 	}
+	return t.sequence(first, step, last, func(v float64) string { return pad(form(v), "0"+strconv.Itoa(pads)) }, sep)
+}
+
+// sequence prints numbers with sep between them and a newline after the last.
+func (t *task) sequence(first, step, last float64, form func(float64) string, sep string) int {
 	defer t.buffered()()
 	for i := 0.0; ; i++ {
 		v := first + i*step
@@ -360,13 +378,8 @@ func runSeq(t *task, args []string) int {
 			return 0
 		}
 		text := form(v)
-		if format != "" {
-			text = fmt.Sprintf(format, v)
-		}
 		if i > 0 {
-			text = sep + pad(text, "0"+strconv.Itoa(pads))
-		} else {
-			text = pad(text, "0"+strconv.Itoa(pads))
+			text = sep + text
 		}
 		if _, err := io.WriteString(t.Stdout, text); err != nil {
 			return 1

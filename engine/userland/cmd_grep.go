@@ -141,7 +141,6 @@ func (g *grepper) walk(name string, recursive, argument bool) bool {
 	case info.IsDir() && recursive:
 		return g.dir(name, argument)
 	case info.IsDir():
-		g.printf("")
 		if !g.o.has('s') {
 			fmt.Fprintf(g.Stderr, "%s: %s: Is a directory\n", g.name, name)
 		}
