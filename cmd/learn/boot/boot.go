@@ -6,15 +6,3 @@
 // and everything it imports come before regexp, and with it before all that builds tables. A test keeps it so. Nothing may be
 // called in this package; main imports it for its side effect.
 package boot
-
-import (
-	"syscall"
-
-	"github.com/learn-containers/learn/engine/driver/linux/shim"
-)
-
-func init() {
-	if stage, ok := syscall.Getenv(shim.StageVariable); ok {
-		shim.Main(stage)
-	}
-}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package shim holds the processes that the engine starts from its own binary to run a container: the supervisor (shim), the
 // stage that becomes the container's first process (init), the stage that becomes a further one (exec), and the holder of a
 // user namespace (userns). It is not the runtime that the engine sees (package linux) and knows nothing of images.

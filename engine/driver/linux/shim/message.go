@@ -1,3 +1,5 @@
+//go:build linux
+
 package shim
 
 // The requests that a client may make.

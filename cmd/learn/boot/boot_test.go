@@ -1,0 +1,45 @@
+//go:build linux
+
+package boot_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
+)
+
+// A stage must be gone before the packages are initialised that only commands need: it would cost every container its time.
+func TestStagesBranchOffBeforeHeavyPackages(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "learn")
+	build := exec.Command("go", "build", "-o", binary, "github.com/learn-containers/learn/cmd/learn")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, stage := range []string{shim.StageShim, shim.StageInit, shim.StageExec, shim.StageUserNS, shim.StageProbe} {
+		cmd := exec.Command(binary)
+		cmd.Env = []string{shim.StageVariable + "=" + stage, "GODEBUG=inittrace=1"}
+		out, _ := cmd.CombinedOutput() // without its descriptors a stage ends at once
+		seen := 0
+		for _, line := range strings.Split(string(out), "\n") {
+			name, ok := strings.CutPrefix(line, "init ")
+			if !ok {
+				continue
+			}
+			seen++
+			name, _, _ = strings.Cut(name, " ")
+			for _, heavy := range []string{"regexp", "net", "text/template", "html/template", "github.com/alecthomas/chroma", "github.com/opencontainers/go-digest"} {
+				if name == heavy || strings.HasPrefix(name, heavy+"/") {
+					t.Errorf("stage %s initialises %s", stage, name)
+				}
+			}
+		}
+		if seen == 0 {
+			t.Errorf("stage %s: no trace of initialisers in %q", stage, out)
+		}
+	}
+}
