@@ -312,7 +312,7 @@ func TestInUserNamespace(t *testing.T) {
 	if os.Getenv("LEARN_TEST_INNER") != "" {
 		t.Skip("already inside")
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^(TestApply|TestSnapshot|TestTree|TestDiff|TestHostile|TestRandom)", "-test.count=1")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^(TestApply|TestSnapshot|TestTree|TestDiff|TestHostile|TestRandom)", "-test.count=1", "-test.timeout=60s")
 	cmd.Env = append(os.Environ(), "LEARN_TEST_INNER=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
