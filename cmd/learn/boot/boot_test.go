@@ -23,7 +23,13 @@ func TestStagesBranchOffBeforeHeavyPackages(t *testing.T) {
 	for _, stage := range []string{shim.StageShim, shim.StageInit, shim.StageExec, shim.StageUserNS, shim.StageProbe} {
 		cmd := exec.Command(binary)
 		cmd.Env = []string{shim.StageVariable + "=" + stage, "GODEBUG=inittrace=1"}
-		out, _ := cmd.CombinedOutput() // without its descriptors a stage ends at once
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.ExtraFiles = []*os.File{null, null}
+		out, _ := cmd.CombinedOutput() // nobody speaks to the stage, so it ends at once
+		_ = null.Close()
 		seen := 0
 		for _, line := range strings.Split(string(out), "\n") {
 			name, ok := strings.CutPrefix(line, "init ")
@@ -32,7 +38,7 @@ func TestStagesBranchOffBeforeHeavyPackages(t *testing.T) {
 			}
 			seen++
 			name, _, _ = strings.Cut(name, " ")
-			for _, heavy := range []string{"regexp", "net", "text/template", "html/template", "github.com/alecthomas/chroma", "github.com/opencontainers/go-digest"} {
+			for _, heavy := range []string{"regexp", "net", "text/template", "html/template", "github.com/opencontainers/go-digest"} {
 				if name == heavy || strings.HasPrefix(name, heavy+"/") {
 					t.Errorf("stage %s initialises %s", stage, name)
 				}
