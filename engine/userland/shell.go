@@ -258,8 +258,10 @@ func (sh *shell) readEval(name string) int {
 // converse is the interactive loop.
 func (sh *shell) converse(parser *syntax.Parser, in io.Reader, run func(*syntax.Stmt) bool, code *int, ended *bool) int {
 	if sh.Signals != nil {
-		sh.Signals.Ignore(15, 3)
+		// Caught, not ignored: what is ignored stays so in the programs that the shell starts.
 		sh.trap("printf '\\n'", 2)
+		sh.trap(":", 3)
+		sh.trap(":", 15)
 	}
 	for !*ended {
 		sh.prompt("PS1", "$ ")

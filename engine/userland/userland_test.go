@@ -201,7 +201,10 @@ func base(t *testing.T) string {
 
 func TestShellWithProcesses(t *testing.T) {
 	root := base(t)
-	if err := os.WriteFile(filepath.Join(root, "dev/null"), nil, 0o666); err != nil {
+	// A stand-in for what a container mounts: the shell asks /proc which files are its own programs.
+	err := errors.Join(os.WriteFile(filepath.Join(root, "dev/null"), nil, 0o666), os.Mkdir(filepath.Join(root, "proc/self"), 0o755),
+		os.Symlink("/bin/learn", filepath.Join(root, "proc/self/exe")))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ script, want string }{
