@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"engine": {"engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
+	"bench":     {},
 	"lessons":   {"trace", "trace/vocab", "trace/world", "trace/narrate", "trace/view", "lessons"},
 	"cmd/learn": {""},
 }

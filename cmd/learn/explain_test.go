@@ -138,7 +138,7 @@ func TestTraceExplainsEverything(t *testing.T) {
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
 	s.home = filepath.Join(t.TempDir(), "home")
 	events := &trace.Collect{}
-	ctx := trace.With(context.Background(), trace.New(trace.Tee(events, tracetest.New(t))))
+	ctx := trace.With(context.Background(), trace.New(trace.Tee(events, tracetest.NewChecker(t))))
 	e, err := s.open(ctx, s.home)
 	check(t, err)
 	t.Cleanup(func() { check(t, removeAll(context.Background(), e)) })
@@ -175,7 +175,7 @@ type generator struct {
 }
 
 func (g *generator) pick(from ...string) string { return from[g.rand.IntN(len(from))] }
-func (g *generator) container() string          { return g.pick("a", "b", "c", "d") }
+func (g *generator) container() string          { return g.pick("aa", "bb", "cc", "dd") }
 func (g *generator) image() string              { return g.pick("learn/base", "x:1", "x:2", "y", "z") }
 func (g *generator) script() string {
 	return g.pick("echo hi", "echo x >/new", "echo y >>/etc/os-release", "rm /etc/shells", "mkdir /d; echo 1 >/d/f", "rm -rf /etc; mkdir /etc; echo n >/etc/n", "exit 3", "chmod 600 /etc/passwd", "mv /etc/profile /etc/p2")
