@@ -73,6 +73,12 @@ func (l *Layers) List(ctx context.Context) ([]digest.Digest, error) {
 	return chains, nil
 }
 
+// Parent tells which chain the layer chain stands on; empty for a lowest layer. driver.ErrNotFound if chain is not here.
+func (l *Layers) Parent(chain digest.Digest) (digest.Digest, error) {
+	rec, err := l.read(chain)
+	return rec.Parent, err
+}
+
 // Drop implements driver.Layers.
 func (l *Layers) Drop(ctx context.Context, chain digest.Digest) error {
 	if err := chain.Validate(); err != nil {

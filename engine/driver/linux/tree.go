@@ -5,7 +5,6 @@ package linux
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,8 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/learn-containers/learn/engine/driver"
-	"github.com/learn-containers/learn/engine/driver/linux/cow"
 	"github.com/learn-containers/learn/engine/layer"
 )
 
@@ -30,7 +27,7 @@ type tree struct {
 // Open implements driver.Tree. Nothing but a regular file is ever opened: opening a device or a pipe of a hostile tree could
 // do something, or wait for ever.
 func (t *tree) Open(p string) (io.ReadCloser, error) {
-	f, info, err := t.lookup(p)
+	f, info, err := t.lookup(p, 0)
 	if err != nil {
 		return nil, t.error("open", p, err)
 	}
@@ -47,7 +44,7 @@ func (t *tree) Open(p string) (io.ReadCloser, error) {
 
 // Stat implements driver.Tree.
 func (t *tree) Stat(p string) (fs.FileInfo, error) {
-	f, info, err := t.lookup(p)
+	f, info, err := t.lookup(p, 0)
 	if err != nil {
 		return nil, t.error("stat", p, err)
 	}
@@ -55,29 +52,14 @@ func (t *tree) Stat(p string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// lookup finds what p leads to inside the tree, without opening it.
-func (t *tree) lookup(p string) (*os.File, fs.FileInfo, error) {
-	fd, err := openIn(t.root, path.Clean("/"+p), unix.O_PATH)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return nil, nil, driver.ErrNotFound
-	}
+// lookup finds what p leads to inside the tree, without opening it. flags may hold O_NOFOLLOW, for the last place.
+func (t *tree) lookup(p string, flags uint64) (*os.File, fs.FileInfo, error) {
+	p = path.Clean("/" + p)
+	fd, err := openIn(t.root, p, unix.O_PATH|flags)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, notFound(err)
 	}
-	f := os.NewFile(uintptr(fd), path.Base(path.Clean("/"+p)))
-	info, err := f.Stat()
-	var st unix.Stat_t
-	if err == nil {
-		err = unix.Fstat(fd, &st)
-	}
-	if err == nil && cow.IsWhiteout(&st) {
-		err = driver.ErrNotFound // a single layer is looked at as it is
-	}
-	if err != nil {
-		f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
+	return described(fd, path.Base(p))
 }
 
 func (t *tree) error(verb, p string, err error) error {
