@@ -3,9 +3,7 @@ package home
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,10 +98,11 @@ func (op *Operation) Claim(what, id string) error {
 
 // End releases all claims and removes the scratch folder. What was claimed stays.
 func (op *Operation) End() error {
-	// The journal goes first: a crash in the middle of the removal must not revive the claims.
-	err := os.Remove(filepath.Join(op.dir, "journal"))
-	if rm := os.RemoveAll(op.dir); err == nil {
-		err = rm
+	// The new name comes first: a crash in the middle of the removal must not revive the claims.
+	done := filepath.Join(filepath.Dir(op.dir), ".done-"+strings.TrimPrefix(filepath.Base(op.dir), "op-"))
+	err := os.Rename(op.dir, done)
+	if err == nil {
+		err = clear(done)
 	}
 	_ = op.journal.Close()
 	_ = op.lock.Close()
@@ -111,6 +110,23 @@ func (op *Operation) End() error {
 		return fmt.Errorf("end %s: %w", op.name, err)
 	}
 	return nil
+}
+
+// clear removes a folder, its lock last: as long as the folder is there, the lock tells whether somebody is at work in it.
+func clear(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == "lock" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(dir)
 }
 
 // Orphans takes over the operations whose process died. The caller undoes the claims of each, last first, and then calls
@@ -129,26 +145,30 @@ func (h *Home) Orphans() ([]Orphan, error) {
 	return found, nil
 }
 
+// adopt takes over a folder whose lock is free. One that is just being made is left alone unless it is old: its maker has
+// not locked it yet.
 func adopt(dir string) (Orphan, bool) {
-	if _, err := os.Lstat(dir); err != nil {
+	name := filepath.Base(dir)
+	flags := os.O_RDWR
+	if stale(dir) {
+		flags |= os.O_CREATE
+	} else if strings.HasPrefix(name, ".new-") {
 		return Orphan{}, false
 	}
-	lock := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_RDWR))
+	lock := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(flags))
 	ok, err := lock.TryLock()
-	if errors.Is(err, fs.ErrNotExist) && stale(dir) {
-		lock = flock.New(filepath.Join(dir, "lock"))
-		ok, err = lock.TryLock()
-	}
-	if err != nil || !ok {
+	if _, gone := os.Lstat(filepath.Join(dir, "lock")); err != nil || !ok || gone != nil {
 		_ = lock.Close()
 		return Orphan{}, false
 	}
 	o := Orphan{op: &Operation{dir: dir, lock: lock}}
-	o.read()
+	if strings.HasPrefix(name, "op-") {
+		o.read()
+	}
 	return o, true
 }
 
-// stale tells a folder whose process died before it could lock it from one that is just being made.
+// stale tells a folder whose process died at its begin or end from one that is just being made or removed.
 func stale(dir string) bool {
 	fi, err := os.Lstat(dir)
 	return err == nil && time.Since(fi.ModTime()) > time.Minute
@@ -178,7 +198,7 @@ func (o *Orphan) read() {
 
 // Settle says that the orphan's claims are undone, and removes its scratch folder.
 func (o *Orphan) Settle() error {
-	err := os.RemoveAll(o.op.dir)
+	err := clear(o.op.dir)
 	_ = o.op.lock.Close()
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", o.Name, err)
