@@ -22,14 +22,15 @@ type operation struct {
 // to run again after the crash.
 var operations = []operation{
 	{"build", nil, []string{"build", "--no-cache", "-t", "built", "."}},
-	{"commit", [][]string{{"run", "--name", "c", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "c", "committed"}},
+	{"commit", [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
 	{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}, {"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
-	{"run", nil, []string{"run", "--name", "r", "learn/base", "echo", "hello"}},
+	{"run", nil, []string{"run", "--name", "rr", "learn/base", "echo", "hello"}},
 	{"run --rm", nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
-	{"run -d", nil, []string{"run", "-d", "--name", "d", "learn/base", "sleep", "60"}},
-	{"rm", [][]string{{"create", "--name", "x", "learn/base", "true"}}, []string{"rm", "x"}},
-	{"rm -f", [][]string{{"run", "-d", "--name", "y", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "y"}},
+	{"run -d", nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
+	{"rm", [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
+	{"rm -f", [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
 	{"rmi", [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
+	{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, []string{"import", "tree.tar", "imported"}},
 	{"tag", nil, []string{"tag", "learn/base", "other:1"}},
 }
 
@@ -92,7 +93,7 @@ func (m *machine) warm() {
 // ready brings the home into the state in which the operation starts.
 func (m *machine) ready(op operation) {
 	m.t.Helper()
-	for _, n := range []string{"c", "r", "d", "x", "y"} {
+	for _, n := range []string{"cc", "rr", "dd", "xx", "yy"} {
 		m.docker("rm", "-f", n)
 	}
 	for _, p := range op.prepare {
