@@ -79,7 +79,7 @@ func (s *session) carryOn(ctx context.Context) error {
 	}
 	done := s.progress()
 	if len(done) == 0 {
-		fmt.Fprint(s.out, "Welcome to learn. You are about to build images and run containers for real, and to be told every step that\nthe engine takes. Nothing outside "+s.home+" is touched.\n\n")
+		fmt.Fprintf(s.out, "Welcome to learn. You are about to build images and run containers for real,\nand to be told every step that the engine takes.\nEverything is kept in %s.\n\n", s.home)
 	}
 	if len(done) == len(all) {
 		fmt.Fprintln(s.out, "You finished every lesson. learn play LESSON plays one again; learn list names them.")
