@@ -126,7 +126,7 @@ func copyDone(f *facts) string {
 	copied := "the kernel copied all " + f.bytes("copied_bytes") + " up"
 	switch change {
 	case "content":
-		return copied + " to change " + f.number("changed_bytes") + " of them"
+		return copied + " for a change of " + f.count("changed_bytes", "byte")
 	case "metadata":
 		return copied + " to change only its owner, mode or times"
 	}

@@ -127,7 +127,7 @@ func TestNarrate(t *testing.T) {
 		want  string
 	}{
 		{"copy-up of content", copyUp(4096, 6, "content"), Short,
-			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the kernel copied all 4,096 bytes up to change 6 of them."},
+			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the kernel copied all 4,096 bytes up for a change of 6 bytes."},
 		{"copy-up of metadata", copyUp(12_345_678, 0, "metadata"), Short,
 			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the kernel copied all 12.3 MB up to change only its owner, mode or times."},
 		{"a new file in place of a lower one", copyUp(0, 6, "content"), Short,
