@@ -37,6 +37,9 @@ func (s *session) learn(ctx context.Context, words []string) int {
 		return int(code)
 	}
 	fmt.Fprintln(s.err, "learn:", err)
+	if r := docker.Remedy(err); r != "" {
+		fmt.Fprintf(s.err, "What to do: %s.\n", r)
+	}
 	return 1
 }
 

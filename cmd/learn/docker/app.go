@@ -103,10 +103,17 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	switch {
 	case errors.As(err, &built):
 		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
-	case errors.As(err, &usage), exit == nil && app.eng == nil:
+	case errors.As(err, &usage):
 		fmt.Fprintf(app.Err, "%s%s\n\n%s\n", prefix, err, hint(cmd))
 	default:
-		fmt.Fprintf(app.Err, "%sError response from daemon: %s\n", prefix, err)
+		from := "Error response from daemon"
+		if app.eng == nil {
+			from = "learn"
+		}
+		fmt.Fprintf(app.Err, "%s%s: %s\n", prefix, from, err)
+		if r := Remedy(err); r != "" {
+			fmt.Fprintf(app.Err, "What to do: %s.\n", r)
+		}
 		if prefix != "" {
 			fmt.Fprintf(app.Err, "\n%s\n", hint(cmd))
 		}
