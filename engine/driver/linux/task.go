@@ -253,17 +253,26 @@ func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.
 	if err != nil {
 		return driver.Exit{}, err
 	}
-	defer l.finish()
 	reply, err := l.receive(ctx)
 	if err == nil {
 		err = t.replyError(reply)
 	}
-	if err != nil || process.Detach {
+	if err != nil {
+		l.close() // nothing runs that could end the streams
 		t.handOut(ctx)
 		return driver.Exit{}, err
 	}
+	defer l.finish()
+	if process.Detach {
+		t.handOut(ctx)
+		return driver.Exit{}, nil
+	}
 	reply, err = l.receive(ctx)
 	t.handOut(ctx)
+	if err != nil && ctx.Err() != nil {
+		l.close()
+		return driver.Exit{}, ctx.Err()
+	}
 	if err != nil || reply.Exit == nil {
 		return driver.Exit{}, fmt.Errorf("exec in %s: the supervisor went away: %w", t.id, errors.Join(err, driver.ErrNotRunning))
 	}

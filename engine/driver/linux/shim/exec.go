@@ -24,6 +24,7 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 	if err != nil {
 		client.close()
 		if pid > 0 {
+			_ = unix.Kill(pid, unix.SIGKILL)
 			waitPid(pid)
 		}
 		_ = conn.Send(errorReply(err))
@@ -67,18 +68,22 @@ func (s *shim) eventLog() *eventLog {
 }
 
 // startExec returns when the user's program runs. After an error a pid that is not zero is still to be waited for.
-func (s *shim) startExec(req *Request, client streams) (*stdio, int, error) {
+func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err error) {
 	p := req.Process
 	if p == nil {
 		return nil, 0, fmt.Errorf("start process: none was given")
 	}
-	std, err := newStdio(p, client.stdin >= 0, true, nil)
-	if err != nil {
+	if std, err = newStdio(p, client.stdin >= 0, true, nil); err != nil {
 		return nil, 0, err
 	}
+	defer func() {
+		if err != nil {
+			std.discard()
+		}
+	}()
 	stage, pid, err := s.forkInside(std)
 	if err != nil {
-		return nil, 0, err
+		return nil, pid, err
 	}
 	defer stage.Close()
 	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks()}

@@ -110,6 +110,7 @@ func newStdio(p *Process, stdin, once bool, log *jsonLog) (*stdio, error) {
 	s.child[0] = null
 	if stdin {
 		unix.Close(null)
+		s.child[0] = -1
 		r, w, err := pipe()
 		if err != nil {
 			return nil, err
@@ -119,6 +120,7 @@ func newStdio(p *Process, stdin, once bool, log *jsonLog) (*stdio, error) {
 	for i, stream := range []string{"stdout", "stderr"} {
 		r, w, err := pipe()
 		if err != nil {
+			s.discard()
 			return nil, err
 		}
 		s.child[i+1] = w
@@ -155,6 +157,19 @@ func (s *stdio) releaseChild() {
 			unix.Close(fd)
 		}
 		s.child[i] = -1
+	}
+}
+
+// discard closes all ends of a process that did not come to run.
+func (s *stdio) discard() {
+	s.releaseChild()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stdin != nil {
+		_ = s.stdin.Close()
+	}
+	for _, o := range s.outputs {
+		_ = o.src.Close()
 	}
 }
 

@@ -110,6 +110,7 @@ func (s *shim) serve(conn *Conn) {
 	}
 	client, err := takeStreams(conn, &req)
 	if err != nil {
+		client.close()
 		_ = conn.Send(errorReply(err))
 		return
 	}
