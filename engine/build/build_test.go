@@ -180,7 +180,7 @@ func TestErrors(t *testing.T) {
 		{"wildcard to file", "FROM base\nCOPY ? /x", "2 files match"},
 		{"folder on file", "FROM base\nCOPY dir /data/old", "cannot copy to non-directory: /data/old"},
 		{"unknown owner", "FROM base\nCOPY --chown=nobody a /x", "Dockerfile:2:6: unable to find user nobody: no matching entries in passwd file"},
-		{"large id", "FROM base\nUSER 4294967296\nRUN echo", "user 4294967296: ids must be from 0 to 2147483647"},
+		{"large id", "FROM base\nUSER 4294967296\nRUN echo", "invalid user 4294967296: uids and gids must be in range 0-2147483647"},
 		{"large id by name", "FROM base\nUSER big\nRUN echo", "unable to find user big"},
 		{"failing command", "FROM base\nRUN echo one && exit 3", "The command '/bin/sh -c echo one && exit 3' returned a non-zero code: 3"},
 		{"no such program", "FROM base\nRUN [\"nope\"]", `returned a non-zero code: 127: exec: "nope": executable file not found in $PATH`},
@@ -296,7 +296,7 @@ func TestUserOfRun(t *testing.T) {
 	for _, r := range l.machine.runs {
 		got = append(got, append([]uint32{r.Process.UID, r.Process.GID}, r.Process.Groups...))
 	}
-	if diff := cmp.Diff([][]uint32{{1000, 1001, 1002}, {7, 0}, {1000, 1002}}, got); diff != "" {
+	if diff := cmp.Diff([][]uint32{{1000, 1001, 1001, 1002}, {7, 0, 0}, {1000, 1002, 1002}}, got); diff != "" {
 		t.Errorf("user, group, groups (-want +got):\n%s", diff)
 	}
 }

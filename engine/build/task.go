@@ -17,6 +17,7 @@ import (
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/engine/passwd"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/opencontainers/go-digest"
@@ -108,23 +109,23 @@ func (st *stage) spec(ctx context.Context, key string, argv []string) (driver.Sp
 	return driver.Spec{
 		ID: key, Key: key, Dir: dir, Hostname: hostname, Ephemeral: true,
 		Process: driver.Process{
-			Args: argv, Env: st.environ(who.home), Cwd: st.workdirOr("/"),
-			UID: who.uid, GID: who.gid, Groups: who.groups,
+			Args: argv, Env: st.environ(who.Home), Cwd: st.workdirOr("/"),
+			UID: who.UID, GID: who.GID, Groups: who.Groups,
 		},
 	}, nil
 }
 
-func (st *stage) user(ctx context.Context, key string) (account, error) {
+func (st *stage) user(ctx context.Context, key string) (passwd.Account, error) {
 	spec := st.config.Config.User
-	if isRoot(spec) {
-		return account{home: "/root"}, nil
+	if passwd.IsRoot(spec) {
+		return passwd.Root(), nil
 	}
 	tree, err := st.session.trees.OpenKey(ctx, key)
 	if err != nil {
-		return account{}, fmt.Errorf("look up user %s: %w", spec, err)
+		return passwd.Account{}, fmt.Errorf("look up user %s: %w", spec, err)
 	}
 	defer tree.Close()
-	return lookUpUser(tree, spec)
+	return passwd.LookUp(tree, spec, nil)
 }
 
 // environ is what RUN sees: the config's variables, the ARGs and proxies over them, and PATH and HOME if nothing sets them.

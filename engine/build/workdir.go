@@ -9,6 +9,7 @@ import (
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/layer"
+	"github.com/learn-containers/learn/engine/passwd"
 )
 
 // workdir changes the working folder and makes it if the tree does not have it.
@@ -67,8 +68,6 @@ func (st *stage) makeDir(ctx context.Context, dir string) (image.Layer, error) {
 
 // owner resolves a name for new files against the tree below. Numbers and root need no tree.
 func (st *stage) owner(below *imageTree, spec string) (uid, gid int, err error) {
-	if isRoot(spec) {
-		return 0, 0, nil
-	}
-	return lookUpOwner(below.tree, spec)
+	u, g, err := passwd.Owner(below.tree, spec)
+	return int(u), int(g), err
 }
