@@ -91,15 +91,15 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	if errors.As(err, &exit) && exit.err == nil {
 		return exit.code
 	}
+	var usage *usageError
+	var built *buildError
 	code, prefix := 1, ""
-	if runsContainers(cmd) {
-		code, prefix = 125, "docker: "
+	if cmd.Name() == "run" || cmd.Name() == "create" && errors.As(err, &usage) {
+		code, prefix = 125, "docker: " // so that it can't be taken for the container's own code
 	}
 	if exit != nil {
 		code = exit.code
 	}
-	var usage *usageError
-	var built *buildError
 	switch {
 	case errors.As(err, &built):
 		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
@@ -123,15 +123,6 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 
 func hint(cmd *cobra.Command) string {
 	return fmt.Sprintf("Run '%s --help' for more information", cmd.CommandPath())
-}
-
-// runsContainers tells the commands whose own failures have the exit code 125, so that they can't be taken for the container's.
-func runsContainers(cmd *cobra.Command) bool {
-	switch cmd.Name() {
-	case "run", "create":
-		return true
-	}
-	return false
 }
 
 // engine opens the engine once per command line.

@@ -72,14 +72,28 @@ func (app *App) startCommand() *cobra.Command {
 			if attach || interactive {
 				return app.startAttached(cmd.Context(), args, interactive)
 			}
-			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
-				return e.Containers.Start(cmd.Context(), n, container.StartOptions{})
-			})
+			return app.startEach(cmd.Context(), args)
 		},
 	}
 	cmd.Flags().BoolVarP(&attach, "attach", "a", false, "Attach STDOUT/STDERR and forward signals")
 	cmd.Flags().BoolVarP(&interactive, "interactive", "i", false, "Attach container's STDIN")
 	return cmd
+}
+
+// startEach ends with a line that names those which did not start, as docker's client does.
+func (app *App) startEach(ctx context.Context, names []string) error {
+	var failed []string
+	err := app.onContainers(ctx, names, func(e *engine.Engine, n string) error {
+		err := e.Containers.Start(ctx, n, container.StartOptions{})
+		if err != nil {
+			failed = append(failed, n)
+		}
+		return err
+	})
+	if len(failed) > 0 {
+		fmt.Fprintf(app.Err, "Error: failed to start containers: %s\n", strings.Join(failed, ", "))
+	}
+	return err
 }
 
 func (app *App) startAttached(ctx context.Context, names []string, stdin bool) error {
@@ -154,19 +168,22 @@ func (app *App) killCommand() *cobra.Command {
 
 func (app *App) removeCommand() *cobra.Command {
 	var force, volumes bool
+	missing := true
 	cmd := &cobra.Command{
 		Use:     "rm [OPTIONS] CONTAINER [CONTAINER...]",
 		Aliases: []string{"remove"},
 		Short:   "Remove one or more containers",
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
+			err := app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
 				err := e.Containers.Remove(cmd.Context(), n, force)
-				if force && isNoContainer(err) {
-					return nil
-				}
+				missing = missing && (err == nil || isNoContainer(err))
 				return err
 			})
+			if force && missing {
+				return nil // docker's rm -f complains about a container that is not there, and is content
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force the removal of a running container (uses SIGKILL)")

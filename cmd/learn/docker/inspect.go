@@ -36,6 +36,11 @@ func isNoContainer(err error) bool {
 	return errors.As(err, &missing)
 }
 
+// noObjectError says that neither a container nor an image has the name; docker's client, not its engine, finds that out.
+type noObjectError struct{ name string }
+
+func (e *noObjectError) Error() string { return "No such object: " + e.name }
+
 // inspectAny looks for a container first and then for an image, as docker does.
 func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error) {
 	o, err := inspectContainer(ctx, e, name)
@@ -44,7 +49,7 @@ func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error)
 	}
 	o, err = inspectImage(ctx, e, name)
 	if image.IsNotFound(err) {
-		return nil, fmt.Errorf("no such object: %s", name)
+		return nil, &noObjectError{name}
 	}
 	return o, err
 }
@@ -98,6 +103,11 @@ func (app *App) inspectEach(ctx context.Context, spec string, names []string, lo
 		return err
 	}
 	for _, err := range missing {
+		var none *noObjectError
+		if errors.As(err, &none) {
+			fmt.Fprintf(app.Err, "Error: %v\n", err)
+			continue
+		}
 		fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
 	}
 	if len(missing) > 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/image"
 	ctypes "github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -106,6 +107,9 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string) (*engine
 		return nil, "", err
 	}
 	c, err := e.Containers.Create(ctx, opts)
+	if image.IsNotFound(err) {
+		fmt.Fprintf(app.Err, "Unable to find image '%s' locally\n", opts.Image)
+	}
 	if err != nil {
 		return nil, "", err
 	}
