@@ -120,7 +120,7 @@ func (b *Builder) build(ctx context.Context, op *home.Operation, o Options) (res
 func (s *session) export(ctx context.Context, final *stage) (image.Image, error) {
 	id := s.progress("exporting to image")
 	for k, v := range s.opts.Labels {
-		final.setLabel(k, v)
+		final.conf.SetLabel(k, v)
 	}
 	final.finish(s.opts.Epoch)
 	failpoint.Hit("build.image.before-create")

@@ -48,7 +48,7 @@ func (st *stage) runCommand(in dockerfile.Instruction, c *dockerfile.Run) ([]str
 		if len(c.CmdLine) == 0 {
 			return nil, st.session.plan.File.Errorf(in, "", "RUN needs a command")
 		}
-		return st.commandLine(c.CmdLine, c.PrependShell), nil
+		return st.conf.CommandLine(c.CmdLine, c.PrependShell), nil
 	}
 	if len(c.CmdLine) != 1 || !c.PrependShell {
 		return nil, st.session.plan.File.Errorf(in, "<<", "a here-document needs the shell form of RUN")
@@ -57,7 +57,7 @@ func (st *stage) runCommand(in dockerfile.Instruction, c *dockerfile.Run) ([]str
 	if err != nil {
 		return nil, st.session.plan.File.Errorf(in, "<<", "%v", err)
 	}
-	return st.commandLine([]string{script}, true), nil
+	return st.conf.CommandLine([]string{script}, true), nil
 }
 
 func (st *stage) workdirOr(otherwise string) string {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
@@ -29,10 +28,10 @@ type stage struct {
 	layers   []image.Layer
 	unpacked int // how many of layers are known to be unpacked
 	scope    *dockerfile.Scope
-	cmdSet   bool      // this stage has a CMD: ENTRYPOINT keeps it
-	created  time.Time // of the newest layer
-	changed  string    // the first step of the stage that was not taken from the cache
-	steps    int       // steps that are shown
+	conf     dockerfile.Configurator // of config.Config
+	created  time.Time               // of the newest layer
+	changed  string                  // the first step of the stage that was not taken from the cache
+	steps    int                     // steps that are shown
 	step     int
 }
 
@@ -77,7 +76,7 @@ func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, 
 	if err != nil {
 		return outcome{}, err
 	}
-	st.scope = st.session.plan.Scope(st.config.Config.Env)
+	st.scope, st.conf.Config = st.session.plan.Scope(st.config.Config.Env), &st.config.Config
 	return outcome{}, nil
 }
 
@@ -186,23 +185,4 @@ func (st *stage) finish(epoch *time.Time) {
 	}
 	created = created.UTC()
 	st.config.Created = &created
-}
-
-func (st *stage) setLabel(k, v string) {
-	if st.config.Config.Labels == nil {
-		st.config.Config.Labels = map[string]string{}
-	}
-	st.config.Config.Labels[k] = v
-}
-
-// setEnv changes the config's environment in place, so that names keep their order.
-func (st *stage) setEnv(k, v string) {
-	env := st.config.Config.Env
-	for i, kv := range env {
-		if name, _, _ := strings.Cut(kv, "="); name == k {
-			env[i] = k + "=" + v
-			return
-		}
-	}
-	st.config.Config.Env = append(env, k+"="+v)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
@@ -14,12 +13,11 @@ import (
 
 // workdir changes the working folder and makes it if the tree does not have it.
 func (st *stage) workdir(ctx context.Context, in dockerfile.Instruction, c *dockerfile.Workdir) (outcome, error) {
-	dir := path.Clean(c.Path)
-	if !path.IsAbs(dir) {
-		dir = path.Join("/", st.config.Config.WorkingDir, dir)
+	text, err := st.configure(in, c)
+	if err != nil {
+		return outcome{}, err
 	}
-	st.config.Config.WorkingDir = dir
-	text := "WORKDIR " + dir
+	dir := st.config.Config.WorkingDir
 	if dir == "/" {
 		st.show(in.Text)
 		st.session.opts.Progress.Done(st.session.shown, nil)

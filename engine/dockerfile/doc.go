@@ -1,7 +1,9 @@
 // Package dockerfile reads Dockerfiles: text becomes positioned instructions, instructions become a Plan of the stages that a
 // target needs, and a Scope expands variables by docker's rules as a stage is carried out.
 //
-// It is pure: no file is opened, nothing is run, no clock is read, and it knows no image. Grammar and word lexing are the
+// It also carries out the instructions that change nothing but an image's config (Configurator, Change).
+//
+// It is pure: no file is opened, nothing is run, no clock is read. Grammar and word lexing are the
 // reference parser's (BuildKit); what is ours are positions in errors, the plan, and the refusal of what can't be built.
 //
 // Invariants: a File never changes after Parse, so it may be planned and expanded any number of times; every Instruction
