@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/charmbracelet/glamour"
+	"github.com/yuin/goldmark"
 
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/narrate"
@@ -29,21 +29,20 @@ func newScreen(out io.Writer, width int, color bool) screen {
 	s := screen{out: out, width: max(width, leastWidth)}
 	s.render = s.plainText
 	if color {
-		if r, err := glamour.NewTermRenderer(glamour.WithStyles(glamourStyle()), glamour.WithWordWrap(0)); err == nil {
-			s.render = func(markdown string) string { return s.colored(r, markdown) }
-		}
+		md := glamourMarkdown()
+		s.render = func(markdown string) string { return s.colored(md, markdown) }
 	}
 	return s
 }
 
 // colored lets glamour colour the text and fills the lines itself: glamour takes line breaks of the source for the
 // reader's.
-func (s screen) colored(r *glamour.TermRenderer, markdown string) string {
-	text, err := r.Render(strings.Join(unfold(markdown), "\n"))
-	if err != nil {
+func (s screen) colored(md goldmark.Markdown, markdown string) string {
+	var text strings.Builder
+	if err := md.Convert([]byte(strings.Join(unfold(markdown), "\n")), &text); err != nil {
 		return s.plainText(markdown)
 	}
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(text.String(), "\n")
 	for i, line := range lines {
 		if !strings.HasPrefix(uncolored(line), "  ") { // code is indented
 			lines[i] = hang(line, s.width)
