@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/trace"
 )
@@ -24,6 +25,24 @@ func (t *task) Events(ctx context.Context) error {
 	if trace.From(ctx) == nil {
 		return nil
 	}
+	t.settle(ctx)
+	return t.importEvents(ctx)
+}
+
+// settle has a living supervisor record everything that has happened so far.
+func (t *task) settle(ctx context.Context) {
+	if _, err := os.Lstat(filepath.Join(t.dir, shim.EventsFile)); err != nil {
+		return
+	}
+	l, err := t.dial(shim.Request{Do: shim.DoSync}, driver.Streams{})
+	if err != nil {
+		return // it has ended: all is recorded
+	}
+	defer l.close()
+	_, _ = l.receive(ctx)
+}
+
+func (t *task) importEvents(ctx context.Context) error {
 	events, err := t.takeEvents()
 	if err != nil {
 		return fmt.Errorf("read events of %s: %w", t.id, err)
@@ -32,8 +51,12 @@ func (t *task) Events(ctx context.Context) error {
 	return nil
 }
 
-// handOut is Events where nobody can do anything about an error: a trace that lacks events is no reason to fail.
-func (t *task) handOut(ctx context.Context) { _ = t.Events(ctx) }
+// handOut hands out what is recorded, where nobody can do anything about an error: a trace that lacks events is no reason to fail.
+func (t *task) handOut(ctx context.Context) {
+	if trace.From(ctx) != nil {
+		_ = t.importEvents(ctx)
+	}
+}
 
 func (t *task) takeEvents() ([]trace.Event, error) {
 	f, err := os.Open(filepath.Join(t.dir, shim.EventsFile))

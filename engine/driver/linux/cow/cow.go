@@ -58,10 +58,12 @@ type Watcher struct {
 	pending []*node // reports that wait, in order of appearance
 	buf     []byte
 
-	closing chan struct{}
-	once    sync.Once
-	done    sync.WaitGroup
-	err     error
+	syncs    chan chan struct{}
+	closing  chan struct{}
+	stopped  chan struct{} // the goroutine has ended
+	finished chan struct{} // the last event was emitted
+	once     sync.Once
+	err      error
 }
 
 // Watch begins to watch, and reports through emit from a goroutine of its own. The caller must Close the Watcher.
@@ -72,14 +74,14 @@ func Watch(cfg Config, emit func(kind string, attrs ...trace.Attr)) (*Watcher, e
 	}
 	w := &Watcher{
 		cfg: cfg, emit: emit, stack: NewStack(cfg.Lowers, cfg.UserXattr), fd: fd, file: os.NewFile(uintptr(fd), "inotify"),
-		root: &node{}, watches: map[int]*node{}, buf: make([]byte, 16<<10), closing: make(chan struct{}),
+		root: &node{}, watches: map[int]*node{}, buf: make([]byte, 16<<10), syncs: make(chan chan struct{}, 16),
+		closing: make(chan struct{}), stopped: make(chan struct{}), finished: make(chan struct{}),
 	}
 	if err := w.watchFolder(w.root); err != nil {
 		w.file.Close()
 		return nil, fmt.Errorf("watch %s: %w", cfg.Upper, err)
 	}
 	w.start()
-	w.done.Add(1)
 	go w.run()
 	return w, nil
 }
@@ -101,23 +103,51 @@ func (w *Watcher) start() {
 func (w *Watcher) Close() error {
 	w.once.Do(func() {
 		close(w.closing)
-		_ = w.file.SetReadDeadline(time.Now())
-		w.done.Wait()
-		w.drain()
-		w.flush(time.Time{})
+		w.wake()
+		<-w.stopped
+		w.settleAll()
 		w.err = w.reconcile()
 		w.err = errors.Join(w.err, w.file.Close())
+		close(w.finished)
 	})
 	return w.err
 }
 
+// Sync returns when everything that happened before the call is reported. The kernel queues an event before the system call
+// behind it returns, so what is in the queue now is all; a report that would wait for more to come does not wait. A file
+// that is still being written is reported with what it has, and again when it is closed.
+func (w *Watcher) Sync() {
+	done := make(chan struct{})
+	select {
+	case w.syncs <- done:
+		w.wake() // after the request is there to be seen
+	case <-w.stopped:
+	}
+	select {
+	case <-done:
+	case <-w.stopped:
+	}
+	select {
+	case <-w.closing:
+		<-w.finished
+	default:
+	}
+}
+
+// wake makes the goroutine look up from its read.
+func (w *Watcher) wake() { _ = w.file.SetReadDeadline(time.Now()) }
+
 func (w *Watcher) run() {
-	defer w.done.Done()
+	defer close(w.stopped)
 	for {
 		w.setDeadline()
 		select {
 		case <-w.closing:
 			return
+		case done := <-w.syncs:
+			w.settleAll()
+			close(done)
+			continue
 		default:
 		}
 		n, err := w.file.Read(w.buf)
@@ -130,6 +160,12 @@ func (w *Watcher) run() {
 		}
 		w.flush(time.Now())
 	}
+}
+
+// settleAll reports everything that has happened.
+func (w *Watcher) settleAll() {
+	w.drain()
+	w.flush(time.Time{})
 }
 
 // setDeadline wakes the next read when the first report is due. Close's own deadline must not be overwritten for long:

@@ -31,4 +31,5 @@
 //	exit.json   how it ended. Written once, synced unless the container is ephemeral, before anybody is told
 //	shim.sock   where clients connect
 //	events      what the stages and the copy-on-write watcher recorded, one trace event per line
+//	events.reported  empty; says that the events tell all that is in the writable layer, so the next start does not tell it again
 package shim

@@ -42,6 +42,7 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 	}
 	exit := exitOf(waitPid(pid))
 	std.drain()
+	s.syncTrace()
 	events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, pid, exit)...)
 	_ = conn.Send(Reply{Kind: ReplyExit, Exit: &exit})
 	detach()

@@ -13,6 +13,7 @@ const (
 	DoPause     = "pause"     //
 	DoResume    = "resume"    //
 	DoTrace     = "trace"     // events are recorded from now on
+	DoSync      = "sync"      // what happened so far is recorded when the answer comes
 	DoProcesses = "processes" // ok with the list
 	DoDelete    = "delete"    // kills what runs; answered by exit
 )

@@ -155,7 +155,11 @@ func (s *shim) control(req *Request, reply *Reply) error {
 	case DoResize:
 		return s.io.resize(req.Cols, req.Rows)
 	case DoPause, DoResume:
+		defer s.syncTrace()
 		return s.pause(req.Do == DoPause)
+	case DoSync:
+		s.syncTrace()
+		return nil
 	case DoTrace:
 		return s.beginTrace()
 	case DoProcesses:

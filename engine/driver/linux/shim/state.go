@@ -17,12 +17,13 @@ import (
 
 // Names of a task's files in the container's folder.
 const (
-	TaskFile   = "task.json"
-	ExitFile   = "exit.json"
-	EventsFile = "events"
-	OffsetFile = "events.offset"
-	StderrFile = "shim.err"
-	socketName = "shim.sock"
+	TaskFile     = "task.json"
+	ExitFile     = "exit.json"
+	EventsFile   = "events"
+	OffsetFile   = "events.offset"
+	StderrFile   = "shim.err"
+	ReportedFile = "events.reported" // stays when the task is deleted, for the next start
+	socketName   = "shim.sock"
 )
 
 // Record is task.json: the processes of a running task, so named that a recycled process id is not mistaken for them.

@@ -177,6 +177,7 @@ func (s *shim) prepare() error {
 	if s.events != nil {
 		return s.watchLayer()
 	}
+	s.forgetReported()
 	return nil
 }
 
@@ -192,17 +193,6 @@ func (s *shim) writeRecord() error {
 	s.record = Record{Pid: s.pid, StartTime: start, ShimPid: os.Getpid(), ShimStartTime: own, BootID: BootID(),
 		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs()}
 	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
-}
-
-func (s *shim) watchLayer() error {
-	r := s.cfg.Root
-	n := len(r.DiffIDs)
-	w, err := cow.Watch(cow.Config{Key: s.cfg.Key, Upper: r.Upper, Lowers: r.Lowers[:n], DiffIDs: r.DiffIDs}, s.events.fact)
-	if err != nil {
-		return fmt.Errorf("watch writable layer: %w", err)
-	}
-	s.watcher = w
-	return nil
 }
 
 // handOver sends the stage its orders and returns when the user's program has taken over.
@@ -319,26 +309,6 @@ func (s *shim) finish(ws unix.WaitStatus) {
 		s.runOnExit()
 	}
 	os.Exit(0)
-}
-
-func (s *shim) endTrace() {
-	s.mu.Lock()
-	w := s.watcher
-	s.watcher = nil
-	s.mu.Unlock()
-	if w != nil {
-		_ = w.Close()
-	}
-	s.events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)
-}
-
-func exitAttrs(id string, pid int, e Exit) []trace.Attr {
-	name := ""
-	if e.Signal != 0 {
-		name = unix.SignalName(unix.Signal(e.Signal))
-	}
-	return []trace.Attr{trace.String("container", id), trace.Int("pid", int64(pid)), trace.Int("exit_code", int64(e.Code)),
-		trace.String("signal", name), trace.Bool("oom_killed", e.OOMKilled)}
 }
 
 // farewell gives the connections a moment to take their answers.

@@ -1,0 +1,78 @@
+//go:build linux
+
+package shim
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/cow"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// watchLayer begins to report what copy-on-write does in the writable layer.
+func (s *shim) watchLayer() error {
+	r := s.cfg.Root
+	n := len(r.DiffIDs)
+	w, err := cow.Watch(cow.Config{Key: s.cfg.Key, Upper: r.Upper, Lowers: r.Lowers[:n], DiffIDs: r.DiffIDs,
+		UserXattr: r.UserXattr, Known: s.reported()}, s.events.fact)
+	if err != nil {
+		return fmt.Errorf("watch writable layer: %w", err)
+	}
+	s.watcher = w
+	return nil
+}
+
+// reportedFile says that every change in the writable layer is in the events of an earlier run. It is there only while that
+// is certain: between the end of a watch and the next start.
+func (s *shim) reportedFile() string { return filepath.Join(s.cfg.Dir, ReportedFile) }
+
+func (s *shim) reported() bool { return os.Remove(s.reportedFile()) == nil }
+
+// forgetReported: what an unwatched run changes nobody has seen.
+func (s *shim) forgetReported() { _ = os.Remove(s.reportedFile()) }
+
+func (s *shim) markReported() {
+	if s.cfg.Ephemeral {
+		return // it is never started again
+	}
+	fd, err := unix.Open(s.reportedFile(), unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		unix.Close(fd)
+	}
+}
+
+// syncTrace returns when everything that happened before the call is in the events.
+func (s *shim) syncTrace() {
+	s.mu.Lock()
+	w := s.watcher
+	s.mu.Unlock()
+	if w != nil {
+		w.Sync()
+	}
+}
+
+// endTrace reports the last changes and the end.
+func (s *shim) endTrace() {
+	s.mu.Lock()
+	w := s.watcher
+	s.watcher = nil
+	s.mu.Unlock()
+	if w != nil && w.Close() == nil {
+		s.markReported()
+	}
+	s.events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)
+}
+
+func exitAttrs(id string, pid int, e Exit) []trace.Attr {
+	name := ""
+	if e.Signal != 0 {
+		name = unix.SignalName(unix.Signal(e.Signal))
+	}
+	return []trace.Attr{trace.String("container", id), trace.Int("pid", int64(pid)), trace.Int("exit_code", int64(e.Code)),
+		trace.String("signal", name), trace.Bool("oom_killed", e.OOMKilled)}
+}
