@@ -70,7 +70,6 @@ type player struct {
 	events  []trace.Event   // since the reset
 	first   int             // index of the last step's first event
 	done    int             // number of the step that ran last, 0 before the first
-	section int             // section whose heading was shown last, -1 for none
 	settled map[string]bool // ids of questions whose first answer counted
 	beliefs map[string]Misconception
 	result  Result

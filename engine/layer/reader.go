@@ -142,7 +142,7 @@ func cleanPath(name string, limits Limits) (string, error) {
 
 func setKind(e *Entry, h *tar.Header, limits Limits) error {
 	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeRegA, tar.TypeGNUSparse, tar.TypeCont: //nolint:staticcheck // old archives have TypeRegA
+	case tar.TypeReg, 0, tar.TypeGNUSparse, tar.TypeCont: // 0: regular file in archives older than POSIX
 		e.Kind, e.Size = File, h.Size
 		if strings.HasSuffix(h.Name, "/") {
 			e.Kind, e.Size = Dir, 0

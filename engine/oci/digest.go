@@ -23,7 +23,7 @@ func CheckDigest(d digest.Digest) error {
 		return fmt.Errorf("check digest %.100q: only sha256 is known here, expected sha256:<64 hexadecimal digits>", string(d))
 	}
 	if len(hexa) != hexLength || !isHex(hexa) {
-		return fmt.Errorf("check digest %.100q: expected 64 lower-case hexadecimal digits after sha256:", string(d))
+		return fmt.Errorf("check digest %.100q: after sha256: 64 lower-case hexadecimal digits are expected", string(d))
 	}
 	return nil
 }

@@ -1,17 +1,12 @@
 package docker
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
-	"github.com/learn-containers/learn/cmd/learn/format"
-	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
-	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -172,106 +167,6 @@ func (app *App) imageImport() *cobra.Command {
 	return cmd
 }
 
-// imageRow is one line of docker images, with docker's field names.
-type imageRow struct {
-	Containers, CreatedAt, CreatedSince, Digest, ID, Repository, SharedSize, Size, Tag, UniqueSize string
-}
-
-func imageTable(digests bool) format.Table[imageRow] {
-	t := format.Table[imageRow]{
-		Default: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
-		Quiet:   "{{.ID}}",
-		Headers: map[string]string{"Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "Digest": "DIGEST", "CreatedSince": "CREATED",
-			"CreatedAt": "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS", "SharedSize": "SHARED SIZE", "UniqueSize": "UNIQUE SIZE"},
-	}
-	if digests {
-		t.Default = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
-	}
-	return t
-}
-
-func (app *App) imageList() *cobra.Command {
-	var all, quiet, noTrunc, digests bool
-	var spec string
-	var filters []string
-	cmd := &cobra.Command{
-		Use:     "ls [OPTIONS] [REPOSITORY[:TAG]]",
-		Aliases: []string{"list"},
-		Short:   "List images",
-		Args:    atMost(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			images, err := e.Images.List(cmd.Context())
-			if err != nil {
-				return err
-			}
-			keep, err := imageFilter(filters, args)
-			if err != nil {
-				return err
-			}
-			rows := imageRows(images, noTrunc, keep)
-			if quiet {
-				return imageTable(false).WriteQuiet(app.Out, dedupe(rows))
-			}
-			return imageTable(digests).Write(app.Out, spec, rows)
-		},
-	}
-	fl := cmd.Flags()
-	fl.BoolVarP(&all, "all", "a", false, "Show all images (default hides intermediate images)")
-	fl.BoolVarP(&quiet, "quiet", "q", false, "Only show image IDs")
-	fl.BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
-	fl.BoolVar(&digests, "digests", false, "Show digests")
-	fl.StringVar(&spec, "format", "", `Format output using "table", "table TEMPLATE", "json" or a Go template`)
-	fl.StringArrayVarP(&filters, "filter", "f", nil, `Filter output: dangling=true|false, reference=PATTERN, label=KEY[=VALUE]`)
-	return cmd
-}
-
-func imageRows(images []image.Image, noTrunc bool, keep func(image.Image, oci.Ref) bool) []imageRow {
-	var rows []imageRow
-	for _, img := range images {
-		refs := img.Refs
-		if len(refs) == 0 {
-			refs = []oci.Ref{{}}
-		}
-		for _, ref := range refs {
-			if keep(img, ref) {
-				rows = append(rows, newImageRow(img, ref, noTrunc))
-			}
-		}
-	}
-	return rows
-}
-
-func newImageRow(img image.Image, ref oci.Ref, noTrunc bool) imageRow {
-	r := imageRow{Containers: "N/A", SharedSize: "N/A", UniqueSize: "N/A", Repository: "<none>", Tag: "<none>", Digest: img.Manifest.Digest.String(),
-		ID: img.ID.String(), CreatedSince: format.Ago(img.Created), CreatedAt: img.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), Size: format.Size(img.Size)}
-	if !noTrunc {
-		r.ID = format.ID(r.ID)
-	}
-	if ref.Repository() != "" {
-		r.Repository = ref.Repository()
-	}
-	if ref.Tag() != "" {
-		r.Tag = ref.Tag()
-	}
-	return r
-}
-
-func dedupe(rows []imageRow) []imageRow {
-	seen := map[string]bool{}
-	var out []imageRow
-	for _, r := range rows {
-		if !seen[r.ID] {
-			seen[r.ID] = true
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 func (app *App) imageInspect() *cobra.Command {
 	var spec string
 	cmd := &cobra.Command{
@@ -284,68 +179,6 @@ func (app *App) imageInspect() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	return cmd
-}
-
-func (app *App) imageHistory() *cobra.Command {
-	var noTrunc, human, quiet bool
-	var spec string
-	cmd := &cobra.Command{
-		Use:   "history [OPTIONS] IMAGE",
-		Short: "Show the history of an image",
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			img, err := e.Images.Resolve(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			rows := historyRows(image.History(img), noTrunc, human)
-			if quiet {
-				return historyTable().WriteQuiet(app.Out, rows)
-			}
-			return historyTable().Write(app.Out, spec, rows)
-		},
-	}
-	fl := cmd.Flags()
-	fl.BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
-	fl.BoolVarP(&human, "human", "H", true, "Print sizes and dates in human readable format")
-	fl.BoolVarP(&quiet, "quiet", "q", false, "Only show image IDs")
-	fl.StringVar(&spec, "format", "", `Format output using "table", "table TEMPLATE", "json" or a Go template`)
-	return cmd
-}
-
-type historyRow struct {
-	ID, CreatedSince, CreatedAt, CreatedBy, Size, Comment string
-}
-
-func historyTable() format.Table[historyRow] {
-	return format.Table[historyRow]{
-		Default: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
-		Quiet:   "{{.ID}}",
-		Headers: map[string]string{"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"},
-	}
-}
-
-func historyRows(history []image.HistoryRow, noTrunc, human bool) []historyRow {
-	rows := make([]historyRow, 0, len(history))
-	for _, h := range history {
-		r := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"), CreatedSince: format.Ago(h.Created),
-			CreatedBy: format.Clean(strings.ReplaceAll(h.CreatedBy, "\t", " ")), Size: format.Size(h.Size), Comment: format.Clean(h.Comment)}
-		if !human {
-			r.CreatedSince, r.Size = r.CreatedAt, fmt.Sprint(h.Size)
-		}
-		if !noTrunc {
-			r.CreatedBy = format.Ellipsis(r.CreatedBy, 45)
-			if _, err := digest.Parse(r.ID); err == nil {
-				r.ID = format.ID(r.ID)
-			}
-		}
-		rows = append(rows, r)
-	}
-	return rows
 }
 
 func (app *App) imageTag() *cobra.Command {
@@ -364,114 +197,5 @@ func (app *App) imageTag() *cobra.Command {
 			}
 			return e.Images.Tag(cmd.Context(), args[0], ref)
 		},
-	}
-}
-
-func (app *App) imageRemove() *cobra.Command {
-	var force, noPrune bool
-	cmd := &cobra.Command{
-		Use:     "rm [OPTIONS] IMAGE [IMAGE...]",
-		Aliases: []string{"remove"},
-		Short:   "Remove one or more images",
-		Args:    atLeast(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			failed := false
-			for _, name := range args {
-				if err := app.removeImage(cmd.Context(), e, name, force); err != nil {
-					fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
-					failed = true
-				}
-			}
-			if failed {
-				return &exitError{code: 1}
-			}
-			_, err = app.collect(cmd.Context(), e)
-			return err
-		},
-	}
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force removal of the image")
-	cmd.Flags().BoolVar(&noPrune, "no-prune", false, "Do not delete untagged parents")
-	return cmd
-}
-
-func (app *App) removeImage(ctx context.Context, e *engine.Engine, name string, force bool) error {
-	uses, err := e.Containers.Uses(ctx)
-	if err != nil {
-		return err
-	}
-	removed, err := e.Images.Remove(ctx, name, force, func(id digest.Digest) []image.Use { return uses[id] })
-	app.printRemovals(removed)
-	return err
-}
-
-func (app *App) printRemovals(removed []image.Removal) {
-	for _, r := range removed {
-		if r.Untagged != "" {
-			fmt.Fprintf(app.Out, "Untagged: %s\n", r.Untagged)
-		}
-		if r.Deleted != "" {
-			fmt.Fprintf(app.Out, "Deleted: %s\n", r.Deleted)
-		}
-	}
-}
-
-func (app *App) imagePrune() *cobra.Command {
-	var all, force bool
-	cmd := &cobra.Command{
-		Use:   "prune [OPTIONS]",
-		Short: "Remove unused images",
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			warning := "WARNING! This will remove all dangling images."
-			if all {
-				warning = "WARNING! This will remove all images without at least one container associated to them."
-			}
-			ok, err := app.confirm(force, warning)
-			if err != nil || !ok {
-				return err
-			}
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return app.pruneImages(cmd.Context(), e, all)
-		},
-	}
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused images, not just dangling ones")
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
-	return cmd
-}
-
-func (app *App) pruneImages(ctx context.Context, e *engine.Engine, all bool) error {
-	uses, err := e.Containers.Uses(ctx)
-	if err != nil {
-		return err
-	}
-	report, err := e.Images.Prune(ctx, all, func(id digest.Digest) bool { return len(uses[id]) > 0 })
-	if err != nil {
-		return err
-	}
-	if len(report.Removed) > 0 {
-		fmt.Fprintln(app.Out, "Deleted Images:")
-		app.printPruned(report.Removed)
-		fmt.Fprintln(app.Out)
-	}
-	freed, err := app.collect(ctx, e)
-	fmt.Fprintf(app.Out, "Total reclaimed space: %s\n", format.Size(report.FreedBytes+freed))
-	return err
-}
-
-func (app *App) printPruned(removed []image.Removal) {
-	for _, r := range removed {
-		if r.Untagged != "" {
-			fmt.Fprintf(app.Out, "untagged: %s\n", r.Untagged)
-		}
-		if r.Deleted != "" {
-			fmt.Fprintf(app.Out, "deleted: %s\n", r.Deleted)
-		}
 	}
 }

@@ -1,0 +1,91 @@
+package docker
+
+import (
+	"context"
+
+	"github.com/learn-containers/learn/engine/container"
+	"github.com/spf13/cobra"
+)
+
+func (app *App) logsCommand() *cobra.Command {
+	var opts container.LogOptions
+	cmd := &cobra.Command{
+		Use:   "logs [OPTIONS] CONTAINER",
+		Short: "Fetch the logs of a container",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return e.Containers.Logs(cmd.Context(), args[0], opts, app.Out, app.Err)
+		},
+	}
+	fl := cmd.Flags()
+	fl.BoolVarP(&opts.Follow, "follow", "f", false, "Follow log output")
+	fl.BoolVarP(&opts.Timestamps, "timestamps", "t", false, "Show timestamps")
+	fl.StringVarP(&opts.Tail, "tail", "n", "all", "Number of lines to show from the end of the logs")
+	fl.StringVar(&opts.Since, "since", "", `Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
+	fl.StringVar(&opts.Until, "until", "", `Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
+	return cmd
+}
+
+func (app *App) execCommand() *cobra.Command {
+	var opts container.ExecOptions
+	var interactive bool
+	var env, envFiles []string
+	cmd := &cobra.Command{
+		Use:   "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
+		Short: "Execute a command in a running container",
+		Args:  atLeast(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.Tty && interactive && app.Terminal == nil {
+				return &exitError{1, usagef("the input device is not a TTY")}
+			}
+			var err error
+			if opts.Env, err = app.environment(env, envFiles); err != nil {
+				return err
+			}
+			opts.Cmd = args[1:]
+			return app.exec(cmd.Context(), args[0], opts, interactive)
+		},
+	}
+	fl := cmd.Flags()
+	fl.SetInterspersed(false)
+	fl.BoolVarP(&opts.Detach, "detach", "d", false, "Detached mode: run command in the background")
+	fl.BoolVarP(&interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
+	fl.BoolVarP(&opts.Tty, "tty", "t", false, "Allocate a pseudo-TTY")
+	fl.StringArrayVarP(&env, "env", "e", nil, "Set environment variables")
+	fl.StringArrayVar(&envFiles, "env-file", nil, "Read in a file of environment variables")
+	fl.StringVarP(&opts.User, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	fl.StringVarP(&opts.WorkingDir, "workdir", "w", "", "Working directory inside the container")
+	return cmd
+}
+
+func (app *App) exec(ctx context.Context, name string, opts container.ExecOptions, interactive bool) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	streams, restore, err := app.streams(attachment{stdin: interactive, tty: opts.Tty})
+	if err != nil {
+		return err
+	}
+	defer restore()
+	if !opts.Detach {
+		opts.Streams = streams
+	}
+	code, err := e.Containers.Exec(ctx, name, opts)
+	var failed *exitError
+	if err != nil {
+		failed = &exitError{1, err}
+		if c := startCode(err); c != 125 {
+			failed.code = c
+		}
+		return failed
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
