@@ -161,7 +161,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestEvents(t *testing.T) {
-	const pause = "; sleep 0.05; "
+	const pause = "\n" // between two steps, each of which is told before the next begins
 	tests := []struct {
 		name, script string
 		want         []string // sorted when several
@@ -203,7 +203,10 @@ func TestEvents(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
-			m.sh(tt.script)
+			for step := range strings.Lines(tt.script) {
+				m.sh(step)
+				m.watch.Sync()
+			}
 			m.close()
 			if tt.want == nil {
 				return
