@@ -91,7 +91,8 @@ func (c *cache) drop(ctx context.Context, key digest.Digest, reason string) {
 	_ = os.Remove(c.inputsPath(key))
 }
 
-// put keeps a record whose layer is durable. The inputs go first: a record always has its list.
+// put keeps a record whose layer is durable. The inputs go first: a record always has its list. Neither is synced: what a power
+// cut leaves of a record is no record of that key, and costs a step carried out again.
 func (c *cache) put(ctx context.Context, key digest.Digest, rec Record, inputs []Input) error {
 	if len(inputs) > 0 {
 		if err := c.putInputs(key, inputs); err != nil {
@@ -99,7 +100,11 @@ func (c *cache) put(ctx context.Context, key digest.Digest, rec Record, inputs [
 		}
 	}
 	failpoint.Hit("build.step.before-record")
-	if err := home.WriteJSON(c.path(key), rec, 0o644); err != nil {
+	data, err := json.MarshalIndent(rec, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keep result: %w", err)
+	}
+	if err := home.WriteVolatile(c.path(key), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("keep result: %w", err)
 	}
 	failpoint.Hit("build.step.after-record")
