@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/learn-containers/learn/engine"
@@ -70,7 +71,11 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 
 // Execute runs one command line, without the word docker, and returns its exit code.
 func Execute(ctx context.Context, app *App, argv []string) int {
-	root := Command(app)
+	word := ""
+	if len(argv) > 0 {
+		word = argv[0]
+	}
+	root := tree(app, word)
 	root.SetArgs(argv)
 	root.SetIn(app.In)
 	root.SetOut(app.Out)
@@ -146,8 +151,30 @@ func (app *App) path(p string) string {
 	return filepath.Join(app.Dir, p)
 }
 
-// Command builds the tree of docker's commands.
-func Command(app *App) *cobra.Command {
+// tree builds docker's commands. Where word is a verb at the top level, that one alone is made: a hundred others and their flags
+// would cost a short command more than its own work.
+func tree(app *App, word string) *cobra.Command {
+	root := rootCommand()
+	groups := []group{
+		{"container", "Manage containers", app.containerCommands()},
+		{"image", "Manage images", app.imageCommands()},
+		{"builder", "Manage builds", app.builderCommands()},
+		{"system", "Manage the engine", app.systemCommands()},
+	}
+	for _, g := range groups {
+		if i := slices.IndexFunc(g.commands, func(c command) bool { return c.top != "" && c.top == word }); i >= 0 {
+			root.AddCommand(g.commands[i].atTop())
+			return root
+		}
+	}
+	for _, g := range groups {
+		g.addTo(root)
+	}
+	root.AddCommand(app.inspect(), app.versionCommand())
+	return root
+}
+
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "docker [OPTIONS] COMMAND",
 		Short:         "Docker's commands on the engine of learn",
@@ -164,11 +191,6 @@ func Command(app *App) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
-	app.addGroup(root, "container", "Manage containers", app.containerCommands())
-	app.addGroup(root, "image", "Manage images", app.imageCommands())
-	app.addGroup(root, "builder", "Manage builds", app.builderCommands())
-	app.addGroup(root, "system", "Manage the engine", app.systemCommands())
-	root.AddCommand(app.inspect(), app.versionCommand())
 	return root
 }
 
@@ -178,20 +200,30 @@ type command struct {
 	top  string // name at the top level; empty if it is only under the noun
 }
 
-func (app *App) addGroup(root *cobra.Command, noun, short string, commands []command) {
-	group := &cobra.Command{Use: noun, Short: short, Args: unknownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	for _, c := range commands {
-		group.AddCommand(c.make())
-		if c.top == "" {
-			continue
+// atTop makes the verb as it is without its noun.
+func (c command) atTop() *cobra.Command {
+	top := c.make()
+	_, rest, _ := strings.Cut(top.Use, " ")
+	top.Use = strings.TrimSpace(c.top + " " + rest)
+	top.Aliases = nil
+	return top
+}
+
+// group is a noun with its verbs.
+type group struct {
+	noun, short string
+	commands    []command
+}
+
+func (g group) addTo(root *cobra.Command) {
+	noun := &cobra.Command{Use: g.noun, Short: g.short, Args: unknownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	for _, c := range g.commands {
+		noun.AddCommand(c.make())
+		if c.top != "" {
+			root.AddCommand(c.atTop())
 		}
-		top := c.make()
-		_, rest, _ := strings.Cut(top.Use, " ")
-		top.Use = strings.TrimSpace(c.top + " " + rest)
-		top.Aliases = nil
-		root.AddCommand(top)
 	}
-	root.AddCommand(group)
+	root.AddCommand(noun)
 }
 
 func unknownVerb(cmd *cobra.Command, args []string) error {

@@ -3,6 +3,7 @@
 package format
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -59,7 +60,8 @@ func (t Table[T]) table(w io.Writer, spec string, rows []T) error {
 	if err != nil {
 		return err
 	}
-	tw := tabwriter.NewWriter(w, 10, 1, 3, ' ', 0)
+	out := bufio.NewWriter(w) // a table writer writes cell by cell
+	tw := tabwriter.NewWriter(out, 10, 1, 3, ' ', 0)
 	if err := execute(tw, head, t.Headers); err != nil {
 		return err
 	}
@@ -68,7 +70,10 @@ func (t Table[T]) table(w io.Writer, spec string, rows []T) error {
 			return err
 		}
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // headerTemplate drops what a template does to a field, so that the heading is the bare column name: {{json .ID}} -> {{.ID}}.
