@@ -19,11 +19,19 @@ func BootID() string {
 // that records speak of are gone then, and what was not synced may be lost.
 func (h *Home) Restarted() bool {
 	b, err := os.ReadFile(h.bootFile())
-	return err == nil && string(b) != BootID()
+	if err != nil {
+		return false
+	}
+	same := string(b) == BootID()
+	h.marked.Store(same)
+	return !same
 }
 
 // MarkBoot remembers the present run of the machine.
 func (h *Home) MarkBoot() error {
+	if h.marked.Load() {
+		return nil
+	}
 	id := BootID()
 	if b, err := os.ReadFile(h.bootFile()); err == nil && string(b) == id {
 		return nil

@@ -15,14 +15,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 )
 
 // Home is an engine's folder. It holds no open files; it needs no closing.
-type Home struct{ root string }
+type Home struct {
+	root   string
+	marked atomic.Bool // boot-id is known to name the present run of the machine
+}
 
 // Open makes the folders that are missing, readable by the user alone, and returns the home.
 func Open(root string) (*Home, error) {
@@ -59,8 +63,23 @@ func (h *Home) locks() string { return filepath.Join(h.root, "locks") }
 
 // WriteFile replaces path by data: temporary file, fsync, rename, fsync of the folder.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	if err := renameio.WriteFile(path, data, perm, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(data)
+	if err == nil && perm != 0o600 { // which is what CreateTemp gives
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
 	}
 	return SyncDir(filepath.Dir(path))
 }
@@ -87,8 +106,11 @@ func WriteVolatile(path string, data []byte, perm fs.FileMode) error {
 	return nil
 }
 
-// SyncDir makes the names in dir durable.
+// SyncDir makes the names in dir durable. On Windows a folder can't be synced, and its file systems keep a journal of names.
 func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("sync folder: %w", err)
