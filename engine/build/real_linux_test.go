@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/build"
 	"github.com/learn-containers/learn/engine/driver/linux"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
@@ -24,6 +23,9 @@ import (
 func TestMain(m *testing.M) {
 	if stage, ok := os.LookupEnv(shim.StageVariable); ok {
 		shim.Main(stage)
+	}
+	if root := os.Getenv(crashHome); root != "" {
+		os.Exit(buildHere(root, os.Getenv(crashContext)))
 	}
 	os.Exit(m.Run())
 }
@@ -54,13 +56,8 @@ func newKernel(t *testing.T) *kernel {
 	}
 	h, err := home.Open(t.TempDir())
 	check(t, err)
-	blobs, err := blob.Open(h.Images())
-	check(t, err)
-	mode := linux.Detect()
-	layers := linux.NewLayers(h, mode)
-	snapshots := linux.NewSnapshots(h, mode, layers)
-	k := &kernel{t: t, home: h, images: image.New(h, blobs, layers), snapshots: snapshots, dir: t.TempDir()}
-	k.builder = build.New(h, k.images, layers, snapshots, snapshots, linux.NewRuntime(h, mode, snapshots))
+	k := &kernel{t: t, home: h, dir: t.TempDir()}
+	check(t, k.open())
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	file := func(h tar.Header, data []byte) {
