@@ -1,6 +1,8 @@
 package image
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -8,6 +10,8 @@ import (
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
+	specs "github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // benchSize is the size of the layer in the benchmarks: 64 MiB, or as many MiB as the environment says.
@@ -97,5 +101,75 @@ func BenchmarkLoadGzip(b *testing.B) {
 		b.StopTimer()
 		_ = os.RemoveAll(other.home.Root())
 		b.StartTimer()
+	}
+}
+
+// thousand fills the store with 1000 images under names of their own, in one change of the index.
+func (w *workshop) thousand() {
+	w.Helper()
+	err := w.withOperation("bench", func(op *home.Operation) error {
+		return w.changeIndex(w.ctx, op, func(x *index) error {
+			for i := range 1000 {
+				var layers []Layer
+				config := oci.Image{OS: "linux", Architecture: "amd64", Author: strconv.Itoa(i)}
+				for l := range 5 {
+					d := oci.Sum([]byte{byte(l)})
+					layers = append(layers, Layer{Descriptor: v1.Descriptor{MediaType: oci.MediaTypeLayer, Digest: d, Size: 1}, DiffID: d, Size: 1})
+					config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, d)
+				}
+				config.RootFS.Type = "layers"
+				d, err := w.unsynced(config, layers)
+				if err != nil {
+					return err
+				}
+				x.Manifests = append(x.Manifests, named(d, ref("bench/"+strconv.Itoa(i)+":1")))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// unsynced puts an image's documents in place without waiting for the disk.
+func (w *workshop) unsynced(config oci.Image, layers []Layer) (v1.Descriptor, error) {
+	put := func(v any, mediaType string) (v1.Descriptor, error) {
+		data, err := json.Marshal(v)
+		d := v1.Descriptor{MediaType: mediaType, Digest: oci.Sum(data), Size: int64(len(data))}
+		return d, errors.Join(err, os.WriteFile(w.blobs.Path(d.Digest), data, 0o644))
+	}
+	c, err := put(config, v1.MediaTypeImageConfig)
+	if err != nil {
+		return c, err
+	}
+	m := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, Config: c}
+	for _, l := range layers {
+		m.Layers = append(m.Layers, l.Descriptor)
+	}
+	d, err := put(m, v1.MediaTypeImageManifest)
+	d.Annotations = map[string]string{annotationConfig: c.Digest.String(), annotationSizes: joinSizes(layers)}
+	return d, err
+}
+
+// BenchmarkResolveByName finds one image of 1000 by its name.
+func BenchmarkResolveByName(b *testing.B) {
+	w := newWorkshop(b)
+	w.thousand()
+	for b.Loop() {
+		if _, err := w.Resolve(w.ctx, "bench/999:1"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkList lists 1000 images.
+func BenchmarkList(b *testing.B) {
+	w := newWorkshop(b)
+	w.thousand()
+	for b.Loop() {
+		if all, err := w.List(w.ctx); err != nil || len(all) != 1000 || all[0].Damaged != nil {
+			b.Fatal(len(all), err, all[0].Damaged)
+		}
 	}
 }

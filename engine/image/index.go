@@ -33,6 +33,10 @@ func (s *Store) readIndex() (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image index: %w", err)
 	}
+	return s.parseIndex(data)
+}
+
+func (s *Store) parseIndex(data []byte) (*index, error) {
 	var x index
 	if err := json.Unmarshal(data, &x.Index); err != nil {
 		return nil, fmt.Errorf("read image index %s: %w", s.blobs.IndexPath(), err)
@@ -63,11 +67,11 @@ func (s *Store) changeIndex(ctx context.Context, op *home.Operation, change func
 	if x.Manifests == nil {
 		x.Manifests = []v1.Descriptor{}
 	}
-	data, err := json.Marshal(x.Index)
+	data, err := json.MarshalIndent(x.Index, "", "  ") // people read it
 	if err != nil {
 		return fmt.Errorf("encode image index: %w", err)
 	}
-	return replace(op, s.blobs.IndexPath(), data)
+	return replace(op, s.blobs.IndexPath(), append(data, '\n'))
 }
 
 // replace puts data in the place of path. The temporary file is op's, so that nothing is left of it after a crash.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -41,7 +42,16 @@ func (s *Store) Resolve(ctx context.Context, name string) (Image, error) {
 }
 
 func (s *Store) resolve(name string) (Image, error) {
-	x, err := s.readIndex()
+	data, err := os.ReadFile(s.blobs.IndexPath())
+	if err != nil {
+		return Image{}, fmt.Errorf("read image index: %w", err)
+	}
+	if ref, err := oci.ParseRef(name); err == nil && fullDigest(name) == "" {
+		if d, x, ok := excerpt(data, ref); ok {
+			return s.read(x, d)
+		}
+	}
+	x, err := s.parseIndex(data)
 	if err != nil {
 		return Image{}, err
 	}

@@ -1,8 +1,11 @@
 package image
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -214,6 +217,48 @@ func BenchmarkResolveAmongThousand(b *testing.B) {
 	for b.Loop() {
 		if _, err := w.Resolve(w.ctx, oci.ShortID(img.ID)); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// The quick way through an index must find what the slow way finds, and leave to it what it can't judge.
+func TestResolveByNameAgreesWithWholeIndex(t *testing.T) {
+	w := newWorkshop(t)
+	w.make([]string{"a"}, "app:1", "app:2")
+	w.make([]string{"b"}, "app:10", "other/app:1")
+	data, err := os.ReadFile(w.blobs.IndexPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"app:1", "app:2", "app:10", "other/app:1", "docker.io/library/app:1"} {
+		if _, _, ok := excerpt(data, ref(name)); !ok {
+			t.Errorf("%s: the quick way does not find it", name)
+		}
+		quick, err := w.Resolve(w.ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.blobs.IndexPath(), compact.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		slow, err := w.Resolve(w.ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.blobs.IndexPath(), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(fmt.Sprintf("%+v", slow), fmt.Sprintf("%+v", quick)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	for _, name := range []string{"app:3", "ap:1", "app"} {
+		if _, _, ok := excerpt(data, ref(name)); ok {
+			t.Errorf("%s: found", name)
 		}
 	}
 }
