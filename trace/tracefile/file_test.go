@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -443,4 +444,26 @@ func BenchmarkOneCommand(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A command that waits for a container must not keep back what came before.
+func TestWaitingEventsAreWrittenWithoutAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "trace.jsonl")
+		s, err := OpenFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want := 1; want <= 2; want++ {
+			s.Emit(trace.Event{Seq: uint64(want), Kind: "work.note", Phase: trace.Note})
+			time.Sleep(2 * maxDelay)
+			synctest.Wait()
+			if events, err := ReadFile(path); err != nil || len(events) != want {
+				t.Errorf("the file has %d events (%v), want %d", len(events), err, want)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/learn-containers/learn/trace"
 )
 
-// Events are appended at the latest when so many wait, or when the oldest waits so long and another one comes.
+// Events are appended at the latest when so many wait, or when the oldest waits so long.
 const (
 	maxWaiting = 4096
 	maxDelay   = 250 * time.Millisecond
@@ -29,6 +29,7 @@ type FileSink struct {
 	file    *os.File
 	origin  time.Time         // when this process's At was 0
 	waiting []trace.Event     // not yet appended
+	late    *time.Timer       // flushes after maxDelay; nil until the first event
 	spans   map[uint64]uint64 // number in this process -> number in the file
 	tail    tail              // the file's end as this process last saw it
 	batch   []byte            // room for encoding
@@ -74,8 +75,8 @@ func (s *FileSink) check() error {
 	return err
 }
 
-// Emit keeps e until the next batch. It does no input or output unless many events wait or the oldest waits
-// for long.
+// Emit keeps e until the next batch. It does no input or output unless many events wait: a command that works for less
+// than maxDelay appends once, at its end, and one that waits for a container shows meanwhile what came before.
 func (s *FileSink) Emit(e trace.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,8 +87,14 @@ func (s *FileSink) Emit(e trace.Event) {
 		s.origin = time.Now().Add(-e.At)
 	}
 	s.waiting = append(s.waiting, e)
-	if len(s.waiting) >= maxWaiting || e.At-s.waiting[0].At > maxDelay {
+	switch {
+	case len(s.waiting) >= maxWaiting || e.At-s.waiting[0].At > maxDelay:
 		s.flush()
+	case len(s.waiting) > 1:
+	case s.late == nil:
+		s.late = time.AfterFunc(maxDelay, func() { _ = s.Flush() }) // Close returns the error
+	default:
+		s.late.Reset(maxDelay)
 	}
 }
 
@@ -109,6 +116,9 @@ func (s *FileSink) Close() error {
 	}
 	s.flush()
 	s.closed = true
+	if s.late != nil {
+		s.late.Stop() // if it runs already it waits for mu and finds nothing to do
+	}
 	if err := s.file.Close(); err != nil && s.err == nil {
 		s.err = fmt.Errorf("close trace: %w", err)
 	}
