@@ -1,45 +1,72 @@
 package build
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 const (
-	barWidth  = 20
-	lineWidth = 78
+	barWidth  = 20 // of the bar itself, in columns
+	minWidth  = 20 // of a line: on a narrower terminal lines wrap
 	tailLines = 20 // of a failed step's output
+	barTick   = 100 * time.Millisecond
 )
 
-// bar keeps one line of a terminal up to date. Only what a failed command wrote is kept and shown.
+// bar shows steps on a terminal: a line for each that is over, and below them one line that is kept up to date. Only what a
+// failed command wrote is kept and shown.
 type bar struct {
 	mu    sync.Mutex
 	w     io.Writer
+	width func() int
 	begun time.Time
+	since time.Time // the step's begin
 	step  Step
-	tail  []byte
+	state string // what its line says before the step: "CACHED "
+	tail  []byte // of its output
+	stop  chan struct{}
+	ended chan struct{}
 }
 
-// NewBar returns a Progress that shows one changing line on the terminal w: how many steps of the stage are done, the time
-// since the build began, and the step under way.
-func NewBar(w io.Writer) Progress { return &bar{w: w, begun: time.Now()} }
+// NewBar returns a Progress for the terminal w, which is width() columns wide at that moment: how many steps of the stage are
+// done, the time since the build began, the step under way and the last line it wrote. While a step runs the line is drawn
+// anew by a goroutine that ends with the step.
+func NewBar(w io.Writer, width func() int) Progress {
+	return &bar{w: w, width: width, begun: time.Now()}
+}
 
 func (b *bar) Step(s Step) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.step, b.tail = s, nil
-	b.draw("")
+	b.step, b.since, b.state, b.tail = s, time.Now(), "", nil
+	b.draw()
+	b.mu.Unlock()
+	b.stop, b.ended = make(chan struct{}), make(chan struct{})
+	go b.tick(b.stop, b.ended)
+}
+
+// tick lets the clock run while a command says nothing.
+func (b *bar) tick(stop <-chan struct{}, ended chan<- struct{}) {
+	defer close(ended)
+	t := time.NewTicker(barTick)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+			b.mu.Lock()
+			b.draw()
+			b.mu.Unlock()
+		}
+	}
 }
 
 func (b *bar) Cached(int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.draw(" CACHED")
+	b.state = "CACHED "
 }
 
 func (b *bar) Output(_ int, _ Stream, p []byte) {
@@ -49,54 +76,123 @@ func (b *bar) Output(_ int, _ Stream, p []byte) {
 	if len(b.tail) > 32<<10 {
 		b.tail = append([]byte(nil), b.tail[len(b.tail)-16<<10:]...)
 	}
-	lines := bytes.Split(bytes.TrimRight(b.tail, "\r\n"), []byte("\n"))
-	b.draw(" " + printable(string(lines[len(lines)-1])))
 }
 
 func (b *bar) Done(_ int, err error) {
+	close(b.stop)
+	<-b.ended
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil && b.step.Of == 0 && strings.HasPrefix(b.step.Text, "exporting") {
-		fmt.Fprintf(b.w, "\r\x1b[K%s built in %.1fs\n", filled(1, 1), time.Since(b.begun).Seconds())
-		return
+	if err != nil {
+		b.state = "ERROR "
 	}
-	if err == nil {
-		return
-	}
-	fmt.Fprintf(b.w, "\r\x1b[K%s\n", firstLine(b.step.String()))
-	for _, l := range lastLines(b.tail, tailLines) {
-		fmt.Fprintf(b.w, "%s\n", l)
+	b.settle()
+	switch {
+	case err != nil:
+		for _, l := range lastLines(b.tail, tailLines) {
+			fmt.Fprintf(b.w, " > %s\n", l)
+		}
+	case b.step.Of == 0 && strings.HasPrefix(b.step.Text, "exporting"):
+		for _, l := range lastLines(b.tail, tailLines) {
+			fmt.Fprintf(b.w, "%s\n", clip(" => => "+l, b.columns()))
+		}
+		fmt.Fprintf(b.w, "%s\n", clip(fmt.Sprintf("%s %5.1fs built", filled(1, 1), time.Since(b.begun).Seconds()), b.columns()))
 	}
 }
 
-func (b *bar) draw(note string) {
-	line := fmt.Sprintf("%s %5.1fs %s%s", filled(b.step.N, b.step.Of), time.Since(b.begun).Seconds(), firstLine(b.step.String()), note)
-	fmt.Fprintf(b.w, "\r\x1b[K%s", clip(line, lineWidth))
+// settle replaces the changing line by one that stays: the step, and the time it took at the right edge.
+func (b *bar) settle() {
+	took := fmt.Sprintf(" %.1fs", time.Since(b.since).Seconds())
+	width := b.columns() - len(took)
+	text := clip(" => "+b.state+printable(firstLine(b.step.String())), width)
+	fmt.Fprintf(b.w, "\r\x1b[K%s%s%s\n", text, strings.Repeat(" ", max(0, width-columns(text))), took)
 }
+
+func (b *bar) draw() {
+	line := fmt.Sprintf("%s %5.1fs %s", filled(b.step.N-1, b.step.Of), time.Since(b.begun).Seconds(), printable(firstLine(b.step.String())))
+	if last := lastLines(b.tail[max(0, len(b.tail)-1<<10):], 1); len(last) > 0 {
+		line += " | " + last[0]
+	}
+	fmt.Fprintf(b.w, "\r\x1b[K%s", clip(line, b.columns()))
+}
+
+// columns is how much of a line is written: never into the last column, where terminals wrap.
+func (b *bar) columns() int { return max(minWidth, min(b.width(), 120)) - 1 }
 
 func filled(n, of int) string {
 	done := 0
 	if of > 0 {
-		done = barWidth * n / of
+		done = barWidth * max(n, 0) / of
 	}
 	return "[" + strings.Repeat("#", done) + strings.Repeat(".", barWidth-done) + "]"
 }
 
-func clip(s string, width int) string {
-	if utf8.RuneCountInString(s) <= width {
-		return s
+// columns counts what s takes on a terminal, rather too much than too little: letters from Hangul on are taken for wide.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n += runeColumns(r)
 	}
-	return string([]rune(s)[:width-3]) + "..."
+	return n
 }
 
-// printable keeps a command's output from moving the cursor.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return -1
+func runeColumns(r rune) int {
+	if r >= 0x1100 {
+		return 2
+	}
+	return 1
+}
+
+func clip(s string, width int) string {
+	if columns(s) <= width {
+		return s
+	}
+	n := 0
+	for i, r := range s {
+		if n += runeColumns(r); n > width-3 {
+			return s[:i] + "..."
 		}
-		return r
-	}, s)
+	}
+	return s
+}
+
+// printable keeps a command's output from moving the cursor. Whole escape sequences are left out, not only their first byte.
+func printable(s string) string {
+	var b strings.Builder
+	for rest := s; rest != ""; {
+		i := strings.IndexByte(rest, 0x1b)
+		if i < 0 {
+			i = len(rest)
+		}
+		b.WriteString(strings.Map(visible, rest[:i]))
+		rest = rest[i+escapeLength(rest[i:]):]
+	}
+	return b.String()
+}
+
+func visible(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case r < ' ', r >= 0x7f && r < 0xa0, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return -1 // control characters, and those that turn the direction of text
+	}
+	return r
+}
+
+// escapeLength is how long the escape sequence is that s begins with (ECMA-48, 5.4): ESC [ parameters final, or ESC and a byte.
+func escapeLength(s string) int {
+	if len(s) < 2 {
+		return len(s)
+	}
+	if s[1] != '[' {
+		return 2
+	}
+	for i := 2; i < len(s); i++ {
+		if s[i] >= 0x40 && s[i] <= 0x7e {
+			return i + 1
+		}
+	}
+	return len(s)
 }
 
 func lastLines(b []byte, n int) []string {
@@ -106,8 +202,10 @@ func lastLines(b []byte, n int) []string {
 	}
 	lines := strings.Split(text, "\n")
 	lines = lines[max(0, len(lines)-n):]
-	for i := range lines {
-		lines[i] = printable(strings.TrimSuffix(lines[i], "\r"))
+	for i, l := range lines {
+		// What a program overwrote in its line is not shown.
+		l = strings.TrimSuffix(l, "\r")
+		lines[i] = printable(l[strings.LastIndexByte(l, '\r')+1:])
 	}
 	return lines
 }

@@ -184,7 +184,7 @@ func TestErrors(t *testing.T) {
 		{"large id by name", "FROM base\nUSER big\nRUN echo", "unable to find user big"},
 		{"failing command", "FROM base\nRUN echo one && exit 3", "The command '/bin/sh -c echo one && exit 3' returned a non-zero code: 3"},
 		{"no such program", "FROM base\nRUN [\"nope\"]", `returned a non-zero code: 127: exec: "nope": executable file not found in $PATH`},
-		{"no such image", "FROM nowhere\n", "Dockerfile:1: FROM nowhere: No such image: nowhere"},
+		{"no such image", "FROM nowhere\n", "Dockerfile:1:6: No such image: nowhere"},
 		{"archive", "FROM base\nADD x.tar.gz /", "ADD would unpack the archive x.tar.gz"},
 		{"bad mode", "FROM base\nCOPY --chmod=u+x a /x", "Dockerfile:2:6: --chmod=u+x: give the permissions as an octal number"},
 		{"link out", "FROM base\nCOPY out /x", `"/out": not found`},

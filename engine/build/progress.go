@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 )
@@ -119,16 +120,16 @@ func (p *plain) Done(id int, err error) {
 	p.flush(id)
 	switch {
 	case err != nil:
-		fmt.Fprintf(p.w, "#%d ERROR: %v\n", id, err)
+		fmt.Fprintf(p.w, "#%d ERROR: %s\n", id, firstLine(err.Error()))
 	case !p.cached:
 		fmt.Fprintf(p.w, "#%d DONE %.1fs\n", id, time.Since(p.begun).Seconds())
 	}
 }
 
 func firstLine(s string) string {
-	line, _, more := bytes.Cut([]byte(s), []byte("\n"))
+	line, _, more := strings.Cut(s, "\n")
 	if more {
-		return string(line) + " ..."
+		return line + " ..."
 	}
 	return s
 }

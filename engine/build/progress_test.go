@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -40,25 +41,33 @@ func TestPlainProgress(t *testing.T) {
 	}
 }
 
-func TestBarShowsOnlyWhatFailed(t *testing.T) {
-	var out bytes.Buffer
-	b := NewBar(&out)
-	b.Step(Step{ID: 1, N: 1, Of: 2, Text: "RUN " + strings.Repeat("long ", 50)})
-	b.Output(1, Stdout, []byte("first\n\x1b[31mred\n"))
-	b.Done(1, nil)
-	if strings.Contains(out.String(), "\n") || strings.Contains(out.String(), "\x1b[31m") {
-		t.Errorf("the bar left its line, or let the command move the cursor: %q", out.String())
-	}
-	for _, line := range strings.Split(out.String(), "\r\x1b[K") {
-		if len([]rune(line)) > lineWidth {
-			t.Errorf("line of %d characters: %q", len(line), line)
+func TestBarOnNarrowTerminals(t *testing.T) {
+	for _, width := range []int{20, 40, 80, 300} {
+		var out bytes.Buffer
+		b := NewBar(&out, func() int { return width })
+		b.Step(Step{ID: 1, N: 1, Of: 2, Text: "RUN " + strings.Repeat("long ", 50)})
+		b.Output(1, Stdout, []byte("first\n\x1b[31mred \u65e5\u672c\u8a9e\rover\n"))
+		time.Sleep(2 * barTick)
+		b.Done(1, nil)
+		if strings.Count(out.String(), "\n") != 1 || strings.Contains(out.String(), "\x1b[31m") || strings.Contains(out.String(), "red") {
+			t.Errorf("%d: the bar left lines, or let the command move the cursor: %q", width, out.String())
+		}
+		for _, line := range strings.Split(out.String(), "\r\x1b[K") {
+			if columns(strings.TrimSuffix(line, "\n")) >= width {
+				t.Errorf("%d: line of %d columns: %q", width, columns(line), line)
+			}
 		}
 	}
+}
+
+func TestBarShowsWhatFailed(t *testing.T) {
+	var out bytes.Buffer
+	b := NewBar(&out, func() int { return 60 })
 	b.Step(Step{ID: 2, N: 2, Of: 2, Text: "RUN false"})
 	b.Output(2, Stderr, []byte("the reason\n"))
 	out.Reset()
 	b.Done(2, errors.New("it broke"))
-	if !strings.Contains(out.String(), "[2/2] RUN false\nthe reason\n") {
-		t.Errorf("a failed step shows %q", out.String())
+	if want := "\r\x1b[K => ERROR [2/2] RUN false" + strings.Repeat(" ", 29) + " 0.0s\n > the reason\n"; out.String() != want {
+		t.Errorf("a failed step shows %q, want %q", out.String(), want)
 	}
 }

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,11 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 	key.Env, key.User, key.Workdir = st.config.Config.Env, st.config.Config.User, st.workdirOr("/")
 	step := treeStep{in: in, key: key, text: in.Text, history: key.Instruction + " # buildkit"}
 	return st.cached(ctx, step, func(ctx context.Context, id int) (image.Layer, error) {
-		return st.execute(ctx, id, argv)
+		l, err := st.execute(ctx, id, argv)
+		if wrong := (*RunError)(nil); errors.As(err, &wrong) {
+			err = st.session.plan.File.Failed(in, "", err)
+		}
+		return l, err
 	})
 }
 

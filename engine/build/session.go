@@ -245,7 +245,7 @@ func (s *session) step(ctx context.Context, st *stage, in dockerfile.Instruction
 func (s *session) resolve(ctx context.Context, in dockerfile.Instruction, name string) (image.Image, error) {
 	img, err := s.images.Resolve(ctx, name)
 	if err != nil {
-		return image.Image{}, fmt.Errorf("%s:%d: %s: %w", s.plan.File.Name, in.Line, in.Text, err)
+		return image.Image{}, s.plan.File.Failed(in, name, err)
 	}
 	return img, nil
 }

@@ -29,6 +29,20 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s\n%4d | %s", msg, e.Line, e.Source)
 }
 
+// StepError is an error that carrying out an instruction came to, with the place of the instruction. It wraps its cause.
+type StepError struct {
+	SyntaxError // where, and the words
+	cause       error
+}
+
+// Unwrap gives the cause.
+func (e *StepError) Unwrap() error { return e.cause }
+
+// Failed makes a *StepError at in that points at word, or at the instruction's first word if word is empty or absent.
+func (f *File) Failed(in Instruction, word string, cause error) error {
+	return &StepError{SyntaxError: *f.at(in.Line, in.EndLine, word, cause.Error()), cause: cause}
+}
+
 // at makes a SyntaxError that points at word in the lines from first to last, or at the first word of them.
 func (f *File) at(first, last int, word, msg string) *SyntaxError {
 	e := &SyntaxError{File: f.Name, Msg: msg}

@@ -185,7 +185,7 @@ func (p *Plan) Unused() []string {
 	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(p.args)) {
-		if !asked[name] {
+		if !asked[name] && name != "SOURCE_DATE_EPOCH" && !strings.HasPrefix(name, "BUILDKIT_") { // the builder takes these
 			out = append(out, name)
 		}
 	}

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/learn-containers/learn/engine/build"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func (app *App) builderCommands() []command {
@@ -21,9 +24,9 @@ func (app *App) builderCommands() []command {
 }
 
 type buildFlags struct {
-	file, progress, iidfile string
-	tags, args, labels      []string
-	noCache, quiet, pull    bool
+	file, target, progress, iidfile string
+	tags, args, labels              []string
+	noCache, quiet, pull            bool
 }
 
 func (app *App) buildCommand() *cobra.Command {
@@ -39,6 +42,7 @@ func (app *App) buildCommand() *cobra.Command {
 	fl.StringArrayVarP(&f.tags, "tag", "t", nil, `Name and optionally a tag (format: "name:tag")`)
 	fl.StringArrayVar(&f.args, "build-arg", nil, "Set build-time variables")
 	fl.StringArrayVar(&f.labels, "label", nil, "Set metadata for the image")
+	fl.StringVar(&f.target, "target", "", "Set the target build stage to build")
 	fl.BoolVar(&f.noCache, "no-cache", false, "Do not use cache when building the image")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "Suppress the build output and print image ID on success")
 	fl.BoolVar(&f.pull, "pull", false, "Always attempt to pull all referenced images")
@@ -63,6 +67,9 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 		_, _ = app.Err.Write(kept.Bytes())
 		return &exitError{1, &buildError{err}}
 	}
+	if len(res.UnusedArgs) > 0 {
+		fmt.Fprintf(app.Err, "[Warning] One or more build-args %v were not consumed\n", res.UnusedArgs)
+	}
 	if f.quiet || f.progress == "quiet" {
 		fmt.Fprintln(app.Out, res.Image.ID)
 	}
@@ -85,7 +92,10 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 	if contextDir == "-" || strings.Contains(contextDir, "://") {
 		return build.Options{}, usagef("the build context must be a folder, not %q", contextDir)
 	}
-	opts := build.Options{ContextDir: app.path(contextDir), NoCache: f.noCache}
+	if f.file == "-" {
+		return build.Options{}, usagef("the Dockerfile must be a file: write it to one and give its name with -f")
+	}
+	opts := build.Options{ContextDir: app.path(contextDir), NoCache: f.noCache, Target: f.target}
 	fi, err := os.Stat(opts.ContextDir)
 	if err != nil || !fi.IsDir() {
 		return build.Options{}, usagef("unable to prepare context: path %q not found or not a folder", contextDir)
@@ -101,29 +111,73 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 		}
 		opts.Tags = append(opts.Tags, ref)
 	}
-	opts.Args = map[string]*string{}
-	for _, a := range f.args {
-		key, value, ok := strings.Cut(a, "=")
-		if !ok {
-			value, ok = app.Environ(key)
-		}
-		if ok {
-			opts.Args[key] = &value
-		}
+	opts.Args = app.buildArgs(f.args)
+	if opts.Epoch, err = app.epoch(opts.Args); err != nil {
+		return build.Options{}, err
 	}
 	opts.Labels, err = pairs(f.labels)
 	return opts, err
 }
 
+// buildArgs reads --build-arg: one without a value takes it from the environment, or is left out.
+func (app *App) buildArgs(words []string) map[string]*string {
+	args := map[string]*string{}
+	for _, a := range words {
+		key, value, ok := strings.Cut(a, "=")
+		if !ok {
+			value, ok = app.Environ(key)
+		}
+		if ok {
+			args[key] = &value
+		}
+	}
+	return args
+}
+
+// sourceDateEpoch is the variable of the reproducible-builds project: the time that everything made by a build carries.
+const sourceDateEpoch = "SOURCE_DATE_EPOCH"
+
+// epoch reads the one time of a reproducible build from its build argument, or else from the environment, from where it becomes
+// a build argument. It is nil if neither says one.
+func (app *App) epoch(args map[string]*string) (*time.Time, error) {
+	if _, given := args[sourceDateEpoch]; !given {
+		if v, ok := app.Environ(sourceDateEpoch); ok {
+			args[sourceDateEpoch] = &v
+		}
+	}
+	v := args[sourceDateEpoch]
+	if v == nil || *v == "" {
+		return nil, nil
+	}
+	seconds, err := strconv.ParseInt(*v, 10, 64)
+	if err != nil || seconds < 0 {
+		return nil, usagef("invalid %s %q: give the seconds since 1970-01-01 00:00 UTC", sourceDateEpoch, *v)
+	}
+	t := time.Unix(seconds, 0).UTC()
+	return &t, nil
+}
+
 // progress chooses how a build is shown: a bar on a terminal, lines anywhere else.
 func (app *App) progress(f buildFlags, kept *bytes.Buffer) build.Progress {
+	file, _ := app.Err.(*os.File)
+	onTerminal := file != nil && term.IsTerminal(int(file.Fd()))
 	switch {
 	case f.quiet || f.progress == "quiet":
 		return build.NewPlain(kept)
-	case f.progress == "tty" || f.progress == "auto" && app.Terminal != nil && !app.Plain:
-		return build.NewBar(app.Err)
+	case f.progress == "tty" || f.progress == "auto" && onTerminal && !app.Plain:
+		return build.NewBar(app.Err, func() int { return columns(file) })
 	}
 	return build.NewPlain(app.Err)
+}
+
+// columns is the width of the terminal f; docker's guess where there is none.
+func columns(f *os.File) int {
+	if f != nil {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 80
 }
 
 func (app *App) builderPrune() *cobra.Command {
