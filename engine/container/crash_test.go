@@ -17,7 +17,10 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 )
 
-const crashHome = "CONTAINER_TEST_HOME"
+const (
+	crashHome = "CONTAINER_TEST_HOME"
+	crashRun  = "CONTAINER_TEST_RUN" // not empty: the life of a container made with run --rm
+)
 
 // TestMain plays the process that dies at a failpoint.
 func TestMain(m *testing.M) {
@@ -26,7 +29,11 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			os.Exit(2)
 		}
-		wholeLife(openBench(&testing.T{}, h, newMachine(), oci.ImageConfig{}))
+		life := wholeLife
+		if os.Getenv(crashRun) != "" {
+			life = shortLife
+		}
+		life(openBench(&testing.T{}, h, newMachine(), oci.ImageConfig{}))
 		os.Exit(3) // the point was not reached
 	}
 	os.Exit(m.Run())
@@ -41,6 +48,65 @@ func wholeLife(b *bench) {
 	_ = b.Start(b.ctx, c.ID, container.StartOptions{})
 	_, _ = b.Commit(b.ctx, c.ID, container.CommitOptions{})
 	_ = b.Remove(b.ctx, c.ID, true)
+}
+
+// shortLife is that of a container which is run and removes itself.
+func shortLife(b *bench) {
+	c, err := b.Create(b.ctx, container.CreateOptions{Name: "web", Image: "img", Config: api.Config{Cmd: []string{"sleep"}},
+		HostConfig: api.HostConfig{AutoRemove: true}, Run: true})
+	if err != nil {
+		os.Exit(4)
+	}
+	_ = b.Start(b.ctx, c.ID, container.StartOptions{})
+	_ = b.Remove(b.ctx, c.ID, true)
+}
+
+// TestKilledRunLeavesNothing kills the client of run --rm at each failpoint before the container runs.
+func TestKilledRunLeavesNothing(t *testing.T) {
+	for _, point := range []string{"container.create.after-snapshot", "container.create.before-record", "container.create.after-record",
+		"container.start.marked", "container.start.created", "container.start.started", "container.start.recorded", "container.remove.marked",
+		"container.remove.after-snapshot", "container.remove.after-record"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "home")
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), crashHome+"="+dir, crashRun+"=1", failpoint.Variable+"="+point)
+			if err := cmd.Run(); err == nil || cmd.ProcessState.Exited() {
+				t.Fatalf("the process was not killed at %s: %v", point, err)
+			}
+			h, err := home.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := openBench(t, h, newMachine(), oci.ImageConfig{})
+			b.adopt()
+			recoverHome(t, b)
+			if got := b.status("web"); got != "gone" {
+				t.Errorf("container is %s, want it gone", got)
+			}
+			if p := b.Verify(b.ctx); len(p) > 0 {
+				t.Errorf("Verify: %v", p)
+			}
+			if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) > 0 {
+				t.Errorf("tmp holds %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// A container that is only created waits for its start, also if it is to remove itself.
+func TestCreatedToRemoveItselfStays(t *testing.T) {
+	b := newBench(t, oci.ImageConfig{Cmd: []string{"sleep"}})
+	if _, err := b.Create(b.ctx, container.CreateOptions{Name: "web", Image: "img", HostConfig: api.HostConfig{AutoRemove: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(b.home.Root(), "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("tmp holds %v, %v", left, err)
+	}
+	recoverHome(t, b)
+	if got := b.status("web"); got != "created" {
+		t.Errorf("container is %s, want it created", got)
+	}
 }
 
 // recoverHome does what opening an engine does.

@@ -24,6 +24,8 @@ type CreateOptions struct {
 	Image      string // a name or an id, as the user gave it
 	Config     container.Config
 	HostConfig container.HostConfig
+	// Run says that this process starts the container next. One that removes itself is then gone also if the process dies before.
+	Run bool
 }
 
 // Create makes a container of an image; nothing runs yet. Errors: what image.Store.Resolve gives for the image,
@@ -61,7 +63,7 @@ func (m *Manager) create(ctx context.Context, c *Container, opts *CreateOptions)
 	if _, err = m.images.Unpack(ctx, img); err != nil {
 		return err
 	}
-	return m.make(ctx, c)
+	return m.make(ctx, c, opts.Run && m.ephemeral(c))
 }
 
 // plan decides what does not depend on the image, and refuses early what cannot work.
@@ -108,8 +110,8 @@ func complete(c *Container, imageName string) {
 	c.Path, c.Args = words[0], words[1:]
 }
 
-// make prepares the writable layer and publishes the record, as one operation.
-func (m *Manager) make(ctx context.Context, c *Container) (err error) {
+// make prepares the writable layer and publishes the record, as one operation. With open the operation goes on until launched.
+func (m *Manager) make(ctx context.Context, c *Container, open bool) (err error) {
 	if c.HostConfig.LogConfig.Type == "" {
 		c.HostConfig.LogConfig.Type = logDriver
 	}
@@ -120,12 +122,18 @@ func (m *Manager) make(ctx context.Context, c *Container) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, op.End()) }()
-	if err := op.Claim("container", c.ID); err != nil {
+	defer func() {
+		if err == nil && open {
+			m.keepOpen(c.ID, op)
+			return
+		}
+		err = errors.Join(err, op.End())
+	}()
+	if err := op.Claim("snapshot", c.ID); err != nil {
 		return err
 	}
 	failpoint.Hit("container.create.before-snapshot")
-	if err := op.Claim("snapshot", c.ID); err != nil {
+	if err := op.Claim("container", c.ID); err != nil { // undone first: what runs by then stands on the snapshot
 		return err
 	}
 	if err := m.snapshots.Prepare(ctx, c.ID, c.Chain()); err != nil {

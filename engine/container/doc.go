@@ -36,13 +36,14 @@ type Manager struct {
 	runtime   driver.Runtime
 
 	mu        sync.Mutex
-	connected map[string]driver.Task // started here with streams, which only this task can drain; until Wait
+	connected map[string]driver.Task     // started here with streams, which only this task can drain; until Wait
+	open      map[string]*home.Operation // of containers made to be run and removed, until they run
 }
 
 // New returns the containers in h over a driver.
 func New(h *home.Home, images *image.Store, snapshots driver.Snapshots, trees driver.Trees, runtime driver.Runtime) *Manager {
 	return &Manager{Driver: "overlay2", home: h, images: images, snapshots: snapshots, trees: trees, runtime: runtime,
-		connected: map[string]driver.Task{}}
+		connected: map[string]driver.Task{}, open: map[string]*home.Operation{}}
 }
 
 func (m *Manager) dir(id string) string { return filepath.Join(m.home.Containers(), id) }
@@ -62,4 +63,22 @@ func (m *Manager) connection(id string) driver.Task {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.connected[id]
+}
+
+func (m *Manager) keepOpen(id string, op *home.Operation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open[id] = op
+}
+
+// launched ends the operation that made the container, if it is still open: it runs now, or it is gone.
+func (m *Manager) launched(id string) error {
+	m.mu.Lock()
+	op := m.open[id]
+	delete(m.open, id)
+	m.mu.Unlock()
+	if op == nil {
+		return nil
+	}
+	return op.End()
 }

@@ -88,6 +88,7 @@ func (m *Manager) remove(ctx context.Context, id string) (err error) {
 	})
 	if err == nil {
 		m.connect(id, nil)
+		err = m.launched(id)
 		trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
 	}
 	return err

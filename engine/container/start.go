@@ -77,6 +77,9 @@ func (m *Manager) start(ctx context.Context, id string, streams driver.Streams) 
 		}
 		return m.launch(inner, c, streams, &l)
 	})
+	if err == nil {
+		err = m.launched(id)
+	}
 	if l.task != nil {
 		importEvents(inner, l.task)
 	}

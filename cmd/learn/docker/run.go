@@ -80,7 +80,7 @@ func (app *App) createCommand() *cobra.Command {
 		Short: "Create a new container",
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, id, err := app.create(cmd.Context(), &f, args)
+			_, id, err := app.create(cmd.Context(), &f, args, false)
 			if err == nil {
 				fmt.Fprintln(app.Out, id)
 			}
@@ -91,8 +91,8 @@ func (app *App) createCommand() *cobra.Command {
 	return cmd
 }
 
-// create makes the container and writes its id file.
-func (app *App) create(ctx context.Context, f *runFlags, args []string) (*engine.Engine, string, error) {
+// create makes the container, to be started next or not, and writes its id file.
+func (app *App) create(ctx context.Context, f *runFlags, args []string, run bool) (*engine.Engine, string, error) {
 	opts, err := app.createOptions(f, args)
 	if err != nil {
 		return nil, "", err
@@ -106,6 +106,7 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string) (*engine
 	if err != nil {
 		return nil, "", err
 	}
+	opts.Run = run
 	c, err := e.Containers.Create(ctx, opts)
 	if image.IsNotFound(err) {
 		fmt.Fprintf(app.Err, "Unable to find image '%s' locally\n", opts.Image)
@@ -235,7 +236,7 @@ func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
 	if err := app.checkTerminal(f); err != nil {
 		return err
 	}
-	e, id, err := app.create(ctx, f, args)
+	e, id, err := app.create(ctx, f, args, true)
 	if err != nil {
 		return err
 	}
