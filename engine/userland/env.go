@@ -2,8 +2,10 @@ package userland
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"time"
 )
 
@@ -122,8 +124,19 @@ type Command struct {
 	Dir            string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Group          bool // in a process group of its own
+	Files          []*os.File // further descriptors, from 3 on; nil for one that is closed
+	Group          Group
 }
+
+// Group says which process group a program is started in: 0 the caller's, [OwnGroup] one of its own, or an existing one.
+// Foreground gives a group of its own the terminal that is the program's standard input.
+type Group struct {
+	ID         int
+	Foreground bool
+}
+
+// OwnGroup is the ID of a new group, whose number is that of the program's process.
+const OwnGroup = -1
 
 // Starter starts programs as processes. Start fails as execve does. Replace is execve itself: it returns
 // only on failure; a Starter that can not replace returns errors.ErrUnsupported.
@@ -132,7 +145,16 @@ type Starter interface {
 	Replace(c Command) error
 }
 
-// Child is a started process. Wait returns the exit code, 128+n after signal n; it may be called once.
+// Terminals gives the terminal that a stream is to a process group, 0 for the caller's own. Optional ability of a Starter.
+type Terminals interface {
+	Foreground(terminal any, group int) error
+}
+
+// ErrStopped is what Wait returns for a process that a signal stopped.
+var ErrStopped = errors.New("stopped")
+
+// Child is a started process. Wait returns the exit code, 128+n after signal n. When the process was started in a group other than
+// the caller's, Wait also returns when the process stops, with ErrStopped, and is to be called again.
 type Child interface {
 	PID() int
 	Signal(signal int) error

@@ -55,7 +55,7 @@ func (osFS) Remove(name string) error { return os.Remove(name) }
 type osStarter struct{}
 
 func (osStarter) Start(ctx context.Context, c Command) (Child, error) {
-	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Environ, Dir: c.Dir, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}
+	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Environ, Dir: c.Dir, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, ExtraFiles: c.Files}
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
@@ -63,14 +63,15 @@ func (osStarter) Start(ctx context.Context, c Command) (Child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return &osChild{cmd: cmd, stop: context.AfterFunc(ctx, func() { cmd.Process.Kill() })}, nil
+	return &osChild{cmd: cmd, group: c.Group.ID != 0, stop: context.AfterFunc(ctx, func() { cmd.Process.Kill() })}, nil
 }
 
 func (osStarter) Replace(c Command) error { return replace(c) }
 
 type osChild struct {
-	cmd  *exec.Cmd
-	stop func() bool
+	cmd   *exec.Cmd
+	group bool // in another group than ours: it may be stopped
+	stop  func() bool
 }
 
 func (c *osChild) PID() int { return c.cmd.Process.Pid }
@@ -78,6 +79,9 @@ func (c *osChild) PID() int { return c.cmd.Process.Pid }
 func (c *osChild) Signal(signal int) error { return c.cmd.Process.Signal(syscall.Signal(signal)) }
 
 func (c *osChild) Wait() (int, error) {
+	if c.group && stopped(c.cmd.Process.Pid) {
+		return 0, ErrStopped
+	}
 	err := c.cmd.Wait()
 	c.stop()
 	var exit *exec.ExitError

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // system fills in what only this operating system offers.
@@ -48,10 +50,78 @@ func osMknod(name string, mode fs.FileMode, dev uint64) error {
 	return syscall.Mknod(name, bits, int(dev))
 }
 
-func processGroup(cmd *exec.Cmd, own bool) {
-	if own {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+func processGroup(cmd *exec.Cmd, g Group) {
+	if g.ID == 0 {
+		return
 	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if g.ID > 0 {
+		cmd.SysProcAttr.Pgid = g.ID
+	}
+	if in, ok := cmd.Stdin.(*os.File); ok && g.Foreground {
+		cmd.SysProcAttr.Foreground, cmd.SysProcAttr.Ctty = true, int(in.Fd())
+	}
+}
+
+// stopped waits until a child ends or stops and tells which; one that ended can still be waited for.
+func stopped(pid int) bool {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		const childStopped = 5 // CLD_STOPPED
+		if err != nil || info.Code != childStopped {
+			return false
+		}
+		return unix.Waitid(unix.P_PID, pid, &info, unix.WSTOPPED|unix.WNOHANG, nil) == nil
+	}
+}
+
+// duplicate is another descriptor for the same open file.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 10)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// inherited is a descriptor that whoever started the shell left open for it.
+func inherited(n int) (*os.File, error) {
+	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+	if err != nil || flags&unix.FD_CLOEXEC != 0 { // the runtime's own are all closed on exec
+		return nil, unix.EBADF
+	}
+	fd, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 10)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "descriptor "+strconv.Itoa(n)), nil
+}
+
+// readable waits until there is something to read.
+func readable(f *os.File, wait time.Duration) bool {
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	for end := time.Now().Add(wait); ; {
+		n, err := unix.Poll(fds, int(max(0, time.Until(end)).Milliseconds()))
+		if err != unix.EINTR {
+			return n > 0
+		}
+	}
+}
+
+// Foreground is tcsetpgrp; the caller ignores SIGTTOU.
+func (osStarter) Foreground(terminal any, group int) error {
+	f, ok := terminal.(*os.File)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	if group == 0 {
+		group = unix.Getpgrp()
+	}
+	return unix.IoctlSetPointerInt(int(f.Fd()), unix.TIOCSPGRP, group)
 }
 
 func exitCode(state *os.ProcessState) int {

@@ -19,7 +19,9 @@ func osAttr(info fs.FileInfo) Attr {
 
 func osMknod(string, fs.FileMode, uint64) error { return errors.ErrUnsupported }
 
-func processGroup(*exec.Cmd, bool) {}
+func processGroup(*exec.Cmd, Group) {}
+
+func stopped(int) bool { return false }
 
 func exitCode(state *os.ProcessState) int { return state.ExitCode() }
 
@@ -34,3 +36,9 @@ func (t *task) limit(string) (string, bool) { return "", false }
 func (t *task) setLimit(flag, _ string) int { return t.errorf("ulimit: %s: not supported", flag) }
 
 func (t *task) ownProcess() bool { return false }
+
+func duplicate(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func inherited(int) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func readable(*os.File, time.Duration) bool { return true }

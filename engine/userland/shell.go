@@ -29,6 +29,15 @@ type shell struct {
 	signals chan int
 	funcs   map[string]string // functions declared so far: name to source
 	defined map[string]bool
+	files   map[int]io.ReadWriteCloser // open descriptors above 2
+	options []string                   // what set was called with
+
+	// An interactive shell on a terminal:
+	control     bool   // it hands the terminal to the commands it starts
+	group       int    // the process group that has the terminal now, 0 for the shell's own
+	members     int    // how many commands of that group are awaited
+	giveUp      func() // cancels the command that runs
+	interrupted bool   // by Ctrl-C
 }
 
 // shellArgs are the arguments of sh.
@@ -75,7 +84,7 @@ func runShell(t *task, args []string) int {
 		sh.profile()
 	}
 	if source == nil {
-		return sh.readEval(name)
+		return sh.readEval()
 	}
 	return sh.script(source, name, a.isCommand)
 }
@@ -137,7 +146,7 @@ func (sh *shell) start(options, params []string) error {
 	runner, err := interp.New(
 		func(r *interp.Runner) error { r.Dir = sh.Dir; return nil },
 		interp.Env(expand.ListEnviron(sh.Environ...)),
-		interp.StdIO(sh.Stdin, sh.Stdout, sh.Stderr),
+		interp.StdIO(sh.Stdin, sh.Stdout, tracedErrors{sh.Stderr}),
 		interp.CallHandler(sh.call),
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return sh.exec }),
 		interp.OpenHandler(sh.openRedirect),
@@ -147,6 +156,7 @@ func (sh *shell) start(options, params []string) error {
 		interp.Params(append(append(options, "--"), params...)...),
 	)
 	sh.runner = runner
+	sh.remember(options)
 	return err
 }
 
@@ -229,22 +239,18 @@ func (sh *shell) profile() {
 	}
 }
 
-// readEval runs commands from standard input, each as soon as it is complete, with a prompt when a person
-// types them.
-func (sh *shell) readEval(name string) int {
-	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+// readEval runs commands from standard input, each as soon as it is complete.
+func (sh *shell) readEval() int {
+	if sh.interactive {
+		return sh.converse()
+	}
 	code, ended := 0, false
-	run := func(st *syntax.Stmt) bool {
+	err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Stmts(&byteReader{r: sh.Stdin}, func(st *syntax.Stmt) bool {
 		sh.rewrite(st)
 		code = sh.result(sh.runner.Run(sh.ctx, st))
 		ended = sh.runner.Exited()
 		return !ended
-	}
-	in := &byteReader{r: sh.Stdin}
-	if sh.interactive {
-		return sh.converse(parser, in, run, &code, &ended)
-	}
-	err := parser.Stmts(in, run)
+	})
 	if err != nil && !ended {
 		sh.errorf("%s", syntaxError(err))
 		code = 2
@@ -253,77 +259,6 @@ func (sh *shell) readEval(name string) int {
 		sh.exitTrap()
 	}
 	return code
-}
-
-// converse is the interactive loop.
-func (sh *shell) converse(parser *syntax.Parser, in io.Reader, run func(*syntax.Stmt) bool, code *int, ended *bool) int {
-	if sh.Signals != nil {
-		// Caught, not ignored: what is ignored stays so in the programs that the shell starts.
-		sh.trap("printf '\\n'", 2)
-		sh.trap(":", 3)
-		sh.trap(":", 15)
-	}
-	for !*ended {
-		sh.prompt("PS1", "$ ")
-		err := parser.Interactive(in, func(stmts []*syntax.Stmt) bool {
-			if parser.Incomplete() {
-				sh.prompt("PS2", "> ")
-				return true
-			}
-			for _, st := range stmts {
-				if !run(st) {
-					return false
-				}
-			}
-			sh.prompt("PS1", "$ ")
-			return true
-		})
-		if err == nil || errors.Is(err, io.EOF) {
-			break
-		}
-		sh.errorf("%s", syntaxError(err))
-		*code = 2
-		parser = syntax.NewParser(syntax.Variant(syntax.LangBash))
-	}
-	if !*ended {
-		io.WriteString(sh.Stderr, "\n")
-		sh.exitTrap()
-	}
-	return *code
-}
-
-func (sh *shell) exitTrap() {
-	if file, err := syntax.NewParser().Parse(strings.NewReader(""), "sh"); err == nil {
-		sh.runner.Run(sh.ctx, file)
-	}
-}
-
-// prompt writes a prompt; the usual one shows the folder and whether root types.
-func (sh *shell) prompt(variable, usual string) {
-	text := sh.env(variable)
-	if v, ok := sh.runner.Vars[variable]; ok {
-		text = v.String()
-	}
-	dir := sh.runner.Dir
-	if text == "" && variable == "PS1" {
-		text, usual = `\w \$ `, ""
-	}
-	if text == "" {
-		text = usual
-	}
-	mark := "$"
-	if sh.User.UID == 0 {
-		mark = "#"
-	}
-	host := "localhost"
-	if sh.Host != nil {
-		if u, err := sh.Host.Uname(); err == nil {
-			host = u.Nodename
-		}
-	}
-	user := (&directory{t: sh.task}).user(sh.User.UID)
-	base := dir[strings.LastIndexByte(dir, '/')+1:]
-	io.WriteString(sh.Stderr, strings.NewReplacer(`\w`, dir, `\W`, base, `\$`, mark, `\h`, host, `\H`, host, `\u`, user, `\n`, "\n", `\s`, "sh", `\[`, "", `\]`, "", `\e`, "\x1b").Replace(text))
 }
 
 // byteReader reads byte by byte, so that commands of the script find the rest of its input.

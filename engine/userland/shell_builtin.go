@@ -20,13 +20,10 @@ func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task,
 		sh.listJobs(t)
 		return nil
 	case "fg":
-		j := sh.findJob(strings.Join(append(args, "%%")[:1], ""))
-		if j == nil {
-			return status(t.errorf("fg: %s", errNoJob))
-		}
-		t.print(j.text + "\n")
-		return sh.wait(ctx, hc, t, []string{itoa(j.pid)})
-	case "bg", "disown":
+		return sh.foregroundJob(ctx, hc, t, args)
+	case "bg":
+		return status(sh.backgroundJob(t, args))
+	case "disown":
 		return nil
 	case "kill":
 		return status(sh.kill(t, args))
@@ -41,6 +38,12 @@ func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task,
 	case "times":
 		t.print("0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n")
 		return nil
+	case "read":
+		return sh.read(ctx, hc, t, args)
+	case "fd":
+		return status(sh.descriptor(ctx, t, args))
+	case "fds":
+		return status(sh.endDescriptors(args))
 	case "printf":
 		return sh.printfBuiltin(ctx, hc, t, args)
 	}
@@ -241,7 +244,7 @@ func (sh *shell) showTraps(t *task) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for n := 1; n < 65; n++ {
-		if body, ok := sh.traps[n]; ok {
+		if body, ok := sh.traps[n]; ok && body != caught {
 			t.printf("trap -- %s %s\n", quote([]string{body}), signalName(n))
 		}
 	}
@@ -276,7 +279,15 @@ func (sh *shell) trap(body string, n int) {
 func (sh *shell) collect() {
 	for n := range sh.signals {
 		sh.mu.Lock()
-		if sh.traps[n] != "" {
+		body := sh.traps[n]
+		if body == caught {
+			sh.mu.Unlock()
+			if n == 2 {
+				sh.interrupt()
+			}
+			continue
+		}
+		if body != "" {
 			sh.pending = append(sh.pending, n)
 		}
 		sh.mu.Unlock()

@@ -48,7 +48,12 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		return []string{"eval", sh.prepared(strings.Join(args[1:], " "))}, nil
 	case ".", "source":
 		return sh.sourced(ctx, args), nil
+	case "read":
+		if needsOurRead(args[1:]) {
+			return append([]string{wordOurs + name}, args[1:]...), nil
+		}
 	case "set":
+		sh.remember(args[1:])
 		return setArgs(args), nil
 	case "cd":
 		return sh.cd(ctx, args), nil
@@ -131,7 +136,7 @@ func (sh *shell) sourced(ctx context.Context, args []string) []string {
 // inner is a task within the interpreter's current streams, variables and folder.
 func (sh *shell) inner(hc interp.HandlerContext) *task {
 	t := &task{Env: sh.Env, ctx: sh.ctx, name: sh.name}
-	t.Stdin, t.Stdout, t.Stderr, t.Dir = hc.Stdin, hc.Stdout, hc.Stderr, hc.Dir
+	t.Stdin, t.Stdout, t.Stderr, t.Dir = hc.Stdin, plain(hc.Stdout), plain(hc.Stderr), hc.Dir
 	if hc.Stdin == nil {
 		t.Stdin = strings.NewReader("")
 	}
@@ -160,6 +165,8 @@ func (sh *shell) exec(ctx context.Context, args []string) error {
 		err = status(t.errorf("%s", args[1]))
 	case wordBackground:
 		return sh.startCommand(ctx, hc, t, args[1:])
+	case wordProcess:
+		err = sh.runScript(ctx, hc, t, args[1])
 	case wordJob:
 		return sh.startScript(ctx, hc, t, args[1])
 	default:
@@ -194,7 +201,10 @@ func (sh *shell) foreground(ctx context.Context, t *task, args []string) int {
 		one := &task{Env: t.Env, ctx: ctx, name: e.name}
 		return e.run(one, args[1:])
 	}
-	c := t.commandFor(file, args)
+	c := sh.withFiles(t.commandFor(file, args))
+	if sh.control {
+		return sh.attended(t, c)
+	}
 	if sh.replaceLast && len(sh.traps) == 0 {
 		if err := sh.Starter.Replace(c); !errors.Is(err, errors.ErrUnsupported) {
 			return t.cannotRun(args[0], err)
@@ -220,7 +230,7 @@ func (sh *shell) within(file string, args []string) (entry, bool) {
 	if !ok || sh.Starter == nil {
 		return e, ok
 	}
-	return e, !e.process && !longRunning(e.name, args)
+	return e, !e.process && !sh.control && !longRunning(e.name, args)
 }
 
 // longRunning tells whether a usually short program stays when called so.

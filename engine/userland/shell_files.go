@@ -19,6 +19,13 @@ func (s spoken) Error() string { return reason(s.error) }
 func (s spoken) Unwrap() error { return s.error }
 
 func (sh *shell) openRedirect(ctx context.Context, name string, flag int, perm fs.FileMode) (io.ReadWriteCloser, error) {
+	if fd, ok := descriptorName(name); ok {
+		f, err := sh.copyOf(sh.inner(interp.HandlerCtx(ctx)), fd)
+		if err != nil {
+			return nil, &os.PathError{Op: sh.name + ":", Path: fd, Err: spoken{err}}
+		}
+		return f, nil
+	}
 	abs := name
 	if !path.IsAbs(name) {
 		abs = path.Join(interp.HandlerCtx(ctx).Dir, name)

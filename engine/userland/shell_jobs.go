@@ -3,6 +3,7 @@ package userland
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +17,34 @@ type job struct {
 	number int
 	pid    int
 	text   string
+	child  Child         // nil when the program could not be started
+	change chan struct{} // holds a token when the process stopped
 	done   chan struct{}
-	code   int // valid when done is closed
-	waited bool
+	code   int  // valid when done is closed
+	halted bool // the process is stopped; guarded by the shell's lock
+}
+
+func newJob(text string) *job {
+	return &job{text: text, change: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// follow waits for the job's process until it ends.
+func (sh *shell) follow(j *job) {
+	defer close(j.done)
+	for {
+		code, err := j.child.Wait()
+		if !errors.Is(err, ErrStopped) {
+			j.code = code
+			return
+		}
+		sh.mu.Lock()
+		j.halted = true
+		sh.mu.Unlock()
+		select {
+		case j.change <- struct{}{}:
+		default:
+		}
+	}
 }
 
 func (j *job) running() bool {
@@ -38,11 +64,12 @@ func (sh *shell) startCommand(ctx context.Context, hc interp.HandlerContext, t *
 	file, err := t.lookPath(args[0])
 	if err != nil {
 		// Said by a child that failed, as other shells have it: the job exists and its code tells.
-		j := &job{text: quote(args), done: make(chan struct{}), code: t.cannotRun(args[0], err)}
+		j := newJob(strings.Join(args, " "))
+		j.code = t.cannotRun(args[0], err)
 		close(j.done)
 		return sh.enter(ctx, hc, t, j)
 	}
-	child, err := t.startFile(sh.ctx, t.commandFor(file, args))
+	child, err := t.startFile(sh.ctx, sh.apart(t.commandFor(file, args)))
 	if err != nil {
 		return status(t.cannotRun(args[0], err))
 	}
@@ -51,6 +78,27 @@ func (sh *shell) startCommand(ctx context.Context, hc interp.HandlerContext, t *
 
 // startScript starts any other command in a shell of its own that knows our variables and functions.
 func (sh *shell) startScript(ctx context.Context, hc interp.HandlerContext, t *task, text string) error {
+	child, err := t.Starter.Start(sh.ctx, sh.apart(sh.scriptCommand(hc, t, text)))
+	if err != nil {
+		return status(t.cannotRun("sh", err))
+	}
+	return sh.launched(ctx, hc, t, child, text)
+}
+
+// runScript is startScript in the foreground.
+func (sh *shell) runScript(ctx context.Context, hc interp.HandlerContext, t *task, text string) error {
+	child, err := t.Starter.Start(ctx, sh.scriptCommand(hc, t, text))
+	if err != nil {
+		return status(t.cannotRun("sh", err))
+	}
+	code, err := child.Wait()
+	if err != nil {
+		return status(t.cannotRun("sh", err))
+	}
+	return status(code)
+}
+
+func (sh *shell) scriptCommand(hc interp.HandlerContext, t *task, text string) Command {
 	var b strings.Builder
 	for name, v := range hc.Env.Each {
 		declare(&b, name, v)
@@ -59,14 +107,12 @@ func (sh *shell) startScript(ctx context.Context, hc interp.HandlerContext, t *t
 	for _, f := range sh.funcs {
 		b.WriteString(f + "\n")
 	}
+	for _, o := range sh.options {
+		b.WriteString("set " + o + "\n")
+	}
 	sh.mu.Unlock()
 	b.WriteString(text)
-	c := t.commandFor(t.shellFile(), append([]string{"sh", "-c", b.String(), sh.name}, sh.runner.Params...))
-	child, err := t.Starter.Start(sh.ctx, c)
-	if err != nil {
-		return status(t.cannotRun("sh", err))
-	}
-	return sh.launched(ctx, hc, t, child, text)
+	return sh.withFiles(t.commandFor(t.shellFile(), append([]string{"sh", "-c", b.String(), sh.name}, sh.runner.Params...)))
 }
 
 // declare writes the assignment of a variable that is not in the environment.
@@ -82,25 +128,25 @@ func declare(b *strings.Builder, name string, v expand.Variable) {
 	}
 }
 
+// apart puts a command in the background out of the reach of Ctrl-C when a person types the commands.
+func (sh *shell) apart(c Command) Command {
+	if sh.control {
+		c.Group.ID = OwnGroup
+	}
+	return c
+}
+
 // launched waits for a child in the background; the goroutine ends with the child.
 func (sh *shell) launched(ctx context.Context, hc interp.HandlerContext, t *task, child Child, text string) error {
-	j := &job{pid: child.PID(), text: text, done: make(chan struct{})}
-	go func() {
-		j.code, _ = child.Wait()
-		close(j.done)
-	}()
+	j := newJob(text)
+	j.child, j.pid = child, child.PID()
+	go sh.follow(j)
 	return sh.enter(ctx, hc, t, j)
 }
 
 // enter puts a job in the table and sets $!.
 func (sh *shell) enter(ctx context.Context, hc interp.HandlerContext, t *task, j *job) error {
-	sh.mu.Lock()
-	j.number = 1
-	if n := len(sh.jobs); n > 0 {
-		j.number = sh.jobs[n-1].number + 1
-	}
-	sh.jobs = append(sh.jobs, j)
-	sh.mu.Unlock()
+	sh.keep(j)
 	if sh.interactive {
 		sh.errorLine(t, "["+itoa(j.number)+"] "+itoa(j.pid))
 	}
@@ -229,18 +275,46 @@ func (sh *shell) listJobs(t *task) {
 	all := slices.Clone(sh.jobs)
 	sh.mu.Unlock()
 	for i, j := range all {
-		mark := " "
-		if i == len(all)-1 {
-			mark = "+"
-		}
-		state := "Running"
+		t.print(sh.jobLine(j, i == len(all)-1))
 		if !j.running() {
-			if state = "Done"; j.code != 0 {
-				state = "Exit " + itoa(j.code)
-			}
 			sh.forget(j)
 		}
-		t.printf("[%d]%s  %-22s  %s\n", j.number, mark, state, j.text)
+	}
+}
+
+// jobLine is the row of a job in the list of jobs.
+func (sh *shell) jobLine(j *job, last bool) string {
+	mark, state := " ", "Running"
+	if last {
+		mark = "+"
+	}
+	sh.mu.Lock()
+	halted := j.halted
+	sh.mu.Unlock()
+	switch {
+	case halted && j.running():
+		state = "Stopped"
+	case j.running():
+	case j.code > 128:
+		state = "Killed by " + signalName(j.code-128)
+	case j.code != 0:
+		state = "Exit " + itoa(j.code)
+	default:
+		state = "Done"
+	}
+	return fmt.Sprintf("[%d]%s  %-22s  %s\n", j.number, mark, state, j.text)
+}
+
+// announceJobs tells of the jobs that ended since the last prompt.
+func (sh *shell) announceJobs() {
+	sh.mu.Lock()
+	all := slices.Clone(sh.jobs)
+	sh.mu.Unlock()
+	for i, j := range all {
+		if !j.running() {
+			sh.errorLine(sh.task, strings.TrimSuffix(sh.jobLine(j, i == len(all)-1), "\n"))
+			sh.forget(j)
+		}
 	}
 }
 

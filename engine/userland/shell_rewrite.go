@@ -13,7 +13,9 @@ const (
 	wordJob        = "\x02job" // the source of any other command
 	wordTrap       = "\x02trap"
 	wordFail       = "\x02fail"
-	wordOurs       = "\x01" // + the name of a builtin that we do ourselves
+	wordOurs       = "\x01"     // + the name of a builtin that we do ourselves
+	wordProcess    = "\x02proc" // the source of a subshell that must be a process
+	wordDescriptor = "\x02fd"   // + a number: an open descriptor as a path
 	lastJob        = "_LAST_JOB"
 )
 
@@ -41,6 +43,15 @@ func (sh *shell) rewrite(node syntax.Node) bool {
 				changed = true
 				return false
 			}
+			if sub, ok := n.Cmd.(*syntax.Subshell); ok && sh.Starter != nil && apartScript(sub.Stmts) {
+				n.Cmd, changed = asProcess(sub.Stmts), true
+			}
+			changed = highRedirects(n) || changed
+		case *syntax.CmdSubst:
+			if sh.Starter != nil && apartScript(n.Stmts) {
+				n.Stmts, changed = []*syntax.Stmt{{Cmd: asProcess(n.Stmts)}}, true
+				return false
+			}
 		}
 		return true
 	})
@@ -50,15 +61,17 @@ func (sh *shell) rewrite(node syntax.Node) bool {
 // background turns "command &" into a call of ours.
 func (sh *shell) background(st *syntax.Stmt) {
 	st.Background = false
-	input := false
+	input, high := false, false
 	for _, r := range st.Redirs {
+		high = high || r.N != nil && number(r.N.Value) > 2
 		input = input || r.Op == syntax.RdrIn || r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc || r.Op == syntax.WordHdoc
 	}
 	call, simple := st.Cmd.(*syntax.CallExpr)
-	if simple && len(call.Args) > 0 && len(call.Assigns) == 0 && !st.Negated {
+	if simple && !high && len(call.Args) > 0 && len(call.Assigns) == 0 && !st.Negated {
 		for _, w := range call.Args {
 			sh.rewrite(w)
 		}
+		highRedirects(st)
 		st.Cmd = &syntax.CallExpr{Args: append([]*syntax.Word{literal(wordBackground)}, call.Args...)}
 	} else {
 		text := source(st)
