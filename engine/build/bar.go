@@ -96,7 +96,7 @@ func (b *bar) Done(_ int, err error) {
 		for _, l := range lastLines(b.tail, tailLines) {
 			fmt.Fprintf(b.w, "%s\n", clip(" => => "+l, b.columns()))
 		}
-		fmt.Fprintf(b.w, "%s\n", clip(fmt.Sprintf("%s %5.1fs built", filled(1, 1), time.Since(b.begun).Seconds()), b.columns()))
+		fmt.Fprintf(b.w, "%s\n", clip(fmt.Sprintf("%s %5.1fs built", b.filled(1, 1), time.Since(b.begun).Seconds()), b.columns()))
 	}
 }
 
@@ -109,9 +109,9 @@ func (b *bar) settle() {
 }
 
 func (b *bar) draw() {
-	line := fmt.Sprintf("%s %5.1fs %s", filled(b.step.N-1, b.step.Of), time.Since(b.begun).Seconds(), printable(firstLine(b.step.String())))
+	line := fmt.Sprintf("%s %5.1fs %s", b.filled(b.step.N-1, b.step.Of), time.Since(b.begun).Seconds(), printable(firstLine(b.step.String())))
 	if last := lastLines(b.tail[max(0, len(b.tail)-1<<10):], 1); len(last) > 0 {
-		line += " | " + last[0]
+		line = clip(line, max(minWidth, b.columns()/2)) + " | " + last[0] // half the line is the step's, half its output's
 	}
 	fmt.Fprintf(b.w, "\r\x1b[K%s", clip(line, b.columns()))
 }
@@ -119,12 +119,13 @@ func (b *bar) draw() {
 // columns is how much of a line is written: never into the last column, where terminals wrap.
 func (b *bar) columns() int { return max(minWidth, min(b.width(), 120)) - 1 }
 
-func filled(n, of int) string {
-	done := 0
+// filled is the bar with n of its of steps done; it takes a quarter of a narrow line.
+func (b *bar) filled(n, of int) string {
+	width, done := min(barWidth, b.columns()/4), 0
 	if of > 0 {
-		done = barWidth * max(n, 0) / of
+		done = width * max(n, 0) / of
 	}
-	return "[" + strings.Repeat("#", done) + strings.Repeat(".", barWidth-done) + "]"
+	return "[" + strings.Repeat("#", done) + strings.Repeat(".", width-done) + "]"
 }
 
 // columns counts what s takes on a terminal, rather too much than too little: letters from Hangul on are taken for wide.
