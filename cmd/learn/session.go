@@ -94,7 +94,7 @@ func (s *session) openTraced(ctx context.Context) (*engine.Engine, error) {
 	if err != nil || trace.From(ctx) == nil {
 		return e, err
 	}
-	_, err = e.Containers.List(ctx, true)
+	_, err = e.Containers.List(ctx, false) // what does not run by its record has told everything
 	return e, err
 }
 

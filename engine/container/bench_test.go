@@ -17,7 +17,7 @@ func BenchmarkWholeLife(b *testing.B) {
 			bb := newBench(b, oci.ImageConfig{Cmd: []string{"exit", "0"}})
 			ctx := context.Background()
 			for b.Loop() {
-				c, err := bb.Create(ctx, container.CreateOptions{Image: "img", HostConfig: api.HostConfig{AutoRemove: ephemeral}})
+				c, err := bb.Create(ctx, container.CreateOptions{Image: "img", HostConfig: api.HostConfig{AutoRemove: ephemeral}, Run: true})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -26,6 +26,9 @@ func BenchmarkWholeLife(b *testing.B) {
 				}
 				if _, err := bb.Wait(ctx, c.ID); err != nil {
 					b.Fatal(err)
+				}
+				if ephemeral {
+					continue // waiting removed it
 				}
 				if err := bb.Remove(ctx, c.ID, false); err != nil {
 					b.Fatal(err)

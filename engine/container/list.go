@@ -19,8 +19,8 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 	}
 	list := make([]Container, 0, len(ids))
 	for _, id := range ids {
-		if s := m.readState(id); !all && !s.Live() && !s.Starting {
-			continue // the cheaper of its two files settles it
+		if !all && !m.mayRun(id) {
+			continue
 		}
 		c, err := m.read(id)
 		if err == nil {
@@ -44,6 +44,12 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 	}
 	slices.SortStableFunc(list, func(a, b Container) int { return b.Created.Compare(a.Created) })
 	return list, nil
+}
+
+// mayRun tells by the cheaper of a container's two files whether there is anything to ask the runtime.
+func (m *Manager) mayRun(id string) bool {
+	s := m.readState(id)
+	return s.Live() || s.Starting
 }
 
 // Uses tells for each image id which containers are made of it, running or not.
