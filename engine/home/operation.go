@@ -126,6 +126,9 @@ func clear(dir string) error {
 			return err
 		}
 	}
+	if os.Remove(filepath.Join(dir, "lock")) == nil && os.Remove(dir) == nil {
+		return nil // the usual case, in a quarter of the system calls
+	}
 	return os.RemoveAll(dir)
 }
 
