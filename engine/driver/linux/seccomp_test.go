@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver"
 )
 
 // probeVariable makes the test binary, as a container's program, try forbidden calls and print what came of each.
@@ -62,6 +64,12 @@ func TestSeccompRefuses(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(l.lower, "bin/probe"), binary, 0o755))
 	spec := l.spec(t, "probe", "-test.run=TestSeccompRefuses$")
 	spec.Process.Env = append(spec.Process.Env, probeVariable+"=1")
+	// Built with cgo, the test binary needs the machine's C library.
+	for _, dir := range []string{"/lib", "/lib64", "/usr/lib"} {
+		if _, err := os.Stat(dir); err == nil {
+			spec.Mounts = append(spec.Mounts, driver.Mount{Type: "bind", Source: dir, Target: dir, ReadOnly: true})
+		}
+	}
 	out, _ := l.run(t, spec)
 	var got map[string]string
 	if err := json.Unmarshal([]byte(out), &got); err != nil {

@@ -113,7 +113,7 @@ func (t *task) spawn() (*shim.Conn, error) {
 
 // shimEnv is all that a supervisor gets. A failpoint goes along only if it is meant for it.
 func shimEnv() []string {
-	env := []string{shim.StageVariable + "=" + shim.StageShim, "GOMAXPROCS=1", "GOGC=25"}
+	env := []string{shim.StageVariable + "=" + shim.StageShim, "GOMAXPROCS=1", "GOGC=off"} // collects from when the container runs
 	p := os.Getenv(failpoint.Variable)
 	if strings.HasPrefix(p, "shim.") || strings.HasPrefix(p, "init.") || strings.HasPrefix(p, "log:") {
 		env = append(env, failpoint.Variable+"="+p)
@@ -167,7 +167,7 @@ func (t *task) root(key string) (shim.Root, error) {
 	if err != nil {
 		return shim.Root{}, err
 	}
-	r := shim.Root{Upper: upper, Work: work, UserXattr: t.runtime.mode.UserXattr}
+	r := shim.Root{Upper: upper, Work: work, UserXattr: t.runtime.mode.UserXattr, Volatile: t.spec.Ephemeral}
 	r.Lowers = append(append(r.Lowers, lowers...), points)
 	for _, d := range diffIDs {
 		r.DiffIDs = append(r.DiffIDs, d.String())

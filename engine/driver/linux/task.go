@@ -308,22 +308,35 @@ func (t *task) Delete(ctx context.Context) error {
 	return nil
 }
 
-// end brings the task to its end and waits until its supervisor is gone too.
+// end brings the task to its end and waits until its supervisor is gone too: it holds the mount of the writable layer. Nobody
+// mounts that of an ephemeral task again, so there the recorded end is enough.
 func (t *task) end(ctx context.Context, rec shim.Record) error {
 	boot := home.BootID()
 	if rec.Supervised(boot) {
 		pidfd, err := unix.PidfdOpen(rec.ShimPid, 0)
 		if err == nil {
 			defer unix.Close(pidfd)
-			if _, ended := shim.ReadExit(t.dir); !ended {
-				t.askEnd(ctx)
-			}
-			if !awaitProcess(pidfd, 10*time.Second) {
-				return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.ShimPid)
+			if err := t.awaitSupervisor(ctx, rec, pidfd); err != nil {
+				return err
 			}
 		}
 	}
 	killLeftover(rec, boot)
+	return nil
+}
+
+func (t *task) awaitSupervisor(ctx context.Context, rec shim.Record, pidfd int) error {
+	_, ended := shim.ReadExit(t.dir)
+	if !ended {
+		t.askEnd(ctx)
+		_, ended = shim.ReadExit(t.dir)
+	}
+	if ended && rec.Ephemeral {
+		return nil
+	}
+	if !awaitProcess(pidfd, 10*time.Second) {
+		return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.ShimPid)
+	}
 	return nil
 }
 

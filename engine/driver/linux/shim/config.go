@@ -45,6 +45,7 @@ type Root struct {
 	Upper     string   `json:"upper"`
 	Work      string   `json:"work"`
 	UserXattr bool     `json:"user_xattr,omitempty"`
+	Volatile  bool     `json:"volatile,omitempty"` // nothing is synced to disk, also not at unmount
 }
 
 // Process is one process to run in the container.

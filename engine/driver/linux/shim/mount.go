@@ -87,7 +87,13 @@ func setAttrs(mnt int, attrs uint64, recursive bool) error {
 // mountRoot mounts the overlay and gives its root. It is attached over its own upper folder: a place that exists, that is
 // ours, and that nobody else in this mount namespace looks at.
 func mountRoot(r Root) (tree, error) {
+	// The mark of a volatile mount, which would forbid the next one. Whoever asked for it knows that a power cut may cost the layer.
+	_ = unix.Rmdir(r.Work + "/work/incompat/volatile")
 	mnt, err := overlay(r)
+	if r.Volatile && errors.Is(err, unix.EINVAL) {
+		r.Volatile = false // Linux 5.10 has it
+		mnt, err = overlay(r)
+	}
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
 		return classicOverlay(r, err)
 	}
@@ -115,6 +121,9 @@ func overlay(r Root) (int, error) {
 	options = append(options, option{"upperdir", r.Upper}, option{"workdir", r.Work}, option{"source", "overlay"})
 	if r.UserXattr {
 		options = append(options, option{key: "userxattr"})
+	}
+	if r.Volatile {
+		options = append(options, option{key: "volatile"})
 	}
 	return newMount("overlay", unix.MOUNT_ATTR_NODEV, options...)
 }

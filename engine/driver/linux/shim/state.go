@@ -35,6 +35,7 @@ type Record struct {
 	BootID        string    `json:"boot_id"`
 	StartedAt     time.Time `json:"started_at"`
 	Paused        bool      `json:"paused,omitempty"`
+	Ephemeral     bool      `json:"ephemeral,omitempty"`
 	Cgroups       []string  `json:"cgroups,omitempty"`
 }
 
