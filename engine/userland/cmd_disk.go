@@ -101,6 +101,9 @@ func runDf(t *task, args []string) int {
 	}
 	rows := [][]string{dfHead(o)}
 	if len(o.args) == 0 {
+		if !o.has('a') {
+			all = t.devices(all)
+		}
 		for _, m := range all {
 			if s, err := t.Mounts.Space(m.Target); err == nil && (s.Total > 0 || o.has('a')) {
 				rows = append(rows, dfRow(o, m, s))
@@ -128,6 +131,28 @@ func runDf(t *task, args []string) int {
 	}
 	t.aligned(rows, o.has('T'))
 	return t.code()
+}
+
+// devices keeps one mount of each file system, the one with the shortest path, and none that another mount or a file hides.
+func (t *task) devices(all []MountEntry) []MountEntry {
+	var kept []MountEntry
+	at := map[uint64]int{}
+	for _, m := range all {
+		info, err := t.FS.Stat(m.Target)
+		if err != nil {
+			continue
+		}
+		device := t.attr(info).Dev
+		i, known := at[device]
+		switch {
+		case !known:
+			at[device] = len(kept)
+			kept = append(kept, m)
+		case len(m.Target) < len(kept[i].Target), m.Target == kept[i].Target:
+			kept[i] = m
+		}
+	}
+	return kept
 }
 
 func dfHead(o opts) []string {
@@ -173,6 +198,10 @@ func dfRow(o opts, m MountEntry, s Space) []string {
 // aligned prints a table: the first column (two when typed) to the left, the last as it is.
 func (t *task) aligned(rows [][]string, typed bool) {
 	widths := make([]int, len(rows[0]))
+	widths[0] = 14 // as df has it
+	for i := 1; i < len(widths); i++ {
+		widths[i] = 5
+	}
 	for _, r := range rows {
 		for i, c := range r {
 			widths[i] = max(widths[i], len(c))

@@ -18,6 +18,8 @@ type finder struct {
 	follow             bool
 	prune, quit        bool
 	batches            []*batch
+	oneDevice          bool // -xdev
+	device             uint64
 }
 
 // found is the file at hand.
@@ -80,7 +82,16 @@ func (f *finder) walk(name string, depth int) {
 		}
 	}
 	if err != nil {
-		f.errorf("'%s': %s", name, reason(err))
+		if depth == 0 || !errors.Is(err, fs.ErrNotExist) { // what is removed meanwhile is no mistake
+			f.errorf("'%s': %s", name, reason(err))
+		}
+		return
+	}
+	device := f.attr(info).Dev
+	if depth == 0 {
+		f.device = device
+	}
+	if f.oneDevice && device != f.device {
 		return
 	}
 	x := found{name, info, depth}
@@ -90,7 +101,7 @@ func (f *finder) walk(name string, depth int) {
 	}
 	if info.IsDir() && depth < f.maxDepth && !f.prune {
 		entries, err := f.FS.ReadDir(f.abs(name))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			f.errorf("'%s': %s", name, reason(err))
 		}
 		for _, e := range entries {
@@ -204,7 +215,10 @@ func (p *findParser) primary(word string) (test, error) {
 	case "-depth":
 		p.depthFirst = true
 		return always, nil
-	case "-xdev", "-mount", "-noleaf", "-follow":
+	case "-xdev", "-mount":
+		p.oneDevice = true
+		return always, nil
+	case "-noleaf", "-follow":
 		return always, nil
 	case "-true":
 		return always, nil

@@ -158,6 +158,10 @@ func netReason(err error) string {
 }
 
 func runWget(t *task, args []string) int {
+	if len(args) == 1 && args[0] == "--version" {
+		t.print(t.name + " of learn base\n")
+		return 0
+	}
 	o, ok := t.options(args, "qO:ST:t:cP:nU:", "quiet=q output-document=O server-response=S timeout=T spider=s header=H post-data=D directory-prefix=P tries=t")
 	if !ok {
 		return 1
@@ -256,6 +260,10 @@ func (t *task) saveBody(o opts, resp *http.Response, flag byte, byName bool) int
 }
 
 func runCurl(t *task, args []string) int {
+	if len(args) == 1 && args[0] == "--version" {
+		t.print(t.name + " of learn base\n")
+		return 0
+	}
 	o, ok := t.options(args, "sSfiIo:OLvX:H:d:m:kw:A:", "silent=s show-error=S fail=f include=i head=I output=o remote-name=O location=L verbose=v request=X header=H data=d max-time=m connect-timeout=c write-out=w unix-socket=u retry=r insecure=k user-agent=A")
 	if !ok {
 		return 2
@@ -406,8 +414,10 @@ func (t *task) ncListen(o opts, port string) int {
 // it, blocked in a read, until the process ends.
 func (t *task) relay(c Conn) int {
 	go func() {
-		io.Copy(c, t.Stdin)
-		c.CloseWrite()
+		// Nothing at all to say, as in the background, does not end the talk.
+		if n, _ := io.Copy(c, t.Stdin); n > 0 {
+			c.CloseWrite()
+		}
 	}()
 	if _, err := io.Copy(t.Stdout, c); err != nil {
 		return t.errorf("%s", netReason(err))

@@ -304,6 +304,9 @@ func (x *tarReader) target(name string) (string, bool) {
 
 // guard refuses to go through a symbolic link that leads out of the base.
 func (x *tarReader) guard(name string) error {
+	if name == path.Clean(x.base) { // the entry ./
+		return nil
+	}
 	base, err := x.real(x.base, true, false)
 	if err != nil {
 		return err

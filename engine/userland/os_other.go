@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"time"
 )
 
 func system(env *Env) { env.Own = isSelf }
