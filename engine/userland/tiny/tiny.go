@@ -18,3 +18,18 @@ func Run(name string, argv []string) (code int, ok bool) {
 	}
 	return small(name, args)
 }
+
+// Main is Run for a process called by argv, whatever folder argv[0] names.
+func Main(argv []string) (code int, ok bool) {
+	if len(argv) == 0 {
+		return 0, false
+	}
+	name := argv[0]
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '/' {
+			name = name[i+1:]
+			break
+		}
+	}
+	return Run(name, argv)
+}
