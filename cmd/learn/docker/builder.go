@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/build"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -62,9 +64,14 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 	}
 	var kept bytes.Buffer
 	opts.Progress = app.progress(f, &kept)
+	ctx, signalled := app.untilInterrupt(ctx)
 	res, err := e.Builder.Build(ctx, opts)
+	sig := signalled()
 	if err != nil {
 		_, _ = app.Err.Write(kept.Bytes())
+		if sig != 0 {
+			return &exitError{128 + int(sig), &buildError{errors.New("the build was interrupted: what it had finished is in the cache")}}
+		}
 		return &exitError{1, &buildError{err}}
 	}
 	if len(res.UnusedArgs) > 0 {
@@ -78,6 +85,42 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 	}
 	return nil
 }
+
+// untilInterrupt gives a context that ends with the first signal that asks the command to end, so that it ends in good order. The
+// returned function stops that and tells which signal came, or 0.
+func (app *App) untilInterrupt(ctx context.Context) (context.Context, func() driver.Signal) {
+	if app.Interrupts == nil {
+		return ctx, func() driver.Signal { return 0 }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	signals, stop := app.Interrupts()
+	quit, got := make(chan struct{}), make(chan driver.Signal, 1)
+	go func() {
+		defer close(got)
+		for {
+			select {
+			case sig := <-signals:
+				if sig != sigUSR1 && sig != sigUSR2 {
+					got <- sig
+					cancel()
+					return
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return ctx, func() driver.Signal {
+		close(quit)
+		sig := <-got
+		stop()
+		cancel()
+		return sig
+	}
+}
+
+// Signals that mean nothing to a build (signal(7), x86 and ARM).
+const sigUSR1, sigUSR2 driver.Signal = 10, 12
 
 // buildError is printed as the client's own error: docker's builder is not the daemon either.
 type buildError struct{ err error }
