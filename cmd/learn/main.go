@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	_ "github.com/learn-containers/learn/cmd/learn/boot" // takes over processes that the engine starts
+	_ "github.com/learn-containers/learn/cmd/learn/boot"       // takes over processes that the engine starts
+	_ "github.com/learn-containers/learn/cmd/learn/boot/small" // runs the simplest programs at once
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/spf13/pflag"
