@@ -58,11 +58,7 @@ func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
 	case "snapshot":
 		return true, e.Driver.Snapshots.Remove(ctx, c.ID)
 	case "task":
-		task, err := e.Driver.Runtime.Load(ctx, c.ID)
-		if err != nil {
-			return false, nil
-		}
-		return true, task.Delete(ctx)
+		return e.Builder.UndoClaim(ctx, c)
 	}
 	return false, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -52,12 +53,31 @@ func (s *Snapshots) open(name string, dirs []string) (driver.Tree, error) {
 	if len(dirs) == 1 {
 		fd, err = unix.Open(dirs[0], unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	} else {
-		fd, err = mountDetached(dirs, s.mode.UserXattr)
+		fd, err = s.mountTree(dirs)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open tree of %s: %w", name, err)
 	}
 	return &tree{fd, name}, nil
+}
+
+// mountTree mounts dirs in this process's mount namespace. Where that belongs to another user namespace (unshare -r makes one of
+// users alone), a thread takes a namespace of its own for it and ends with it: the tree hangs on its descriptor only.
+func (s *Snapshots) mountTree(dirs []string) (fd int, err error) {
+	fd, err = mountDetached(dirs, s.mode.UserXattr)
+	if !errors.Is(err, unix.EPERM) {
+		return fd, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlock: the thread must not serve others
+		if unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS) == nil {
+			fd, err = mountDetached(dirs, s.mode.UserXattr)
+		}
+	}()
+	<-done
+	return fd, err
 }
 
 // mountDetached mounts dirs, top first, as one read-only tree that is in no mount namespace and goes with its descriptor.
