@@ -202,6 +202,7 @@ func (t *task) aligned(rows [][]string, typed bool) {
 	for i := 1; i < len(widths); i++ {
 		widths[i] = 5
 	}
+	widths[len(widths)-2] = len("Use%")
 	for _, r := range rows {
 		for i, c := range r {
 			widths[i] = max(widths[i], len(c))
