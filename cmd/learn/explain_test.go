@@ -64,9 +64,9 @@ func (s *state) sort() {
 	slices.Sort(s.Blobs)
 }
 
-func stateOfEngine(t *testing.T, e *engine.Engine) state {
+// stateOfEngine asks under the recorder: to look at a container is to find out that it ended, and that belongs into the trace.
+func stateOfEngine(ctx context.Context, t *testing.T, e *engine.Engine) state {
 	t.Helper()
-	ctx := context.Background()
 	s := state{Images: map[string]string{}, Containers: map[string]string{}}
 	images, err := e.Images.List(ctx)
 	check(t, err)
@@ -81,7 +81,7 @@ func stateOfEngine(t *testing.T, e *engine.Engine) state {
 		slices.Sort(refs)
 		s.Images[img.ID.String()] = fmt.Sprint(refs, layers)
 	}
-	s.askContainers(t, e)
+	s.askContainers(ctx, t, e)
 	entries, err := filepath.Glob(filepath.Join(e.Home.Cache(), "*.json"))
 	check(t, err)
 	for _, f := range entries {
@@ -103,12 +103,12 @@ func stateOfEngine(t *testing.T, e *engine.Engine) state {
 	return s
 }
 
-func (s *state) askContainers(t *testing.T, e *engine.Engine) {
+func (s *state) askContainers(ctx context.Context, t *testing.T, e *engine.Engine) {
 	t.Helper()
-	containers, err := e.Containers.List(context.Background(), true)
+	containers, err := e.Containers.List(ctx, true)
 	check(t, err)
 	for _, c := range containers {
-		changes, err := e.Containers.Changes(context.Background(), c.ID)
+		changes, err := e.Containers.Changes(ctx, c.ID)
 		check(t, err)
 		var list []string
 		for _, ch := range changes {
@@ -166,9 +166,8 @@ func TestTraceExplainsEverything(t *testing.T) {
 
 func compare(t *testing.T, ctx context.Context, e *engine.Engine, events *trace.Collect, when string) {
 	t.Helper()
-	_, err := e.Containers.List(ctx, true) // takes in what containers did by themselves
-	check(t, err)
-	want, got := stateOfEngine(t, e), stateOfWorld(world.Fold(events.Events()))
+	want := stateOfEngine(ctx, t, e)
+	got := stateOfWorld(world.Fold(events.Events()))
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("the trace tells another story than the engine (-engine +trace), %s\n%s", when, d)
 	}

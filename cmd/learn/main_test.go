@@ -127,6 +127,10 @@ func (m *machine) leftovers() []string {
 		}
 	}
 	found = append(found, m.processes()...)
+	builds, _ := filepath.Glob(filepath.Join(m.home, "containers", "build-*"))
+	for _, b := range builds {
+		found = append(found, "build folder "+b)
+	}
 	tmp, _ := os.ReadDir(filepath.Join(m.home, "tmp"))
 	for _, e := range tmp {
 		found = append(found, "temporary folder "+e.Name())
