@@ -10,6 +10,9 @@ import (
 // Wait returns when the container has ended, with its exit code. For one that does not run it returns at once. If Start connected
 // streams in this process, everything has been copied to them then. A container that removes itself is gone afterwards.
 func (m *Manager) Wait(ctx context.Context, ref string) (int, error) {
+	if task := m.connection(ref); task != nil { // started here: nobody has to be asked how it is
+		return m.wait(ctx, ref, task)
+	}
 	c, err := m.Find(ctx, ref)
 	id := ref
 	if err == nil {
