@@ -18,18 +18,24 @@ func oldCount(args []string) []string {
 	return args
 }
 
+// wanted is how much head and tail show: the number as written, whether it counts bytes, and its size.
+func wanted(o opts) (value string, isBytes bool, n int64, err error) {
+	if value, isBytes = o.value('c'); !isBytes {
+		given := false
+		if value, given = o.value('n'); !given {
+			value = "10"
+		}
+	}
+	n, err = size(strings.TrimLeft(value, "-+"))
+	return value, isBytes, n, err
+}
+
 func runHead(t *task, args []string) int {
 	o, ok := t.options(oldCount(args), "n:c:qv", "lines=n bytes=c quiet=q silent=q verbose=v")
 	if !ok {
 		return 1
 	}
-	value, isBytes := o.value('c')
-	if !isBytes {
-		if value, ok = o.value('n'); !ok {
-			value = "10"
-		}
-	}
-	n, err := size(strings.TrimLeft(value, "-+"))
+	value, isBytes, n, err := wanted(o)
 	if err != nil {
 		return t.errorf("%s", err)
 	}
@@ -104,13 +110,7 @@ func runTail(t *task, args []string) int {
 	if !ok {
 		return 1
 	}
-	value, isBytes := o.value('c')
-	if !isBytes {
-		if value, ok = o.value('n'); !ok {
-			value = "10"
-		}
-	}
-	n, err := size(strings.TrimLeft(value, "-+"))
+	value, isBytes, n, err := wanted(o)
 	if err != nil {
 		return t.errorf("%s", err)
 	}
