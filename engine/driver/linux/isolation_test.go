@@ -3,11 +3,16 @@
 package linux
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/learn-containers/learn/engine/driver"
 )
 
 func TestNamespacesDiffer(t *testing.T) {
@@ -177,6 +182,104 @@ func TestNothingOfTheHostIsMounted(t *testing.T) {
 		f := strings.Fields(line)
 		if len(f) > 4 && !regexp.MustCompile(`^(/|/proc(/.*)?|/dev(/.*)?|/sys(/.*)?|/etc/(hosts|hostname|resolv.conf))$`).MatchString(f[4]) {
 			t.Errorf("mounted: %s", line)
+		}
+	}
+}
+
+// A container whose program is the engine's own binary, by /proc/self/exe, and one that stays and looks at it from inside: the
+// file must have the same content afterwards (CVE-2019-5736).
+func TestEngineBinaryKeepsItsHash(t *testing.T) {
+	l := newLab(t)
+	before := hashOf(t, "/proc/self/exe")
+	spec := l.spec(t, "/proc/self/exe", "-test.run=^$")
+	tk := l.create(t, spec)
+	if err := tk.Start(t.Context(), streamsTo(t)); err == nil {
+		_, err = tk.Wait(t.Context())
+		must(t, err)
+	}
+	l.sh(t, `for e in /proc/1/exe /proc/self/exe; do (echo x >$e) 2>/dev/null; (dd if=/dev/zero of=$e bs=1 count=4 conv=notrunc) 2>/dev/null; done
+		exec 5</proc/1/exe; (echo x >/proc/self/fd/5) 2>/dev/null`)
+	if after := hashOf(t, "/proc/self/exe"); after != before {
+		t.Error("the engine's binary changed")
+	}
+}
+
+func hashOf(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	must(t, err)
+	return digest.FromBytes(data).String()
+}
+
+// No descriptor of the host's may serve as a working folder, at start or in a further process (CVE-2024-21626).
+func TestNamesExecCannotUseLeakedDescriptors(t *testing.T) {
+	l := newLab(t)
+	tk := l.create(t, l.spec(t, "sleep", "1000"))
+	must(t, tk.Start(t.Context(), driver.Streams{}))
+	for n := range 31 {
+		for _, dir := range []string{"/proc/self/fd/%d", "/proc/self/fd/%d/../..", "/proc/thread-self/fd/%d", "/dev/fd/%d"} {
+			cwd := fmt.Sprintf(dir, n)
+			var out syncBuffer
+			_, err := tk.(driver.Execer).Exec(t.Context(), driver.Process{Args: []string{"ls"}, Env: []string{"PATH=/bin"}, Cwd: cwd}, streamsWith(&out))
+			if err == nil && !strings.HasSuffix(cwd, "..") {
+				t.Errorf("exec in %s: started, and listed %q", cwd, out.String())
+			}
+			if strings.Contains(out.String(), "home") || strings.Contains(out.String(), "root") {
+				t.Errorf("exec in %s lists the host: %q", cwd, out.String())
+			}
+		}
+		spec := l.spec(t, "ls")
+		spec.Process.Cwd = fmt.Sprintf("/proc/self/fd/%d", n)
+		if err := l.create(t, spec).Start(t.Context(), driver.Streams{}); err == nil {
+			t.Errorf("run in %s: started", spec.Process.Cwd)
+		}
+	}
+}
+
+func TestMaskedControlGroupsAreNoWayOut(t *testing.T) {
+	l := newLab(t)
+	out, _ := l.sh(t, `mkdir /tmp/c
+	mount -t cgroup -o memory x /tmp/c 2>/dev/null && echo mounted v1
+	mount -t cgroup2 x /tmp/c 2>/dev/null && echo mounted v2
+	unshare -UrmC true 2>/dev/null && echo unshared all
+	unshare -Ur true 2>/dev/null && echo unshared user
+	unshare -m true 2>/dev/null && echo unshared mounts
+	for f in $(ls -d /sys/fs/cgroup/* /sys/fs/cgroup/*/* 2>/dev/null); do case $f in */release_agent|*/cgroup.procs|*/tasks|*/notify_on_release|*/devices.allow)
+	(echo 0 >$f) 2>/dev/null && echo written $f;; esac; done
+	mount -o remount,rw /sys/fs/cgroup 2>/dev/null && echo remounted; echo end`)
+	if out != "end\n" {
+		t.Errorf("control groups: %s", out)
+	}
+}
+
+func TestMaskedPathsStayMasked(t *testing.T) {
+	l := newLab(t)
+	out, _ := l.sh(t, `umount /proc/kcore 2>/dev/null && echo unmounted
+	mount -o remount,rw /proc/sys 2>/dev/null && echo remounted
+	mount -t proc p /tmp 2>/dev/null && echo new proc
+	head -c 1 /proc/kcore 2>/dev/null | wc -c; cat /proc/keys /proc/timer_list 2>/dev/null | wc -c
+	ls /sys/firmware | wc -l; (echo 1 >/proc/sys/kernel/panic) 2>/dev/null && echo set; echo end`)
+	if out != "0\n0\n0\nend\n" {
+		t.Errorf("masks: %s", out)
+	}
+}
+
+// An id that wraps around in 32 bits would be root.
+func TestUserIDsDoNotWrap(t *testing.T) {
+	l := newLab(t)
+	tk := l.create(t, l.spec(t, "sleep", "1000"))
+	must(t, tk.Start(t.Context(), driver.Streams{}))
+	for _, id := range []uint32{1 << 31, 1<<32 - 1, 1<<32 - 2} {
+		for _, p := range []driver.Process{{UID: id}, {GID: id}} {
+			p.Args, p.Env = []string{"id"}, []string{"PATH=/bin"}
+			if _, err := tk.(driver.Execer).Exec(t.Context(), p, streamsTo(t)); err == nil || !strings.Contains(err.Error(), "ids must be") {
+				t.Errorf("exec as %d:%d: %v", p.UID, p.GID, err)
+			}
+			spec := l.spec(t, "id")
+			spec.Process.UID, spec.Process.GID = p.UID, p.GID
+			if err := l.create(t, spec).Start(t.Context(), streamsTo(t)); err == nil || !strings.Contains(err.Error(), "ids must be") {
+				t.Errorf("run as %d:%d: %v", p.UID, p.GID, err)
+			}
 		}
 	}
 }

@@ -29,6 +29,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir, err := os.MkdirTemp("", "learn-rootless-")
 			must(t, err)
 			t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
@@ -36,7 +37,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 			binary, err := os.ReadFile("/proc/self/exe")
 			must(t, err)
 			must(t, os.WriteFile(filepath.Join(dir, "linux.test"), binary, 0o755))
-			cmd := exec.Command(filepath.Join(dir, "linux.test"), "-test.v", "-test.run", "^Test(Run|Command|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl)")
+			cmd := exec.Command(filepath.Join(dir, "linux.test"), "-test.v", "-test.run", "^Test(Run|Command|Attach|Resize|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl)")
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, enterVariable + "=1"}
 			setup(cmd)

@@ -57,7 +57,18 @@ func checkKey(key string) error {
 
 // Prepare implements driver.Snapshots. A crash leaves the whole writable layer or nothing.
 func (s *Snapshots) Prepare(ctx context.Context, key string, chain digest.Digest) error {
-	lowers, err := s.prepare(key, chain)
+	return s.prepareTraced(ctx, key, chain, home.WriteJSON, home.SyncDir)
+}
+
+// PrepareVolatile is Prepare for a layer that need not survive a power cut (a build step's, or of a container that removes itself):
+// nothing is synced. What a crash leaves of it is garbage that has no record.
+func (s *Snapshots) PrepareVolatile(ctx context.Context, key string, chain digest.Digest) error {
+	return s.prepareTraced(ctx, key, chain, func(path string, v any, _ fs.FileMode) error { return writePlainJSON(path, v) },
+		func(string) error { return nil })
+}
+
+func (s *Snapshots) prepareTraced(ctx context.Context, key string, chain digest.Digest, write writeJSON, syncDir func(string) error) error {
+	lowers, err := s.prepare(key, chain, write, syncDir)
 	if err != nil {
 		return fmt.Errorf("prepare writable layer %s: %w", key, err)
 	}
@@ -66,7 +77,9 @@ func (s *Snapshots) Prepare(ctx context.Context, key string, chain digest.Digest
 	return nil
 }
 
-func (s *Snapshots) prepare(key string, chain digest.Digest) (lowers int, err error) {
+type writeJSON func(path string, v any, mode fs.FileMode) error
+
+func (s *Snapshots) prepare(key string, chain digest.Digest, write writeJSON, syncDir func(string) error) (lowers int, err error) {
 	if err := checkKey(key); err != nil {
 		return 0, err
 	}
@@ -90,13 +103,13 @@ func (s *Snapshots) prepare(key string, chain digest.Digest) (lowers int, err er
 	if err := s.dressUpper(filepath.Join(made, "upper"), dirs); err != nil {
 		return 0, err
 	}
-	if err := home.WriteJSON(filepath.Join(made, "snapshot.json"), snapshotRecord{key, chain}, 0o600); err != nil {
+	if err := write(filepath.Join(made, "snapshot.json"), snapshotRecord{key, chain}, 0o600); err != nil {
 		return 0, err
 	}
-	return len(dirs), s.installKey(made, key)
+	return len(dirs), s.installKey(made, key, syncDir)
 }
 
-func (s *Snapshots) installKey(made, key string) error {
+func (s *Snapshots) installKey(made, key string, syncDir func(string) error) error {
 	failpoint.Hit("snapshot.prepare.before-rename")
 	if err := os.MkdirAll(s.root(), 0o700); err != nil {
 		return err
@@ -109,7 +122,7 @@ func (s *Snapshots) installKey(made, key string) error {
 		return fmt.Errorf("rename to %s: %w", s.dir(key), err)
 	}
 	failpoint.Hit("snapshot.prepare.renamed")
-	return home.SyncDir(s.root())
+	return syncDir(s.root())
 }
 
 // dressUpper gives the upper folder the metadata of the root below it: overlay shows the upper's as the container's root.

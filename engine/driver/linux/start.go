@@ -37,7 +37,7 @@ func (t *task) Start(ctx context.Context, streams driver.Streams) error {
 		return errors.Join(fmt.Errorf("start %s: %w", t.id, err), conn.Close())
 	}
 	failpoint.Hit("runtime.start.before-go")
-	l, err := newWire(conn, shim.Request{Do: shim.DoStart, Config: cfg}, streams)
+	l, err := newWire(conn, shim.Request{Do: shim.DoStart, Config: cfg, Detach: unattended(streams)}, streams)
 	if err != nil {
 		return errors.Join(fmt.Errorf("start %s: %w", t.id, err), conn.Close())
 	}
@@ -71,7 +71,7 @@ func (t *task) startError(err error) error {
 
 // keep holds the connection open for Wait, and closes it when ctx ends. A container that nobody listens to is left alone at once.
 func (t *task) keep(ctx context.Context, l *wire, s driver.Streams) {
-	if s.Stdin == nil && s.Stdout == nil && s.Stderr == nil {
+	if unattended(s) {
 		l.close()
 		return
 	}
@@ -79,6 +79,9 @@ func (t *task) keep(ctx context.Context, l *wire, s driver.Streams) {
 	t.link = l
 	t.mu.Unlock()
 }
+
+// unattended: whoever connects no stream does not wait on the connection that starts the task.
+func unattended(s driver.Streams) bool { return s.Stdin == nil && s.Stdout == nil && s.Stderr == nil }
 
 // spawn starts the supervisor, in a session of its own, with an empty environment and one end of a socket pair.
 func (t *task) spawn() (*shim.Conn, error) {
@@ -135,7 +138,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	if err := writeNames(spec); err != nil {
 		return nil, err
 	}
-	cfg := &shim.Config{ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
+	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: shim.Limits(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
 		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	for _, m := range spec.Mounts {

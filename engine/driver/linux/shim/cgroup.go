@@ -95,6 +95,7 @@ func (h MountedHierarchy) name() string {
 // groups are the control groups of one container.
 type groups struct {
 	id      string
+	name    string // of the folders
 	log     *eventLog
 	members []Hierarchy
 	unified int // descriptor of the version 2 group, or -1
@@ -130,8 +131,8 @@ func settings(l Limits) []setting {
 
 // makeGroups makes the control groups that the container needs: the version 2 one whenever possible, since joining it is
 // free and it can freeze and kill; those of version 1 only for a limit. A limit that can't be kept is an error.
-func makeGroups(id string, l Limits, log *eventLog) (*groups, error) {
-	g := &groups{id: id, log: log, unified: -1}
+func makeGroups(id, owner string, l Limits, log *eventLog) (*groups, error) {
+	g := &groups{id: id, name: groupName(owner, id), log: log, unified: -1}
 	mounted := Hierarchies()
 	wanted := settings(l)
 	for _, h := range mounted {
@@ -171,7 +172,7 @@ func enable(dir, controller string) {
 }
 
 func (g *groups) mkdir(h MountedHierarchy, controller string) (string, error) {
-	dir := filepath.Join(h.Dir, groupParent, g.id)
+	dir := filepath.Join(h.Dir, groupParent, g.name)
 	for _, m := range g.members {
 		if m.Dir == dir {
 			return dir, nil
@@ -181,6 +182,9 @@ func (g *groups) mkdir(h MountedHierarchy, controller string) (string, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		_ = os.Mkdir(filepath.Dir(dir), 0o755)
 		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, os.ErrExist) && unix.Rmdir(dir) == nil {
+		err = os.Mkdir(dir, 0o755) // a fresh one, which no sweep takes for dead
 	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err

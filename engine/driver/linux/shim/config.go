@@ -18,24 +18,24 @@ const (
 
 // Config is everything a supervisor needs to run a container.
 type Config struct {
-	ID        string      `json:"id"`
-	Dir       string      `json:"dir"`
-	Key       string      `json:"key"`
-	Hostname  string      `json:"hostname"`
-	Root      Root        `json:"root"`
-	Process   Process     `json:"process"`
-	Mounts    []Mount     `json:"mounts,omitempty"`
-	Limits    Limits      `json:"limits"`
-	Cgroups   []Hierarchy `json:"cgroups,omitempty"`
-	ReadOnly  bool        `json:"read_only,omitempty"`
-	OpenStdin bool        `json:"open_stdin,omitempty"`
-	StdinOnce bool        `json:"stdin_once,omitempty"`
-	Log       string      `json:"log,omitempty"`
-	Ephemeral bool        `json:"ephemeral,omitempty"`
-	OnExit    []string    `json:"on_exit,omitempty"`
-	OnExitEnv []string    `json:"on_exit_env,omitempty"`
-	Rootless  bool        `json:"rootless,omitempty"`
-	Trace     bool        `json:"trace,omitempty"`
+	ID        string   `json:"id"`
+	Dir       string   `json:"dir"`
+	Key       string   `json:"key"`
+	Hostname  string   `json:"hostname"`
+	Root      Root     `json:"root"`
+	Process   Process  `json:"process"`
+	Mounts    []Mount  `json:"mounts,omitempty"`
+	Limits    Limits   `json:"limits"`
+	Owner     string   `json:"owner,omitempty"` // names the home in the names of control groups
+	ReadOnly  bool     `json:"read_only,omitempty"`
+	OpenStdin bool     `json:"open_stdin,omitempty"`
+	StdinOnce bool     `json:"stdin_once,omitempty"`
+	Log       string   `json:"log,omitempty"`
+	Ephemeral bool     `json:"ephemeral,omitempty"`
+	OnExit    []string `json:"on_exit,omitempty"`
+	OnExitEnv []string `json:"on_exit_env,omitempty"`
+	Rootless  bool     `json:"rootless,omitempty"`
+	Trace     bool     `json:"trace,omitempty"`
 }
 
 // Root says how the container's root is put together.

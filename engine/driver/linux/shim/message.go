@@ -23,7 +23,7 @@ type Request struct {
 	Do      string   `json:"do"`
 	Config  *Config  `json:"config,omitempty"`
 	Process *Process `json:"process,omitempty"`
-	Detach  bool     `json:"detach,omitempty"`
+	Detach  bool     `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Signal  int      `json:"signal,omitempty"`
 	Cols    uint16   `json:"cols,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`

@@ -75,7 +75,6 @@ func (s *shim) watchFirst(conn *Conn, detach func()) {
 
 // awaitEnd tells the client how the container ended, unless it leaves before.
 func (s *shim) awaitEnd(conn *Conn, detach func()) {
-	s.addWaiting(1)
 	left := make(chan struct{})
 	go func() {
 		var none Request
@@ -84,17 +83,12 @@ func (s *shim) awaitEnd(conn *Conn, detach func()) {
 	}()
 	select {
 	case <-s.done:
-		_ = conn.Send(Reply{Kind: ReplyExit, Exit: &s.exit})
+		if conn.Send(Reply{Kind: ReplyExit, Exit: &s.exit}) == nil {
+			s.told.Store(true)
+		}
 	case <-left:
-		s.addWaiting(-1)
 	}
 	detach()
-}
-
-func (s *shim) addWaiting(n int) {
-	s.mu.Lock()
-	s.waiting += n
-	s.mu.Unlock()
 }
 
 // serve answers one request.

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,8 +43,9 @@ type shim struct {
 	events  *eventLog
 	watcher *cow.Watcher
 	ended   bool
-	waiting int            // clients that want to know the end
 	talks   sync.WaitGroup // connections being served
+
+	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
 
 	exit Exit
 	done chan struct{} // closed when exit is recorded
@@ -70,8 +72,12 @@ func superviseStage() {
 		s.giveUp(conn, err)
 	}
 	debug.SetGCPercent(25) // small rather than fast from now on
-	s.talks.Add(1)
-	go s.watchFirst(conn, detach)
+	if req.Detach {
+		conn.Close()
+	} else {
+		s.talks.Add(1)
+		go s.watchFirst(conn, detach)
+	}
 	go s.accept()
 	s.finish(s.reap())
 }
@@ -90,7 +96,7 @@ func (s *shim) start(conn *Conn, req *Request) (detach func(), err error) {
 	if s.self, err = openSelf(); err != nil {
 		return nil, err
 	}
-	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Limits, s.events); err != nil {
+	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Owner, s.cfg.Limits, s.events); err != nil {
 		return nil, err
 	}
 	if s.log, err = openLog(s.cfg.Log); err != nil {
@@ -165,7 +171,7 @@ func (s *shim) fork(stage string, std *stdio, attr *syscall.SysProcAttr, extra [
 // stageEnv is all the environment that a stage gets: nothing of the caller's, nothing of the image's.
 func stageEnv(stage string) []string {
 	env := []string{StageVariable + "=" + stage, "GOMAXPROCS=1", "GOGC=off"}
-	if p := os.Getenv(failpoint.Variable); strings.HasPrefix(p, "init.") && stage == StageInit {
+	if p := os.Getenv(failpoint.Variable); (strings.HasPrefix(p, "init.") || strings.HasPrefix(p, "log:")) && stage == StageInit {
 		env = append(env, failpoint.Variable+"="+p)
 	}
 	return env
@@ -305,15 +311,15 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	failpoint.Hit("shim.exit.after-record")
 	s.mu.Lock()
 	s.ended = true
-	attended := s.waiting > 0
 	s.mu.Unlock()
 	_ = os.Remove(filepath.Join(s.cfg.Dir, socketName))
 	s.dropStderr()
 	close(s.done) // from here on the folder may be gone at any time
 	s.farewell()
-	if !attended && len(s.cfg.OnExit) > 0 {
+	if !s.told.Load() && len(s.cfg.OnExit) > 0 {
 		s.runOnExit()
 	}
+	SweepGroups(s.cfg.Owner)
 	os.Exit(0)
 }
 
