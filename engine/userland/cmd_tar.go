@@ -78,7 +78,7 @@ func (t *task) tarCreate(o opts) error {
 		names = append(names, strings.Fields(string(data))...)
 	}
 	if len(names) == 0 {
-		return errors.New("Cowardly refusing to create an empty archive")
+		return errors.New("cowardly refusing to create an empty archive")
 	}
 	old := t.Dir
 	if dir, ok := o.value('C'); ok {

@@ -52,11 +52,9 @@ func (x *tarReader) list(h *tar.Header) error {
 	case tar.TypeLink:
 		link = " link to " + h.Linkname
 	}
-	owner := named(h.Uid, h.Uname)
+	owner := fmt.Sprintf("%d/%d", h.Uid, h.Gid)
 	if h.Uname != "" {
 		owner = h.Uname + "/" + h.Gname
-	} else {
-		owner = fmt.Sprintf("%d/%d", h.Uid, h.Gid)
 	}
 	x.printf("%s %s %9d %s %s%s\n", modeString(h.FileInfo().Mode()), owner, h.Size, h.ModTime.Format("2006-01-02 15:04"), h.Name, link)
 	return nil

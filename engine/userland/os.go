@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -91,14 +90,6 @@ func (c *osChild) Wait() (int, error) {
 	return exitCode(c.cmd.ProcessState), nil
 }
 
-// selfPath is the file of this very program.
-func selfPath() string {
-	if path, err := os.Executable(); err == nil {
-		return path
-	}
-	return ""
-}
-
 // isSelf tells whether path is the file of this very program.
 func isSelf(path string) bool {
 	info, err := os.Stat(path)
@@ -108,5 +99,3 @@ func isSelf(path string) bool {
 	self, err := os.Stat(selfExe())
 	return err == nil && os.SameFile(info, self)
 }
-
-func evalSymlinks(path string) (string, error) { return filepath.EvalSymlinks(path) }

@@ -245,15 +245,17 @@ func (sh *shell) readEval() int {
 		return sh.converse()
 	}
 	code, ended := 0, false
-	err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Stmts(&byteReader{r: sh.Stdin}, func(st *syntax.Stmt) bool {
+	for st, err := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(&byteReader{r: sh.Stdin}) {
+		if err != nil {
+			sh.errorf("%s", syntaxError(err))
+			code = 2
+			break
+		}
 		sh.rewrite(st)
 		code = sh.result(sh.runner.Run(sh.ctx, st))
-		ended = sh.runner.Exited()
-		return !ended
-	})
-	if err != nil && !ended {
-		sh.errorf("%s", syntaxError(err))
-		code = 2
+		if ended = sh.runner.Exited(); ended {
+			break
+		}
 	}
 	if !ended {
 		sh.exitTrap()

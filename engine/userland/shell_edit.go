@@ -18,7 +18,6 @@ type keyboard struct {
 	more    bool // the command so far is incomplete
 	line    []byte
 	history term.History // nil: no terminal
-	width   int
 }
 
 func newKeyboard(sh *shell) *keyboard {

@@ -21,17 +21,18 @@ func (sh *shell) converse() int {
 	for !ended {
 		parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
 		in.more = false
-		err := parser.Interactive(in, func(stmts []*syntax.Stmt) bool {
+		var err error
+		for stmts, failed := range parser.InteractiveSeq(in) {
+			if err = failed; err != nil {
+				break
+			}
 			if in.more = parser.Incomplete(); in.more {
-				return true
+				continue
 			}
-			for _, st := range stmts {
-				if code, ended = sh.obey(st); ended || sh.wasInterrupted() {
-					break
-				}
+			if code, ended = sh.obeyAll(stmts); ended {
+				break
 			}
-			return !ended
-		})
+		}
 		switch {
 		case ended:
 		case errors.Is(err, errInterrupted):
@@ -46,6 +47,16 @@ func (sh *shell) converse() int {
 		}
 	}
 	return code
+}
+
+// obeyAll runs the commands of one line until one ends the shell or is interrupted.
+func (sh *shell) obeyAll(stmts []*syntax.Stmt) (code int, ended bool) {
+	for _, st := range stmts {
+		if code, ended = sh.obey(st); ended || sh.wasInterrupted() {
+			break
+		}
+	}
+	return code, ended
 }
 
 // obey runs one command; Ctrl-C gives it up.
