@@ -116,7 +116,7 @@ func (t *task) spawn() (*shim.Conn, error) {
 
 // shimEnv is all that a supervisor gets. A failpoint goes along only if it is meant for it.
 func shimEnv() []string {
-	env := []string{shim.StageVariable + "=" + shim.StageShim, "GOMAXPROCS=1", "GOGC=off"} // collects from when the container runs
+	env := []string{shim.StageVariable + "=" + shim.StageShim, "GOMAXPROCS=1", "GOGC=25"}
 	p := os.Getenv(failpoint.Variable)
 	if strings.HasPrefix(p, "shim.") || strings.HasPrefix(p, "init.") || strings.HasPrefix(p, "log:") {
 		env = append(env, failpoint.Variable+"="+p)

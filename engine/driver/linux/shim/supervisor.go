@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,7 +70,6 @@ func superviseStage() {
 	if err != nil {
 		s.giveUp(conn, err)
 	}
-	debug.SetGCPercent(25) // small rather than fast from now on
 	if req.Detach {
 		conn.Close()
 	} else {
