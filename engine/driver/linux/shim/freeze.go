@@ -51,7 +51,7 @@ func (s *shim) freezeV1(on bool) error {
 		if h.Version != 1 || !h.Has("freezer") {
 			continue
 		}
-		dir, err := s.groups.mkdir(h, h.name())
+		dir, err := s.freezer(h, on)
 		if err != nil {
 			return err
 		}
@@ -71,6 +71,16 @@ func (s *shim) freezeV1(on bool) error {
 		})
 	}
 	return errors.New("no freezer")
+}
+
+// freezer gives the container's group in the freezer h, made if it has to be. What was never frozen has none to thaw.
+func (s *shim) freezer(h MountedHierarchy, create bool) (string, error) {
+	if create {
+		return s.groups.mkdir(h, h.name())
+	}
+	dir := filepath.Join(h.Dir, groupParent, s.groups.name)
+	_, err := os.Lstat(dir)
+	return dir, err
 }
 
 // gather moves processes until a look round finds none outside.

@@ -117,7 +117,7 @@ func (s *shim) serve(conn *Conn) {
 		s.exec(conn, &req, client)
 	case DoDelete:
 		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
-		_ = s.freeze(false)
+		s.thaw()
 		s.awaitEnd(conn, func() {})
 	default:
 		s.answer(conn, &req)
@@ -177,6 +177,15 @@ func (s *shim) signal(sig unix.Signal) error {
 	s.mu.Unlock()
 	events.fact(vocab.ProcSignal, trace.String("container", s.cfg.ID), trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig)))
 	return nil
+}
+
+// thaw lets a paused container take its signal. One that runs is left alone: the control groups may be on their way out.
+func (s *shim) thaw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.record.Paused && !s.ended {
+		_ = s.freeze(false)
+	}
 }
 
 func (s *shim) pause(on bool) error {
