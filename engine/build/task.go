@@ -38,7 +38,7 @@ func (st *stage) execute(ctx context.Context, id int, argv []string) (l image.La
 	if err := s.op.Claim("snapshot", key); err != nil {
 		return l, err
 	}
-	if err := s.snapshots.Prepare(ctx, key, chain); err != nil {
+	if err := driver.PrepareVolatile(ctx, s.snapshots, key, chain); err != nil {
 		return l, fmt.Errorf("prepare build step: %w", err)
 	}
 	defer func() {

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/opencontainers/go-digest"
 
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
@@ -136,7 +138,13 @@ func (m *Manager) make(ctx context.Context, c *Container, open bool) (err error)
 	if err := op.Claim("container", c.ID); err != nil { // undone first: what runs by then stands on the snapshot
 		return err
 	}
-	if err := m.snapshots.Prepare(ctx, c.ID, c.Chain()); err != nil {
+	prepare := m.snapshots.Prepare
+	if c.HostConfig.AutoRemove { // its record is not waited for either
+		prepare = func(ctx context.Context, key string, chain digest.Digest) error {
+			return driver.PrepareVolatile(ctx, m.snapshots, key, chain)
+		}
+	}
+	if err := prepare(ctx, c.ID, c.Chain()); err != nil {
 		return err
 	}
 	failpoint.Hit("container.create.after-snapshot")

@@ -66,6 +66,20 @@ type Snapshots interface {
 	List(ctx context.Context) ([]string, error)
 }
 
+// VolatilePreparer is an ability that Snapshots may have besides: to make a writable layer that need not survive a power cut,
+// because nothing that does names it.
+type VolatilePreparer interface {
+	PrepareVolatile(ctx context.Context, key string, chain digest.Digest) error
+}
+
+// PrepareVolatile is s.Prepare, without waiting for the disk where s can do without.
+func PrepareVolatile(ctx context.Context, s Snapshots, key string, chain digest.Digest) error {
+	if v, ok := s.(VolatilePreparer); ok {
+		return v.PrepareVolatile(ctx, key, chain)
+	}
+	return s.Prepare(ctx, key, chain)
+}
+
 // Trees gives read access to whole trees: all layers together, as a container would see them.
 type Trees interface {
 	// OpenChain opens the tree of a read-only chain; the empty chain is an empty tree.
