@@ -8,7 +8,7 @@
 // means; so events that were merged or lost delay a report but never falsify it. It is not an audit: it can't tell which
 // process did something.
 //
-// Invariants: after Close, folding the reported events gives the same paths and kinds as Scan; a folder that is copied up only
+// Invariants: after Finish or Close, folding the reported events gives the same paths and kinds as Scan; a folder that is copied up only
 // because something in it changes is no event; paths in events are absolute as the container sees them.
 package cow
 
@@ -66,7 +66,8 @@ type Watcher struct {
 	err      error
 }
 
-// Watch begins to watch, and reports through emit from a goroutine of its own. The caller must Close the Watcher.
+// Watch begins to watch, and reports through emit from a goroutine of its own. The caller must Close the Watcher, or Finish it
+// and end.
 func Watch(cfg Config, emit func(kind string, attrs ...trace.Attr)) (*Watcher, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -99,18 +100,27 @@ func (w *Watcher) start() {
 	w.emit = emit
 }
 
-// Close reports what is pending and what was missed, and ends the watch. It returns after the last event.
-func (w *Watcher) Close() error {
+// Finish reports what is pending and what was missed, and ends the watch. It returns after the last event.
+func (w *Watcher) Finish() error {
 	w.once.Do(func() {
 		close(w.closing)
 		w.wake()
 		<-w.stopped
 		w.settleAll()
 		w.err = w.reconcile()
-		w.err = errors.Join(w.err, w.file.Close())
 		close(w.finished)
 	})
 	return w.err
+}
+
+// Close finishes, and gives the watches back. With that the kernel takes 5 to 20 ms, in which it lets every processor pass a
+// quiet moment: a process that is about to end calls Finish alone and leaves it to the kernel.
+func (w *Watcher) Close() error {
+	err := w.Finish()
+	if cerr := w.file.Close(); cerr != nil && !errors.Is(cerr, os.ErrClosed) {
+		err = errors.Join(err, cerr)
+	}
+	return err
 }
 
 // Sync returns when everything that happened before the call is reported. The kernel queues an event before the system call

@@ -56,13 +56,12 @@ func (s *shim) syncTrace() {
 	}
 }
 
-// endTrace reports the last changes and the end.
+// endTrace reports the last changes and the end. The watcher is not closed: that takes time, and the process is about to end.
 func (s *shim) endTrace() {
 	s.mu.Lock()
 	w := s.watcher
-	s.watcher = nil
 	s.mu.Unlock()
-	if w != nil && w.Close() == nil {
+	if w != nil && w.Finish() == nil {
 		s.markReported()
 	}
 	s.events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)

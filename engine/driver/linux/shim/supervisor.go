@@ -247,7 +247,7 @@ func (s *shim) giveUp(conn *Conn, err error) {
 		s.reap()
 	}
 	if s.watcher != nil {
-		_ = s.watcher.Close()
+		_ = s.watcher.Finish()
 	}
 	if s.groups != nil {
 		s.groups.remove()
