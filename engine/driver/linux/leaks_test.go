@@ -22,6 +22,7 @@ func TestDeadControlGroupsAreFoundAndSwept(t *testing.T) {
 		t.Skip("needs control groups that may be written (root)")
 	}
 	spec := l.spec(t, "sleep", "1000")
+	spec.Limits.MemoryBytes = 64 << 20
 	tk, err := l.runtime.Create(t.Context(), spec)
 	must(t, err)
 	must(t, tk.Start(t.Context(), driver.Streams{}))

@@ -12,9 +12,8 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/ahead"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -83,45 +82,18 @@ func (t *task) keep(ctx context.Context, l *wire, s driver.Streams) {
 // unattended: whoever connects no stream does not wait on the connection that starts the task.
 func unattended(s driver.Streams) bool { return s.Stdin == nil && s.Stdout == nil && s.Stderr == nil }
 
-// spawn starts the supervisor, in a session of its own, with an empty environment and one end of a socket pair.
+// spawn starts the supervisor, or takes the one that was begun when this process started.
 func (t *task) spawn() (*shim.Conn, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("connect supervisor: %w", err)
-	}
-	defer unix.Close(pair[1])
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, errors.Join(err, unix.Close(pair[0]))
-	}
-	defer null.Close()
-	complaints, err := os.OpenFile(filepath.Join(t.dir, shim.StderrFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, errors.Join(err, unix.Close(pair[0]))
-	}
-	defer complaints.Close()
-	attr := &syscall.SysProcAttr{Setsid: true}
-	if t.runtime.mode.Rootless {
-		attr.Cloneflags = unix.CLONE_NEWNS // one that belongs to our user namespace, so that we may mount
-	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{"learn-shim", t.id}, &syscall.ProcAttr{Dir: "/", Env: shimEnv(),
-		Files: []uintptr{null.Fd(), null.Fd(), complaints.Fd(), uintptr(pair[1])}, Sys: attr})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start supervisor: %w", namespaceHint(err)), unix.Close(pair[0]))
+	s, ok := ahead.Take()
+	if !ok {
+		var err error
+		if s, err = ahead.Spawn(t.runtime.mode.Rootless); err != nil {
+			return nil, fmt.Errorf("start supervisor: %w", namespaceHint(err))
+		}
 	}
 	// The supervisor outlives most commands; one that stays takes its exit status, so that no zombie remains.
-	go func() { _, _ = syscall.Wait4(pid, nil, 0, nil) }()
-	return shim.NewConn(pair[0])
-}
-
-// shimEnv is all that a supervisor gets. A failpoint goes along only if it is meant for it.
-func shimEnv() []string {
-	env := []string{shim.StageVariable + "=" + shim.StageShim, "GOMAXPROCS=1", "GOGC=25"}
-	p := os.Getenv(failpoint.Variable)
-	if strings.HasPrefix(p, "shim.") || strings.HasPrefix(p, "init.") || strings.HasPrefix(p, "log:") {
-		env = append(env, failpoint.Variable+"="+p)
-	}
-	return env
+	go func() { _, _ = syscall.Wait4(s.Pid, nil, 0, nil) }()
+	return shim.NewConn(s.Conn)
 }
 
 // config writes down everything that the supervisor needs.

@@ -129,14 +129,14 @@ func settings(l Limits) []setting {
 	return s
 }
 
-// makeGroups makes the control groups that the container needs: the version 2 one whenever possible, since joining it is
-// free and it can freeze and kill; those of version 1 only for a limit. A limit that can't be kept is an error.
-func makeGroups(id, owner string, l Limits, log *eventLog) (*groups, error) {
+// makeGroups makes the control groups that the container needs: the version 2 one whenever the first process is still to be born, since
+// it can be born there for free, and it can freeze and kill; otherwise groups only for limits. A limit that can't be kept is an error.
+func makeGroups(id, owner string, l Limits, log *eventLog, unborn bool) (*groups, error) {
 	g := &groups{id: id, name: groupName(owner, id), log: log, unified: -1}
 	mounted := Hierarchies()
 	wanted := settings(l)
 	for _, h := range mounted {
-		if h.Version == 2 {
+		if h.Version == 2 && (unborn || limits(h, wanted)) {
 			g.joinUnified(h, wanted)
 		}
 	}
@@ -147,6 +147,16 @@ func makeGroups(id, owner string, l Limits, log *eventLog) (*groups, error) {
 		}
 	}
 	return g, nil
+}
+
+// limits reports whether one of the settings belongs to the hierarchy.
+func limits(h MountedHierarchy, wanted []setting) bool {
+	for _, s := range wanted {
+		if h.Has(s.controller) {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *groups) joinUnified(h MountedHierarchy, wanted []setting) {

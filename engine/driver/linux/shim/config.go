@@ -2,18 +2,22 @@
 
 package shim
 
-import "time"
+import (
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver/linux/ahead"
+)
 
 // StageVariable is the environment variable that turns a process of the engine's binary into a stage.
-const StageVariable = "_LEARN_STAGE"
+const StageVariable = ahead.StageVariable
 
 // The stages.
 const (
-	StageShim   = "shim"   // supervisor of one container
-	StageInit   = "init"   // becomes a container's first process
-	StageExec   = "exec"   // becomes a further process of a running container
-	StageUserNS = "userns" // waits until its ids are mapped, then becomes the command again
-	StageProbe  = "probe"  // tries something for doctor
+	StageShim   = ahead.StageShim // supervisor of one container
+	StageInit   = "init"          // becomes a container's first process
+	StageExec   = "exec"          // becomes a further process of a running container
+	StageUserNS = "userns"        // waits until its ids are mapped, then becomes the command again
+	StageProbe  = "probe"         // tries something for doctor
 )
 
 // Config is everything a supervisor needs to run a container.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -56,6 +57,12 @@ func Dial(dir string) (*Conn, error) {
 		return nil, fmt.Errorf("connect to supervisor in %s: %w", dir, err)
 	}
 	return NewConn(fd)
+}
+
+// Listening reports whether a shim may be listening in dir.
+func Listening(dir string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(filepath.Join(dir, socketName), &st) == nil
 }
 
 // socketAddr names the socket through a descriptor of its folder: a path may be longer than the 108 bytes of an address.

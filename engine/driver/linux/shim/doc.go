@@ -30,6 +30,7 @@
 //	task.json   who runs: pids with start times and boot id. Written before the program runs, not synced: worthless after a crash
 //	exit.json   how it ended. Written once, synced unless the container is ephemeral, before anybody is told
 //	shim.sock   where clients connect
-//	events      what the stages and the copy-on-write watcher recorded, one trace event per line
+//	events      a line that says how far it has been handed out, then what the stages and the copy-on-write watcher
+//	            recorded, one trace event per line
 //	events.reported  empty; says that the events tell all that is in the writable layer, so the next start does not tell it again
 package shim

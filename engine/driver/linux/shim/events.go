@@ -15,19 +15,34 @@ import (
 	"github.com/learn-containers/learn/trace/vocab"
 )
 
-// eventLog appends notes to a task's events file. A nil log records nothing. Each line is one write to a file opened for
-// appending, so the shim and the stages may write at once.
+// EventsStart is where the events begin in their file. Before them, in a line of its own, stands how far they have been handed
+// out, as a decimal number of bytes from the file's start; whoever changes it holds the file's lock.
+const EventsStart = 21
+
+// EventsMark is the line that says that events have been handed out up to offset.
+func EventsMark(offset int64) []byte { return fmt.Appendf(nil, "%0*d\n", EventsStart-1, offset) }
+
+// eventLog appends notes to a task's events file. A nil log records nothing. Each write goes whole to the end of the file, so
+// the shim and the stages may write at once.
 type eventLog struct {
-	mu sync.Mutex
-	f  *os.File
+	mu   sync.Mutex
+	fd   int
+	hold bool // keep notes until flush
+	held []byte
 }
 
+// openEvents opens the events file of the task in dir for appending, or makes it.
 func openEvents(dir string) (*eventLog, error) {
-	f, err := os.OpenFile(filepath.Join(dir, EventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	path := filepath.Join(dir, EventsFile)
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_APPEND|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open events: %w", err)
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	return &eventLog{f: f}, nil
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err == nil && st.Size == 0 {
+		_, _ = unix.Write(fd, EventsMark(EventsStart))
+	}
+	return &eventLog{fd: fd}, nil
 }
 
 // fact records one note. An event that can't be written is lost: recording never stops a container.
@@ -35,10 +50,29 @@ func (l *eventLog) fact(kind string, attrs ...trace.Attr) {
 	if l == nil {
 		return
 	}
-	line := trace.AppendJSON(nil, trace.Event{Kind: kind, Phase: trace.Note, Attrs: attrs})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = l.f.Write(append(line, '\n'))
+	l.held = append(trace.AppendJSON(l.held, trace.Event{Kind: kind, Phase: trace.Note, Attrs: attrs}), '\n')
+	if !l.hold {
+		l.write()
+	}
+}
+
+// flush writes what is held.
+func (l *eventLog) flush() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write()
+}
+
+func (l *eventLog) write() {
+	if len(l.held) > 0 {
+		_, _ = unix.Write(l.fd, l.held)
+		l.held = l.held[:0]
+	}
 }
 
 // namespaces records which namespaces the calling process is in, apart from the shim's.

@@ -82,7 +82,7 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err
 			std.discard()
 		}
 	}()
-	stage, pid, err := s.forkInside(std)
+	stage, pid, err := s.forkInside()
 	if err != nil {
 		return nil, pid, err
 	}
@@ -92,7 +92,12 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err
 }
 
 // forkInside forks the exec stage into the container's process namespace.
-func (s *shim) forkInside(std *stdio) (*Conn, int, error) {
+func (s *shim) forkInside() (*Conn, int, error) {
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, 0, pathError("open", "/dev/null", err)
+	}
+	defer unix.Close(null)
 	own, err := ownPidNamespace()
 	if err != nil {
 		return nil, 0, pathError("open", "own namespace", err)
@@ -103,7 +108,7 @@ func (s *shim) forkInside(std *stdio) (*Conn, int, error) {
 		runtime.UnlockOSThread()
 		return nil, 0, fmt.Errorf("enter process namespace: %w", err)
 	}
-	conn, pid, err := s.fork(StageExec, std, &syscall.SysProcAttr{}, []uintptr{uintptr(s.pidfd)})
+	conn, pid, err := s.fork(StageExec, [3]int{null, null, null}, &syscall.SysProcAttr{}, []uintptr{uintptr(s.pidfd)})
 	if unix.Setns(own, unix.CLONE_NEWPID) != nil {
 		// In a user namespace there is no way back into the machine's own process namespace. The thread stays locked to this
 		// goroutine, which waits for the process, and ends with it.

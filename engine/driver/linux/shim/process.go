@@ -36,6 +36,7 @@ func become(id string, p *Process, conn *Conn, log *eventLog) error {
 		return err
 	}
 	noteLimits(id, p, log)
+	log.flush()
 	resetSignals()
 	if err := dieWithParent(); err != nil {
 		return err

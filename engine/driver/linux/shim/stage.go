@@ -38,7 +38,9 @@ func runStage(do func(*Conn, *stageConfig) error) {
 	if err := conn.Receive(&cfg); err != nil {
 		os.Exit(1) // the shim died, or gave up
 	}
-	err = do(conn, &cfg)
+	if err = takeStandard(conn); err == nil {
+		err = do(conn, &cfg)
+	}
 	rep := report{Error: err.Error()}
 	var cmd *commandError
 	if errors.As(err, &cmd) {
@@ -48,6 +50,21 @@ func runStage(do func(*Conn, *stageConfig) error) {
 	os.Exit(1)
 }
 
+// takeStandard puts the streams that came with the orders in their places.
+func takeStandard(conn *Conn) error {
+	fds, err := conn.TakeFDs(3)
+	if err != nil {
+		return err
+	}
+	for i, fd := range fds {
+		if err := unix.Dup3(fd, i, 0); err != nil {
+			return fmt.Errorf("take standard streams: %w", err)
+		}
+		unix.Close(fd)
+	}
+	return nil
+}
+
 // initStage becomes the first process of a container. It runs as pid 1 of new namespaces.
 func initStage(conn *Conn, sc *stageConfig) error {
 	cfg := sc.Config
@@ -55,6 +72,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if err != nil {
 		return err
 	}
+	defer log.flush()
 	if err := joinTasks(sc.Tasks); err != nil {
 		return err
 	}
@@ -134,7 +152,11 @@ func stageLog(dir string, on bool) (*eventLog, error) {
 	if !on {
 		return nil, nil
 	}
-	return openEvents(dir)
+	log, err := openEvents(dir)
+	if err == nil {
+		log.hold = true // dozens of small writes would delay the program
+	}
+	return log, err
 }
 
 // joinTasks moves the calling thread, the only one that survives execve, into version 1 control groups. Writing the own

@@ -20,7 +20,6 @@ const (
 	TaskFile     = "task.json"
 	ExitFile     = "exit.json"
 	EventsFile   = "events"
-	OffsetFile   = "events.offset"
 	StderrFile   = "shim.err"
 	ReportedFile = "events.reported" // stays when the task is deleted, for the next start
 	socketName   = "shim.sock"

@@ -61,12 +61,14 @@ func superviseStage() {
 	if err != nil {
 		os.Exit(1)
 	}
+	s := &shim{listener: -1, pidfd: -1, done: make(chan struct{}), groups: &groups{unified: -1}}
+	stage := s.forkAhead()
 	var req Request
 	if conn.Receive(&req) != nil || req.Do != DoStart || req.Config == nil {
-		os.Exit(1)
+		os.Exit(1) // and the stage with it
 	}
-	s := &shim{cfg: req.Config, listener: -1, pidfd: -1, done: make(chan struct{})}
-	detach, err := s.start(conn, &req)
+	s.cfg = req.Config
+	detach, err := s.start(conn, &req, stage)
 	if err != nil {
 		s.giveUp(conn, err)
 	}
@@ -80,8 +82,70 @@ func superviseStage() {
 	s.finish(s.reap())
 }
 
-// start runs the container's first process.
-func (s *shim) start(conn *Conn, req *Request) (detach func(), err error) {
+// forkAhead forks the first stage before there are orders, so that it wakes up while they are written. It needs a machine on which
+// control groups can be joined later than by birth; elsewhere, and if anything goes wrong, there is time enough afterwards.
+func (s *shim) forkAhead() *Conn {
+	var err error
+	if s.self, err = openSelf(); err != nil || !joinsLater(Hierarchies()) {
+		return nil
+	}
+	stage, err := s.forkInit()
+	if err != nil {
+		s.abandonInit()
+		return nil
+	}
+	return stage
+}
+
+// joinsLater reports whether no version 2 group is needed to freeze a container.
+func joinsLater(mounted []MountedHierarchy) bool {
+	for _, h := range mounted {
+		if h.Version == 1 && h.Has("freezer") {
+			return true
+		}
+	}
+	return false
+}
+
+// abandonInit ends a first stage that was forked in vain.
+func (s *shim) abandonInit() {
+	if s.pid > 0 {
+		_ = unix.Kill(s.pid, unix.SIGKILL)
+		s.reap()
+	}
+	if s.pidfd >= 0 {
+		unix.Close(s.pidfd)
+	}
+	s.pid, s.pidfd = 0, -1
+}
+
+// settleInit gives the first stage to go on with: the one that was forked ahead, unless it had to be born in a control group.
+func (s *shim) settleInit(stage *Conn) (*Conn, error) {
+	if stage != nil && s.groups.unified < 0 {
+		return stage, nil
+	}
+	if stage != nil {
+		_ = stage.Close()
+		s.abandonInit()
+	}
+	return s.forkInit()
+}
+
+// complain sends what the supervisor itself has to say to a file in the container's folder.
+func (s *shim) complain() error {
+	f, err := os.OpenFile(filepath.Join(s.cfg.Dir, StderrFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Dup3(int(f.Fd()), 2, 0)
+}
+
+// start runs the container's first process. stage is its first stage, or nil if there is none yet.
+func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err error) {
+	if err := s.complain(); err != nil {
+		return nil, err
+	}
 	client, err := takeStreams(conn, req)
 	if err != nil {
 		return nil, err
@@ -91,10 +155,12 @@ func (s *shim) start(conn *Conn, req *Request) (detach func(), err error) {
 			return nil, err
 		}
 	}
-	if s.self, err = openSelf(); err != nil {
-		return nil, err
+	if s.self < 0 {
+		if s.self, err = openSelf(); err != nil {
+			return nil, err
+		}
 	}
-	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Owner, s.cfg.Limits, s.events); err != nil {
+	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Owner, s.cfg.Limits, s.events, stage == nil); err != nil {
 		return nil, err
 	}
 	if s.log, err = openLog(s.cfg.Log); err != nil {
@@ -104,8 +170,7 @@ func (s *shim) start(conn *Conn, req *Request) (detach func(), err error) {
 	if s.io, err = newStdio(&s.cfg.Process, hasInput, s.cfg.StdinOnce || !s.cfg.OpenStdin, s.log); err != nil {
 		return nil, err
 	}
-	stage, err := s.forkInit()
-	if err != nil {
+	if stage, err = s.settleInit(stage); err != nil {
 		return nil, err
 	}
 	defer stage.Close()
@@ -129,7 +194,12 @@ func (s *shim) forkInit() (*Conn, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
 	}
-	conn, pid, err := s.fork(StageInit, s.io, attr, nil)
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, pathError("open", "/dev/null", err)
+	}
+	defer unix.Close(null)
+	conn, pid, err := s.fork(StageInit, [3]int{null, null, null}, attr, nil) // its streams come with its orders
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +215,7 @@ func (s *shim) forkInit() (*Conn, error) {
 }
 
 // fork starts a stage from the read-only binary. It gets the streams, a connection, and the extra descriptors.
-func (s *shim) fork(stage string, std *stdio, attr *syscall.SysProcAttr, extra []uintptr) (*Conn, int, error) {
+func (s *shim) fork(stage string, std [3]int, attr *syscall.SysProcAttr, extra []uintptr) (*Conn, int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, fmt.Errorf("start %s stage: %w", stage, err)
@@ -153,11 +223,10 @@ func (s *shim) fork(stage string, std *stdio, attr *syscall.SysProcAttr, extra [
 	if s.groups.unified >= 0 {
 		attr.UseCgroupFD, attr.CgroupFD = true, s.groups.unified
 	}
-	files := []uintptr{uintptr(std.child[0]), uintptr(std.child[1]), uintptr(std.child[2]), uintptr(pair[1])}
+	files := []uintptr{uintptr(std[0]), uintptr(std[1]), uintptr(std[2]), uintptr(pair[1])}
 	pid, err := syscall.ForkExec(procFD(s.self), []string{"learn-" + stage}, &syscall.ProcAttr{
 		Env: stageEnv(stage), Files: append(files, extra...), Sys: attr})
 	unix.Close(pair[1])
-	std.releaseChild()
 	if err != nil {
 		unix.Close(pair[0])
 		return nil, 0, fmt.Errorf("start %s stage: %w", stage, err)
@@ -207,7 +276,9 @@ func (s *shim) writeRecord() error {
 
 // handOver sends the stage its orders and returns when the user's program has taken over.
 func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) error {
-	if err := stage.Send(cfg); err != nil {
+	err := stage.Send(cfg, std.child[:]...)
+	std.releaseChild()
+	if err != nil {
 		return s.stageDied(pid, err)
 	}
 	ready := false
@@ -249,9 +320,7 @@ func (s *shim) giveUp(conn *Conn, err error) {
 	if s.watcher != nil {
 		_ = s.watcher.Finish()
 	}
-	if s.groups != nil {
-		s.groups.remove()
-	}
+	s.groups.remove()
 	for _, name := range []string{TaskFile, socketName} {
 		_ = os.Remove(filepath.Join(s.cfg.Dir, name))
 	}
