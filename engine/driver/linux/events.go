@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +20,8 @@ import (
 	"github.com/learn-containers/learn/trace"
 )
 
-// Events implements driver.Eventer. A file beside the events says how far they have been handed out; whoever holds its lock
-// hands out the rest.
+// Events implements driver.Eventer. The events file itself says how far it has been handed out; whoever holds its lock hands
+// out the rest.
 func (t *task) Events(ctx context.Context) error {
 	if trace.From(ctx) == nil {
 		return nil
@@ -31,12 +32,12 @@ func (t *task) Events(ctx context.Context) error {
 
 // settle has a living supervisor record everything that has happened so far.
 func (t *task) settle(ctx context.Context) {
-	if _, err := os.Lstat(filepath.Join(t.dir, shim.EventsFile)); err != nil {
-		return
+	if !shim.Listening(t.dir) {
+		return // it has ended: all is recorded
 	}
 	l, err := t.dial(shim.Request{Do: shim.DoSync}, driver.Streams{})
 	if err != nil {
-		return // it has ended: all is recorded
+		return // it has ended meanwhile
 	}
 	defer l.close()
 	_, _ = l.receive(ctx)
@@ -58,24 +59,22 @@ func (t *task) handOut(ctx context.Context) {
 	}
 }
 
+// takeEvents returns what has not been handed out yet, and marks it as handed out.
 func (t *task) takeEvents() ([]trace.Event, error) {
-	f, err := os.Open(filepath.Join(t.dir, shim.EventsFile))
-	if errors.Is(err, os.ErrNotExist) {
+	path := filepath.Join(t.dir, shim.EventsFile)
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
-	mark, err := os.OpenFile(filepath.Join(t.dir, shim.OffsetFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+	if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
+		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 	}
-	defer mark.Close()
-	if err := unix.Flock(int(mark.Fd()), unix.LOCK_EX); err != nil {
-		return nil, err
-	}
-	offset := readOffset(mark)
+	offset := readMark(f)
 	data, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<40))
 	if err != nil {
 		return nil, err
@@ -84,16 +83,16 @@ func (t *task) takeEvents() ([]trace.Event, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	_, err = mark.WriteAt(fmt.Appendf(nil, "%020d", offset+int64(len(data))), 0)
+	_, err = f.WriteAt(shim.EventsMark(offset+int64(len(data))), 0)
 	return parseEvents(data), err
 }
 
-func readOffset(f *os.File) int64 {
-	buf := make([]byte, 20)
+func readMark(f *os.File) int64 {
+	buf := make([]byte, shim.EventsStart)
 	n, _ := f.ReadAt(buf, 0)
-	v, err := strconv.ParseInt(string(buf[:n]), 10, 64)
-	if err != nil || v < 0 {
-		return 0
+	v, err := strconv.ParseInt(strings.TrimSuffix(string(buf[:n]), "\n"), 10, 64)
+	if err != nil || v < shim.EventsStart {
+		return shim.EventsStart
 	}
 	return v
 }

@@ -300,7 +300,7 @@ func (t *task) Delete(ctx context.Context) error {
 	}
 	t.handOut(ctx)
 	// The record goes last: while it is there, a killed removal is taken up again.
-	for _, name := range []string{"shim.sock", shim.EventsFile, shim.OffsetFile, shim.StderrFile, shim.ExitFile, shim.TaskFile} {
+	for _, name := range []string{"shim.sock", shim.EventsFile, shim.StderrFile, shim.ExitFile, shim.TaskFile} {
 		if err := os.Remove(filepath.Join(t.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("delete task %s: %w", t.id, err)
 		}
