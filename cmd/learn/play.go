@@ -73,6 +73,9 @@ func (s *session) listCommand() *cobra.Command {
 
 // carryOn greets and plays the first lesson that is not finished.
 func (s *session) carryOn(ctx context.Context) error {
+	if err := becomeRoot(); err != nil { // first of all: it begins the command anew
+		return err
+	}
 	all, err := lessons.Embedded()
 	if err != nil {
 		return err
