@@ -239,6 +239,28 @@ func TestEventsComeWhileRunning(t *testing.T) {
 	m.close()
 }
 
+// After Finish the writable layer is told of to the end, and what comes later is nobody's.
+func TestFinishIsTheLastWord(t *testing.T) {
+	m := newMachine(t)
+	m.sh("echo new > new.txt; exec 3>open.txt; echo x >&3")
+	must(t, m.watch.Finish())
+	m.mu.Lock()
+	told := len(m.events)
+	_, complete := m.state["/new.txt"]
+	_, unclosed := m.state["/open.txt"]
+	m.mu.Unlock()
+	if !complete || !unclosed {
+		t.Errorf("Finish left something out: %q", m.events)
+	}
+	m.sh("echo late > late.txt")
+	must(t, m.watch.Close())
+	must(t, m.watch.Close())
+	m.watch.Sync()
+	if len(m.events) != told {
+		t.Errorf("told after the end: %q", m.events[told:])
+	}
+}
+
 func TestStorm(t *testing.T) {
 	m := newMachine(t)
 	m.sh(`i=0; while [ $i -lt 400 ]; do mkdir -p s$((i%7))/d; echo $i > s$((i%7))/d/f$((i%50)); rm -rf s$(((i+3)%7)); i=$((i+1)); done`)
