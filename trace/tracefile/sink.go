@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,12 @@ import (
 const (
 	maxWaiting = 4096
 	maxDelay   = 250 * time.Millisecond
+)
+
+// Room for the events of a short command, so that it need not grow step by step.
+const (
+	usualEvents = 64
+	usualLine   = 320 // bytes
 )
 
 // FileSink appends events to a trace file that other processes may append to as well. It is safe for
@@ -85,6 +92,7 @@ func (s *FileSink) Emit(e trace.Event) {
 	}
 	if s.origin.IsZero() {
 		s.origin = time.Now().Add(-e.At)
+		s.waiting = make([]trace.Event, 0, usualEvents)
 	}
 	s.waiting = append(s.waiting, e)
 	switch {
@@ -179,7 +187,7 @@ func (s *FileSink) catchUp() error {
 
 // encode numbers the waiting events as they follow t, and returns their lines.
 func (s *FileSink) encode(t *tail) []byte {
-	batch := s.batch[:0]
+	batch := slices.Grow(s.batch[:0], usualLine*len(s.waiting))
 	for _, e := range s.waiting {
 		var begun time.Time
 		if t.seq == 0 {
