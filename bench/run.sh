@@ -98,12 +98,10 @@ trace() {
 
 memory() {
   echo; echo '## memory of an idle supervisor (KiB)'
-  local id; id=$($L run -d learn/base sleep 1000)
+  local id p; id=$($L run -d learn/base sleep 1000)
   sleep 1
-  for p in /proc/[0-9]*; do
-    [ "$(readlink "$p/exe" 2>/dev/null)" = "$W/learn" ] && grep -zq '^LEARN_STAGE' "$p/environ" 2>/dev/null &&
-      awk -v p="$p" '/^Rss|^Private_Clean|^Private_Dirty|^Anonymous/ {print p, $0}' "$p/smaps_rollup"
-  done
+  p=$(sed -n 's/.*"shim_pid": *\([0-9]*\).*/\1/p' "$LEARN_HOME/containers/$id/task.json")
+  grep -E '^(Rss|Private_Clean|Private_Dirty|Anonymous)' "/proc/$p/smaps_rollup"
   $L rm -f "$id" >/dev/null
 }
 

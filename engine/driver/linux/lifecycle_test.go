@@ -314,7 +314,9 @@ func TestIdleSupervisorIsSmall(t *testing.T) {
 	tk := l.create(t, l.spec(t, "sleep", "1000"))
 	must(t, tk.Start(t.Context(), driver.Streams{}))
 	rec, _ := shim.ReadRecord(tk.(*task).dir)
-	time.Sleep(100 * time.Millisecond)
+	_, err := tk.(driver.Execer).Exec(t.Context(), driver.Process{Args: []string{"true"}, Env: []string{"PATH=/bin"}, Cwd: "/"}, driver.Streams{})
+	must(t, err)
+	time.Sleep(time.Second) // idle by then
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", rec.ShimPid))
 	must(t, err)
 	kb := 0

@@ -62,6 +62,7 @@ func (s *shim) accept() {
 		if conn, err := NewConn(fd); err == nil {
 			s.talks.Add(1)
 			go s.serve(conn)
+			time.AfterFunc(trimDelay, trim) // what serving it brings in goes again
 		}
 	}
 }

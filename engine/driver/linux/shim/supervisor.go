@@ -79,6 +79,7 @@ func superviseStage() {
 		go s.watchFirst(conn, detach)
 	}
 	go s.accept()
+	time.AfterFunc(trimDelay, trim)
 	s.finish(s.reap())
 }
 
