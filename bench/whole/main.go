@@ -75,6 +75,9 @@ func (c *benchCase) run(counted bool) {
 		c.lastError = strings.TrimSpace(errs.String())
 	}
 	c.times = append(c.times, took)
+	if cmd.ProcessState == nil {
+		return
+	}
 	if ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		c.peakKiB = max(c.peakKiB, ru.Maxrss)
 	}

@@ -144,27 +144,36 @@ func (m *Manager) make(ctx context.Context, c *Container, open bool) (err error)
 			return driver.PrepareVolatile(ctx, m.snapshots, key, chain)
 		}
 	}
-	if err := prepare(ctx, c.ID, c.Chain()); err != nil {
-		return err
+	// Both wait for the disk; together they wait once.
+	prepared := make(chan error, 1)
+	go func() { prepared <- prepare(ctx, c.ID, c.Chain()) }()
+	draft, err := m.draft(op, c)
+	if perr := <-prepared; perr != nil {
+		return errors.Join(err, perr)
 	}
 	failpoint.Hit("container.create.after-snapshot")
-	if err := m.place(ctx, op, c); err != nil {
+	if err == nil {
+		err = m.place(ctx, draft, c)
+	}
+	if err != nil {
 		return errors.Join(err, m.snapshots.Remove(context.WithoutCancel(ctx), c.ID))
 	}
 	failpoint.Hit("container.create.after-record")
 	return nil
 }
 
-// place writes the record in the operation's scratch folder and publishes it whole. Of a container that removes itself
-// nothing is synced: after a power cut there is nothing left to run.
-func (m *Manager) place(ctx context.Context, op *home.Operation, c *Container) error {
+// draft writes the record in the operation's scratch folder and returns its folder. Of a container that removes itself nothing is
+// synced: after a power cut there is nothing left to run.
+func (m *Manager) draft(op *home.Operation, c *Container) (string, error) {
 	dir := filepath.Join(op.Dir(), "container")
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return fmt.Errorf("make record of %s: %w", c.ID, err)
+		return "", fmt.Errorf("make record of %s: %w", c.ID, err)
 	}
-	if err := m.writeConfig(dir, c); err != nil {
-		return err
-	}
+	return dir, m.writeConfig(dir, c)
+}
+
+// place publishes the drafted record whole.
+func (m *Manager) place(ctx context.Context, dir string, c *Container) error {
 	failpoint.Hit("container.create.before-record")
 	if err := m.publish(ctx, dir, c.ID, c.Name); err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 type Operation struct {
 	name    string
 	dir     string
-	lock    *flock.Flock
-	journal *os.File
+	journal *flock.Flock // of claims; locked as long as the process lives
+	claims  *os.File     // the journal, for writing
 }
 
 // Claim names one thing that an operation made.
@@ -46,25 +46,31 @@ func (h *Home) Begin(name string) (*Operation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin %s: %w", name, err)
 	}
-	op := &Operation{name: name, dir: dir, lock: flock.New(filepath.Join(dir, "lock"))}
+	op := &Operation{name: name, dir: dir, journal: journalOf(dir, os.O_CREATE)}
 	if err := op.open(h); err != nil {
-		_ = op.lock.Close()
+		_ = op.journal.Close()
 		_ = os.RemoveAll(op.dir)
 		return nil, fmt.Errorf("begin %s: %w", name, err)
 	}
 	return op, nil
 }
 
+const journalName = "journal"
+
+func journalOf(dir string, flags int) *flock.Flock {
+	return flock.New(filepath.Join(dir, journalName), flock.SetFlag(os.O_RDWR|os.O_APPEND|flags))
+}
+
 // open locks the folder before it gets the name under which Orphans looks at it.
 func (op *Operation) open(h *Home) error {
-	if err := op.lock.Lock(); err != nil {
+	if err := op.journal.Lock(); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(op.dir, "journal"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(op.journal.Path(), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}
-	op.journal = f
+	op.claims = f
 	if err := op.append(journalHead{op.name, os.Getpid()}); err != nil {
 		return err
 	}
@@ -81,7 +87,7 @@ func (op *Operation) append(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = op.journal.Write(append(line, '\n'))
+	_, err = op.claims.Write(append(line, '\n'))
 	return err
 }
 
@@ -104,22 +110,22 @@ func (op *Operation) End() error {
 	if err == nil {
 		err = clear(done)
 	}
+	_ = op.claims.Close()
 	_ = op.journal.Close()
-	_ = op.lock.Close()
 	if err != nil {
 		return fmt.Errorf("end %s: %w", op.name, err)
 	}
 	return nil
 }
 
-// clear removes a folder, its lock last: as long as the folder is there, the lock tells whether somebody is at work in it.
+// clear removes a folder, its journal last: as long as the folder is there, the lock on it tells whether somebody is at work.
 func clear(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == "lock" {
+		if e.Name() == journalName {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
@@ -152,19 +158,19 @@ func (h *Home) Orphans() ([]Orphan, error) {
 // not locked it yet.
 func adopt(dir string) (Orphan, bool) {
 	name := filepath.Base(dir)
-	flags := os.O_RDWR
+	flags := 0
 	if stale(dir) {
-		flags |= os.O_CREATE
+		flags = os.O_CREATE
 	} else if strings.HasPrefix(name, ".new-") {
 		return Orphan{}, false
 	}
-	lock := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(flags))
-	ok, err := lock.TryLock()
-	if _, gone := os.Lstat(filepath.Join(dir, "lock")); err != nil || !ok || gone != nil {
-		_ = lock.Close()
+	journal := journalOf(dir, flags)
+	ok, err := journal.TryLock()
+	if _, gone := os.Lstat(journal.Path()); err != nil || !ok || gone != nil {
+		_ = journal.Close()
 		return Orphan{}, false
 	}
-	o := Orphan{op: &Operation{dir: dir, lock: lock}}
+	o := Orphan{op: &Operation{dir: dir, journal: journal}}
 	if strings.HasPrefix(name, "op-") {
 		o.read()
 	}
@@ -178,7 +184,7 @@ func stale(dir string) bool {
 }
 
 func (o *Orphan) read() {
-	f, err := os.Open(filepath.Join(o.op.dir, "journal"))
+	f, err := os.Open(o.op.journal.Path())
 	if err != nil {
 		return
 	}
@@ -202,7 +208,7 @@ func (o *Orphan) read() {
 // Settle says that the orphan's claims are undone, and removes its scratch folder.
 func (o *Orphan) Settle() error {
 	err := clear(o.op.dir)
-	_ = o.op.lock.Close()
+	_ = o.op.journal.Close()
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", o.Name, err)
 	}
