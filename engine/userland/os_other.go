@@ -12,7 +12,14 @@ import (
 
 func system(env *Env) { env.Own = isSelf }
 
-func selfExe() string { return selfPath() }
+// selfExe is the file of this very program.
+func selfExe() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return path
+}
 
 func osAttr(info fs.FileInfo) Attr {
 	return Attr{Links: 1, Blocks: (info.Size() + 511) / 512, Atime: info.ModTime(), Ctime: info.ModTime()}
