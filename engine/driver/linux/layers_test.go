@@ -38,7 +38,7 @@ func newStore(t testing.TB) *store {
 	t.Helper()
 	mode := Detect()
 	if mode.NeedsReexec {
-		t.Skip("needs root or a user namespace; TestInUserNamespace makes one")
+		lacks(t, "needs root or a user namespace; TestInUserNamespace makes one")
 	}
 	h, err := home.Open(t.TempDir())
 	if err != nil {
@@ -321,7 +321,7 @@ func TestInUserNamespace(t *testing.T) {
 	}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
-		t.Skipf("user namespaces are not allowed here: %v", err)
+		lacks(t, "user namespaces are not allowed here: "+err.Error())
 	}
 	if err != nil {
 		t.Errorf("inside a user namespace: %v\n%s", err, out)

@@ -15,7 +15,7 @@ import (
 // root of a nested namespace.
 func TestAsOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 || Detect().Rootless {
-		t.Skip("needs root, to become an ordinary user")
+		lacks(t, "needs root, to become an ordinary user")
 	}
 	// One copy before anything is forked: a file that is open for writing in any process can't be executed.
 	shared, err := os.MkdirTemp("", "learn-rootless-")

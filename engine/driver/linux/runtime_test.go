@@ -43,11 +43,11 @@ func newLab(t testing.TB) *lab {
 	t.Helper()
 	mode := Detect()
 	if mode.NeedsReexec {
-		t.Skip("needs root, or a user namespace around it (unshare -Ur)")
+		lacks(t, "needs root, or a user namespace around it (unshare -Ur)")
 	}
 	busybox, err := os.ReadFile("/usr/bin/busybox")
 	if err != nil {
-		t.Skip("needs /usr/bin/busybox, statically linked (Debian: busybox-static)")
+		lacks(t, "needs /usr/bin/busybox, statically linked (Debian: busybox-static)")
 	}
 	h, err := home.Open(filepath.Join(t.TempDir(), "home"))
 	if err != nil {
