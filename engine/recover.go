@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
@@ -67,7 +68,41 @@ func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
 func (e *Engine) Sweep(ctx context.Context) error {
 	err := e.Containers.ResumeRemovals(ctx)
 	_, collectErr := e.Images.Collect(ctx, image.Roots{})
-	return errors.Join(err, collectErr)
+	return errors.Join(err, e.sweepSnapshots(ctx), collectErr)
+}
+
+// sweepSnapshots removes writable layers that no container's record names. It needs a moment in which no operation is under way, and
+// leaves them to a later sweep if there is none.
+func (e *Engine) sweepSnapshots(ctx context.Context) error {
+	moment, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	unlock, err := e.Home.Lock(moment, "gc", true)
+	if err != nil {
+		return ctx.Err()
+	}
+	defer unlock()
+	keys, err := e.Driver.Snapshots.List(ctx)
+	if err != nil {
+		return err
+	}
+	containers, err := e.Containers.List(ctx, true)
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, c := range containers {
+		named[c.ID] = true
+	}
+	for _, k := range keys {
+		if named[k] {
+			continue
+		}
+		if err := e.Driver.Snapshots.Remove(ctx, k); err != nil {
+			return err
+		}
+		trace.Fact(ctx, vocab.RecoverRemove, trace.String("what", "snapshot"), trace.String("path", k))
+	}
+	return nil
 }
 
 // roots are the blobs and chains that containers and the build cache keep, besides those of images.

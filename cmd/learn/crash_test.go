@@ -138,3 +138,18 @@ func (m *machine) crash(op operation, point string) {
 		}
 	}
 }
+
+// TestCheckMendsALostRecord takes a container's record away, as a disk may, and wants its writable layer to be found and removed.
+func TestCheckMendsALostRecord(t *testing.T) {
+	m := newMachine(t)
+	id := m.must("create", "learn/base", "true")
+	if err := os.RemoveAll(filepath.Join(m.home, "containers", id)); err != nil {
+		t.Fatal(err)
+	}
+	if r := m.docker("system", "check"); r.code != 0 {
+		t.Errorf("check: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(m.home, "snapshots", "keys")); len(left) != 0 {
+		t.Errorf("writable layers without a container: %v", left)
+	}
+}

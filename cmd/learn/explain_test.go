@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/tracetest"
 	"github.com/learn-containers/learn/trace/world"
@@ -161,6 +162,28 @@ func TestTraceExplainsEverything(t *testing.T) {
 		if i%50 == 49 || i == n-1 {
 			compare(t, ctx, e, events, fmt.Sprintf("after command %d, %q (seed %d):\n%s", i, words, seed, out.String()))
 		}
+	}
+}
+
+// TestLessonsAreExplained plays every lesson and wants the same of its trace.
+func TestLessonsAreExplained(t *testing.T) {
+	needRoot(t)
+	all, err := lessons.Embedded()
+	check(t, err)
+	for _, l := range all {
+		t.Run(l.ID, func(t *testing.T) {
+			s := newSession(os.Stdin, os.Stdout, os.Stderr)
+			s.home = filepath.Join(t.TempDir(), "home")
+			e, err := s.newLessonEngine(l.ID)
+			check(t, err)
+			t.Cleanup(func() { check(t, e.end(context.Background())) })
+			var out bytes.Buffer
+			res, err := l.Play(t.Context(), lessons.Options{Engine: e, Programs: e, Out: &out, Workspace: filepath.Join(e.dir, "work"), Auto: true})
+			if err != nil || !res.Finished {
+				t.Fatalf("play: %v, finished %v\n%s", err, res.Finished, out.String())
+			}
+			compare(t, trace.With(t.Context(), e.recorder), e.engine, e.events, "after the lesson")
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +128,7 @@ func (m *machine) leftovers() []string {
 		}
 	}
 	found = append(found, m.processes()...)
+	found = append(found, m.controlGroups()...)
 	builds, _ := filepath.Glob(filepath.Join(m.home, "containers", "build-*"))
 	for _, b := range builds {
 		found = append(found, "build folder "+b)
@@ -134,6 +136,20 @@ func (m *machine) leftovers() []string {
 	tmp, _ := os.ReadDir(filepath.Join(m.home, "tmp"))
 	for _, e := range tmp {
 		found = append(found, "temporary folder "+e.Name())
+	}
+	return found
+}
+
+// controlGroups lists the home's groups without a process; their names begin with a tag that stands for the home.
+func (m *machine) controlGroups() []string {
+	tag := fnv.New32a()
+	_, _ = tag.Write([]byte(m.home))
+	dirs, _ := filepath.Glob(fmt.Sprintf("/sys/fs/cgroup/*/learn/%08x-*", tag.Sum32()))
+	var found []string
+	for _, d := range dirs {
+		if procs, err := os.ReadFile(filepath.Join(d, "cgroup.procs")); err == nil && len(procs) == 0 {
+			found = append(found, "control group "+d)
+		}
 	}
 	return found
 }

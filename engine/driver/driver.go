@@ -131,6 +131,11 @@ type Runtime interface {
 	Load(ctx context.Context, id string) (Task, error)
 }
 
+// Leaker is an ability that a Runtime may have besides: to name, in words, what dead processes left on the machine outside the home.
+type Leaker interface {
+	Leaks(ctx context.Context) []string
+}
+
 // Task is one container's processes. A task outlives the process that started it: its supervisor keeps its log
 // and its exit status. Methods may be called from any process at any time.
 type Task interface {
