@@ -19,6 +19,9 @@ type Env struct {
 	Mounts  Mounts  // mount table; optional
 	Dialer  Dialer  // network; optional
 	Signals Signals // signals that come to the shell; optional
+	Threads Threads // what a machine of its own has to know of threads and time; nil: the operating system's
+	Pipes   Pipes   // makes the pipes between programs; nil: the operating system's
+	Memory  Memory  // told of large buffers; optional
 	// Own tells whether a file is the binary that holds these programs, so that a shell may run them
 	// within itself. Nil: every program known by name is.
 	Own     func(path string) bool
@@ -216,4 +219,35 @@ type Signals interface {
 	Ignore(signals ...int)
 	Default(signals ...int)
 	Umask(mask int) int
+}
+
+// Threads lets a simulated machine know what the threads of a program do, so that its clock can skip the times in which all of
+// them wait. A program starts no goroutine, sleeps nowhere and waits for no goroutine of its own but through it.
+type Threads interface {
+	// Go runs f as a further thread of the program.
+	Go(f func())
+	// Block runs f, which waits for another thread of the same program and for nothing else.
+	Block(f func())
+	// Sleep returns after d of the machine's time, or earlier with the error of ctx.
+	Sleep(ctx context.Context, d time.Duration) error
+	// AfterFunc runs f as a further thread after d of the machine's time. stop tells whether it came before that.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// Pipes makes pipes (pipe(2)). With it a shell runs every part of a pipeline as a process of its own.
+type Pipes interface {
+	Pipe() (r io.ReadCloser, w io.WriteCloser, err error)
+}
+
+// Memory counts what a program keeps in large buffers. Grow with a negative n gives back. A program that goes over its limit is
+// killed by the machine; the error is for the last words it has until it notices.
+type Memory interface {
+	Grow(n int64) error
+}
+
+// Terminal is what a stream that is a terminal of a simulated machine can do besides. On the real one a terminal is an *os.File.
+type Terminal interface {
+	// Raw lets input through as it is typed, without echo and without signals for its control characters.
+	Raw() (restore func() error, err error)
+	Size() (cols, rows int)
 }
