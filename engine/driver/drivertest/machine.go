@@ -1,0 +1,67 @@
+package drivertest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/userland"
+)
+
+// Machine is a driver to be tested, with an open home.
+type Machine struct {
+	Home      *home.Home
+	Layers    driver.Layers
+	Snapshots driver.Snapshots
+	Trees     driver.Trees
+	Runtime   driver.Runtime
+	Base      digest.Digest // chain of the layer of learn/base, applied (ApplyBase)
+
+	Now   func() time.Time                                 // the machine's clock; nil for the host's
+	Sleep func(ctx context.Context, d time.Duration) error // waits on that clock; nil for the host's
+}
+
+// Run holds a driver to every rule. open gives a machine that nobody else uses and cleans it up when t ends; it is called once.
+func Run(t *testing.T, open func(t *testing.T) Machine) {
+	l := newLab(t, open(t))
+	for _, group := range []struct {
+		name string
+		run  func(*testing.T, *lab)
+	}{} {
+		t.Run(group.name, func(t *testing.T) { group.run(t, l) })
+	}
+}
+
+// BuildLearn builds the program for this machine, statically, in a folder of t's, and returns the file.
+func BuildLearn(t testing.TB) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "learn")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary, "github.com/learn-containers/learn/cmd/learn")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build learn: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// ApplyBase unpacks the layer of learn/base, made of the program in the file binary, and returns its chain.
+func ApplyBase(t testing.TB, layers driver.Layers, binary string) digest.Digest {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := userland.BaseLayer(&buf, userland.BaseOptions{Binary: binary}); err != nil {
+		t.Fatal(err)
+	}
+	chain := digest.FromBytes(buf.Bytes())
+	if err := layers.Apply(t.Context(), chain, "", chain, &buf); err != nil {
+		t.Fatal(err)
+	}
+	return chain
+}
