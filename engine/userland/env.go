@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -22,6 +21,9 @@ type Env struct {
 	Threads Threads // what a machine of its own has to know of threads and time; nil: the operating system's
 	Pipes   Pipes   // makes the pipes between programs; nil: the operating system's
 	Memory  Memory  // told of large buffers; optional
+	// Shell is the file of the shell for scripts and the parts of pipelines; empty: sh in the PATH, or what the operating system
+	// says this program is.
+	Shell string
 	// Own tells whether a file is the binary that holds these programs, so that a shell may run them
 	// within itself. Nil: every program known by name is.
 	Own     func(path string) bool
@@ -120,6 +122,10 @@ type Procs interface {
 }
 
 // Command is a program to start. Path is an absolute file; Args includes the name it is called by.
+//
+// The streams stay the caller's: it may close its own as soon as Start has returned, or goes on to use them. A Starter gives the
+// program descriptors of its own for them, as fork(2) does. Streams are files of the FS, ends of pipes, connections, or anything
+// else that can be read or written, such as the text of a here-document, which has nothing to close.
 type Command struct {
 	Path           string
 	Args           []string
@@ -127,7 +133,7 @@ type Command struct {
 	Dir            string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Files          []*os.File // further descriptors, from 3 on; nil for one that is closed
+	Files          []io.ReadWriteCloser // further descriptors, from 3 on; nil for one that is closed
 	Group          Group
 }
 
@@ -162,6 +168,13 @@ type Child interface {
 	PID() int
 	Signal(signal int) error
 	Wait() (int, error)
+}
+
+// Rlimits shows and sets resource limits as ulimit does: flag is one of its options ("-n"), values are in its units or "unlimited".
+// Optional ability of a Procs.
+type Rlimits interface {
+	Limit(flag string) (value string, known bool)
+	SetLimit(flag, value string) error
 }
 
 // Uname are the fields of uname(2).

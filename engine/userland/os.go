@@ -54,7 +54,11 @@ func (osFS) Remove(name string) error { return os.Remove(name) }
 type osStarter struct{}
 
 func (osStarter) Start(ctx context.Context, c Command) (Child, error) {
-	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Environ, Dir: c.Dir, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, ExtraFiles: c.Files}
+	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Environ, Dir: c.Dir, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}
+	for _, stream := range c.Files {
+		f, _ := stream.(*os.File) // only real files can be inherited
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
