@@ -61,14 +61,12 @@ func (b *Box) Start(p ProcessConfig) (*Process, error) { return nil, syscall.ENO
 func (b *Box) Freeze()                                 {}
 func (b *Box) Thaw()                                   {}
 func (b *Box) Kill()                                   {}
-func (b *Box) List() []driver.ProcessInfo              { return nil }
+func (b *Box) Processes() []driver.ProcessInfo         { return nil }
 func (b *Box) Usage() Usage                            { return Usage{} }
 func (b *Box) Done() <-chan struct{}                   { return nil }
 func (b *Box) OOM() bool                               { return false }
 func (b *Box) Account(delta int64) error               { return nil } // for vfs.NewTmpfs
-func (b *Box) Processes() []vfs.ProcInfo               { return nil } // vfs.ProcSource
-func (b *Box) Process(pid int) (vfs.ProcInfo, bool)    { return vfs.ProcInfo{}, false }
-func (b *Box) System() vfs.SystemInfo                  { return vfs.SystemInfo{} }
+func (b *Box) Source() vfs.ProcSource                  { return nil } // what /proc and /sys show
 
 type Usage struct {
 	MemoryBytes int64
@@ -98,5 +96,4 @@ func (t *Terminal) Master() io.ReadWriteCloser     { return nil }
 func (t *Terminal) Slave() io.ReadWriteCloser      { return nil }
 func (t *Terminal) Resize(cols, rows uint16) error { return nil }
 
-var _ vfs.ProcSource = (*Box)(nil)
 var _ fsys.FS
