@@ -15,6 +15,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/linux/ahead"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
@@ -161,11 +162,12 @@ func mountPoints(h *home.Home) (string, error) {
 		return "", fmt.Errorf("make mount points: %w", err)
 	}
 	err = os.Chmod(tmp, 0o755)
-	for _, d := range []string{"dev", "etc", "proc", "sys"} {
+	folders, files := standard.MountPoints()
+	for _, d := range folders {
 		err = errors.Join(err, os.Mkdir(filepath.Join(tmp, d), 0o755))
 	}
-	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
-		err = errors.Join(err, os.WriteFile(filepath.Join(tmp, "etc", f), nil, 0o644))
+	for _, f := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(tmp, f), nil, 0o644))
 	}
 	if err == nil {
 		err = os.Rename(tmp, dir)
@@ -182,17 +184,15 @@ func mountPoints(h *home.Home) (string, error) {
 
 // writeNames writes the files that are mounted over the image's /etc/hosts, /etc/hostname and /etc/resolv.conf.
 func writeNames(spec *driver.Spec) error {
-	hosts := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n" +
-		"ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n127.0.0.1\t" + spec.Hostname + "\n"
-	for _, f := range [][2]string{{"hosts", hosts}, {"hostname", spec.Hostname + "\n"}, {"resolv.conf", "# no network\n"}} {
-		path := filepath.Join(spec.Dir, f[0])
-		if f[0] == "resolv.conf" {
+	for _, f := range standard.NameFiles(spec.Hostname) {
+		path := filepath.Join(spec.Dir, f.Name)
+		if f.Keep {
 			if _, err := os.Lstat(path); err == nil {
 				continue
 			}
 		}
-		if err := os.WriteFile(path, []byte(f[1]), 0o644); err != nil {
-			return fmt.Errorf("write %s: %w", f[0], err)
+		if err := os.WriteFile(path, []byte(f.Content), 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", f.Name, err)
 		}
 	}
 	return nil

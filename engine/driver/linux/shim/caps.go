@@ -9,38 +9,17 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
-// capability is one power of root that a container keeps.
-type capability struct {
-	bit  uint
-	name string
-}
-
-// keptCapabilities are docker's defaults.
-func keptCapabilities() []capability {
-	return []capability{
-		{unix.CAP_CHOWN, "CAP_CHOWN"}, {unix.CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"}, {unix.CAP_FOWNER, "CAP_FOWNER"},
-		{unix.CAP_FSETID, "CAP_FSETID"}, {unix.CAP_KILL, "CAP_KILL"}, {unix.CAP_SETGID, "CAP_SETGID"},
-		{unix.CAP_SETUID, "CAP_SETUID"}, {unix.CAP_SETPCAP, "CAP_SETPCAP"}, {unix.CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"},
-		{unix.CAP_NET_RAW, "CAP_NET_RAW"}, {unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT"}, {unix.CAP_MKNOD, "CAP_MKNOD"},
-		{unix.CAP_AUDIT_WRITE, "CAP_AUDIT_WRITE"}, {unix.CAP_SETFCAP, "CAP_SETFCAP"},
-	}
-}
-
 // KeptCapabilities names the capabilities that an ordinary container's processes can have.
-func KeptCapabilities() []string {
-	var names []string
-	for _, c := range keptCapabilities() {
-		names = append(names, c.name)
-	}
-	return names
-}
+func KeptCapabilities() []string { return standard.CapabilityNames() }
 
 func keptMask() uint64 {
 	var mask uint64
-	for _, c := range keptCapabilities() {
-		mask |= 1 << c.bit
+	for _, c := range standard.Capabilities() {
+		mask |= 1 << c.Bit
 	}
 	return mask
 }

@@ -4,20 +4,13 @@ package shim
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/standard"
 )
-
-// device is one of the nodes that every container has.
-type device struct {
-	name         string
-	major, minor uint32
-}
-
-func devices() []device {
-	return []device{{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}
-}
 
 // mountDev makes /dev: a tmpfs in which devices do not work, with the standard nodes mounted on top one by one.
 func (b *builder) mountDev() error {
@@ -25,27 +18,26 @@ func (b *builder) mountDev() error {
 	if err != nil {
 		return err
 	}
-	dev, err := b.place("/dev", "tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_STRICTATIME,
-		option{"mode", "755"}, option{"size", "65536k"}, option{"source", "tmpfs"})
+	dev, err := b.placeStandard(standard.Dev())
 	if err != nil {
 		return err
 	}
 	defer unix.Close(dev)
-	for i, d := range devices() {
-		target, err := touchAt(dev, d.name)
+	for i, d := range standard.Devices() {
+		target, err := touchAt(dev, d.Name)
 		if err != nil {
-			return fmt.Errorf("make /dev/%s: %w", d.name, err)
+			return fmt.Errorf("make /dev/%s: %w", d.Name, err)
 		}
-		if d.name == "null" {
+		if d.Name == "null" {
 			// Kept to mask files with: our own node, never the one that the container sees.
 			if b.null, err = unix.FcntlInt(uintptr(nodes[i]), unix.F_DUPFD_CLOEXEC, 64); err != nil {
 				return err
 			}
 		}
 		if err := attach(nodes[i], target); err != nil {
-			return fmt.Errorf("mount /dev/%s: %w", d.name, err)
+			return fmt.Errorf("mount /dev/%s: %w", d.Name, err)
 		}
-		b.mounted("/dev/"+d.name, "bind", d.name, "nosuid,noexec")
+		b.mounted("/dev/"+d.Name, "bind", d.Name, standard.DeviceOptions)
 	}
 	if err := deviceLinks(dev); err != nil {
 		return err
@@ -74,10 +66,10 @@ func (b *builder) deviceNodes() ([]int, error) {
 		base, prefix = mnt, ""
 	}
 	var nodes []int
-	for _, d := range devices() {
-		mnt, err := clone(base, prefix+d.name, false)
+	for _, d := range standard.Devices() {
+		mnt, err := clone(base, prefix+d.Name, false)
 		if err != nil {
-			return nil, fmt.Errorf("take /dev/%s: %w", d.name, err)
+			return nil, fmt.Errorf("take /dev/%s: %w", d.Name, err)
 		}
 		if err := checkDevice(mnt, d); err != nil {
 			return nil, err
@@ -100,24 +92,24 @@ func (b *builder) ownNodes() (int, error) {
 	if err := unix.MoveMount(mnt, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
 		return -1, fmt.Errorf("mount /dev: %w", err)
 	}
-	for _, d := range devices() {
-		if err := unix.Mknodat(mnt, d.name, unix.S_IFCHR|0o666, int(unix.Mkdev(d.major, d.minor))); err != nil {
-			return -1, fmt.Errorf("make /dev/%s: %w", d.name, err)
+	for _, d := range standard.Devices() {
+		if err := unix.Mknodat(mnt, d.Name, unix.S_IFCHR|0o666, int(unix.Mkdev(d.Major, d.Minor))); err != nil {
+			return -1, fmt.Errorf("make /dev/%s: %w", d.Name, err)
 		}
-		if err := unix.Fchmodat(mnt, d.name, 0o666, 0); err != nil {
-			return -1, fmt.Errorf("make /dev/%s: %w", d.name, err)
+		if err := unix.Fchmodat(mnt, d.Name, 0o666, 0); err != nil {
+			return -1, fmt.Errorf("make /dev/%s: %w", d.Name, err)
 		}
 	}
 	return mnt, nil
 }
 
-func checkDevice(fd int, d device) error {
+func checkDevice(fd int, d standard.Device) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(d.major, d.minor) {
-		return fmt.Errorf("take /dev/%s: it is not the device %d:%d", d.name, d.major, d.minor)
+	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(d.Major, d.Minor) {
+		return fmt.Errorf("take /dev/%s: it is not the device %d:%d", d.Name, d.Major, d.Minor)
 	}
 	return nil
 }
@@ -133,37 +125,27 @@ func touchAt(dir int, name string) (int, error) {
 }
 
 func deviceLinks(dev int) error {
-	for _, l := range [][2]string{{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
-		{"/proc/self/fd/2", "stderr"}, {"/proc/kcore", "core"}, {"pts/ptmx", "ptmx"}} {
-		if err := unix.Symlinkat(l[0], dev, l[1]); err != nil {
-			return fmt.Errorf("make /dev/%s: %w", l[1], err)
+	for _, l := range standard.Links() {
+		if err := unix.Symlinkat(l.Target, dev, l.Name); err != nil {
+			return fmt.Errorf("make /dev/%s: %w", l.Name, err)
 		}
 	}
 	return nil
 }
 
 func (b *builder) mountUnderDev(dev int) error {
-	pts := []option{{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}
-	if b.cfg.Rootless && !groupMapped(5) {
-		pts = pts[:3]
-	}
-	for _, m := range []struct {
-		name, fstype string
-		attrs        int
-		options      []option
-	}{
-		{"pts", "devpts", unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, pts},
-		{"shm", "tmpfs", plainAttrs, []option{{"mode", "1777"}, {"size", "65536k"}}},
-		{"mqueue", "mqueue", plainAttrs, nil},
-	} {
-		if err := unix.Mkdirat(dev, m.name, 0o755); err != nil {
-			return fmt.Errorf("make /dev/%s: %w", m.name, err)
+	for i, m := range standard.UnderDev() {
+		if i == 0 && b.cfg.Rootless && !groupMapped(5) {
+			m.Options = m.Options[:len(m.Options)-1]
 		}
-		fd, err := b.place("/dev/"+m.name, m.fstype, m.attrs, m.options...)
+		if err := unix.Mkdirat(dev, path.Base(m.Target), 0o755); err != nil {
+			return fmt.Errorf("make %s: %w", m.Target, err)
+		}
+		fd, err := b.placeStandard(m)
 		if err != nil {
 			return err
 		}
-		if m.name == "pts" {
+		if i == 0 {
 			b.pts = fd
 			continue
 		}

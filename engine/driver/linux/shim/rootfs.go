@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -73,11 +74,20 @@ func (b *builder) fixed(name string) (int, error) {
 
 // place makes a mount and puts it at a fixed folder, keeping a descriptor of the mount.
 func (b *builder) place(name, fstype string, attrs int, options ...option) (int, error) {
-	mnt, err := newMount(fstype, attrs, options...)
+	m := standard.Mount{Target: name, Type: fstype, Flags: flagsOf(attrs)}
+	for _, o := range options {
+		m.Options = append(m.Options, standard.Option{Key: o.key, Value: o.value})
+	}
+	return b.placeStandard(m)
+}
+
+// placeStandard is place for what every container has.
+func (b *builder) placeStandard(m standard.Mount) (int, error) {
+	mnt, err := newStandard(m)
 	if err != nil {
 		return -1, err
 	}
-	target, err := b.fixed(name)
+	target, err := b.fixed(m.Target)
 	if err != nil {
 		unix.Close(mnt)
 		return -1, err
@@ -86,34 +96,50 @@ func (b *builder) place(name, fstype string, attrs int, options ...option) (int,
 	err = unix.MoveMount(mnt, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 	if err != nil {
 		unix.Close(mnt)
-		return -1, fmt.Errorf("mount %s at %s: %w", fstype, name, err)
+		return -1, fmt.Errorf("mount %s at %s: %w", m.Type, m.Target, err)
 	}
-	b.mounted(name, fstype, fstype, describe(attrs, options))
+	b.mounted(m.Target, m.Type, m.Type, m.Describe())
 	return mnt, nil
 }
 
-func describe(attrs int, options []option) string {
-	var words []string
-	for _, a := range []struct {
-		bit  int
-		name string
-	}{{unix.MOUNT_ATTR_RDONLY, "ro"}, {unix.MOUNT_ATTR_NOSUID, "nosuid"}, {unix.MOUNT_ATTR_NODEV, "nodev"}, {unix.MOUNT_ATTR_NOEXEC, "noexec"}} {
-		if attrs&a.bit != 0 {
-			words = append(words, a.name)
+// newStandard makes a mount that is not attached anywhere yet.
+func newStandard(m standard.Mount) (int, error) {
+	options := make([]option, len(m.Options))
+	for i, o := range m.Options {
+		options[i] = option{o.Key, o.Value}
+	}
+	attrs := 0
+	for _, p := range flagPairs() {
+		if m.Flags&p.flag != 0 {
+			attrs |= p.attr
 		}
 	}
-	for _, o := range options {
-		if o.value != "" {
-			words = append(words, o.key+"="+o.value)
-		} else {
-			words = append(words, o.key)
+	return newMount(m.Type, attrs, options...)
+}
+
+// flagPair is one attribute in both languages.
+type flagPair struct {
+	flag standard.Flags
+	attr int
+}
+
+func flagPairs() [5]flagPair {
+	return [5]flagPair{{standard.ReadOnly, unix.MOUNT_ATTR_RDONLY}, {standard.NoSuid, unix.MOUNT_ATTR_NOSUID}, {standard.NoDev, unix.MOUNT_ATTR_NODEV},
+		{standard.NoExec, unix.MOUNT_ATTR_NOEXEC}, {standard.StrictAtime, unix.MOUNT_ATTR_STRICTATIME}}
+}
+
+func flagsOf(attrs int) standard.Flags {
+	var f standard.Flags
+	for _, p := range flagPairs() {
+		if attrs&p.attr != 0 {
+			f |= p.flag
 		}
 	}
-	return strings.Join(words, ",")
+	return f
 }
 
 func (b *builder) mountProc() error {
-	fd, err := b.place("/proc", "proc", plainAttrs)
+	fd, err := b.placeStandard(standard.Proc())
 	if err != nil {
 		return err
 	}
@@ -135,11 +161,7 @@ func (b *builder) sysctl(name, value string) {
 }
 
 func (b *builder) mountSys() error {
-	attrs := plainAttrs | unix.MOUNT_ATTR_RDONLY
-	if b.cfg.Process.Privileged {
-		attrs = plainAttrs
-	}
-	fd, err := b.place("/sys", "sysfs", attrs)
+	fd, err := b.placeStandard(standard.Sys(b.cfg.Process.Privileged))
 	if errors.Is(err, unix.EPERM) && b.cfg.Rootless {
 		return b.bindSys()
 	}
@@ -160,7 +182,8 @@ func (b *builder) bindSys() error {
 
 // bindNames puts the engine's own /etc/hosts, hostname and resolv.conf over the image's.
 func (b *builder) bindNames() error {
-	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
+	for _, f := range standard.NameFiles(b.cfg.Hostname) {
+		name := f.Name
 		source := filepath.Join(b.cfg.Dir, name)
 		if _, err := os.Lstat(source); err != nil {
 			continue
@@ -172,7 +195,7 @@ func (b *builder) bindNames() error {
 		if err := bind(source, target, false); err != nil {
 			return err
 		}
-		b.mounted("/etc/"+name, "bind", source, "rbind,nodev")
+		b.mounted("/etc/"+name, "bind", source, standard.NameOptions)
 	}
 	return nil
 }
@@ -210,63 +233,32 @@ func (b *builder) mountOne(m Mount) error {
 	if err := bind(m.Source, target, m.ReadOnly); err != nil {
 		return err
 	}
-	mode := "rbind,rw"
-	if m.ReadOnly {
-		mode = "rbind,ro"
-	}
-	b.mounted(m.Target, "bind", m.Source, mode)
+	b.mounted(m.Target, "bind", m.Source, standard.BindOptions(m.ReadOnly))
 	return nil
 }
 
 func (b *builder) mountTmpfs(m Mount) error {
-	options := []option{}
-	attrs := plainAttrs
-	if m.ReadOnly {
-		attrs |= unix.MOUNT_ATTR_RDONLY
-	}
-	for _, o := range m.Options {
-		key, value, _ := strings.Cut(o, "=")
-		switch key {
-		case "exec":
-			attrs &^= unix.MOUNT_ATTR_NOEXEC
-		case "ro":
-			attrs |= unix.MOUNT_ATTR_RDONLY
-		case "rw", "noexec", "nosuid", "nodev":
-		default:
-			options = append(options, option{key, value})
-		}
-	}
+	fs := standard.Tmpfs(m.Target, m.ReadOnly, m.Options)
 	target, err := b.root.ensureDir(m.Target, 0)
 	if err != nil {
 		return err
 	}
-	mnt, err := newMount("tmpfs", attrs, options...)
+	mnt, err := newStandard(fs)
 	if err != nil {
 		unix.Close(target)
 		return err
 	}
-	b.mounted(m.Target, "tmpfs", "tmpfs", describe(attrs, options))
+	b.mounted(m.Target, "tmpfs", "tmpfs", fs.Describe())
 	return attach(mnt, target)
 }
 
-// maskedPaths are kernel files that tell about, or reach, the machine outside; readOnlyPaths may be read but not set.
-func maskedPaths() []string {
-	return []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-		"/sys/devices/virtual/powercap", "/sys/firmware"}
-}
-
-func readOnlyPaths() []string {
-	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
-}
-
 func (b *builder) mask() error {
-	for _, p := range maskedPaths() {
+	for _, p := range standard.MaskedPaths() {
 		if err := b.maskOne(p); err != nil {
 			return fmt.Errorf("mask %s: %w", p, err)
 		}
 	}
-	for _, p := range readOnlyPaths() {
+	for _, p := range standard.ReadOnlyPaths() {
 		if err := b.lockOne(p); err != nil {
 			return fmt.Errorf("make %s read-only: %w", p, err)
 		}
