@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/learn-containers/learn/engine/home"
@@ -108,7 +107,7 @@ func (e *Engine) writeBase(ctx context.Context, op *home.Operation) error {
 // baseConfig has a fixed date: the same binary gives the same image on every machine.
 func baseConfig() oci.Image {
 	created := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	img := oci.Image{Created: &created, Architecture: runtime.GOARCH, OS: "linux"}
+	img := oci.Image{Created: &created, Architecture: oci.Architecture(), OS: "linux"}
 	img.Config.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	img.Config.Cmd = []string{"sh"}
 	img.Config.WorkingDir = "/"

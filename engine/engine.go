@@ -7,6 +7,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/build"
@@ -22,6 +23,7 @@ import (
 type Driver struct {
 	Name      string // linux or sim
 	Reason    string // one clause that says why this driver was chosen
+	Storage   string // what the union of layers is called, for inspect
 	Layers    driver.Layers
 	Snapshots driver.Snapshots
 	Trees     driver.Trees
@@ -49,6 +51,9 @@ type Engine struct {
 	binary     string
 }
 
+// Now is the time on the machine below.
+func (e *Engine) Now() time.Time { return driver.Now(e.Driver.Runtime) }
+
 // Open opens the engine in c.Home and puts right what processes that died there left behind.
 func Open(ctx context.Context, c Config) (*Engine, error) {
 	blobs, err := blob.Open(c.Home.Images())
@@ -56,11 +61,13 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 		return nil, err
 	}
 	d := c.Driver
+	c.Home.Serve(d.Name)
 	e := &Engine{Home: c.Home, Driver: d, Blobs: blobs, binary: c.Binary}
 	e.Images = image.New(c.Home, blobs, d.Layers)
-	e.Images.Provide, e.Images.Keep = e.provide, e.roots
+	e.Images.Provide, e.Images.Keep, e.Images.Now = e.provide, e.roots, e.Now
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
 	e.Containers.CleanupCommand = c.Cleanup
+	e.Containers.Driver = d.Storage
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))
 	if err := e.Recover(ctx); err != nil {

@@ -22,7 +22,7 @@ func openDriver(h *home.Home, want string) (engine.Driver, error) {
 	mode := linux.Detect()
 	layers := linux.NewLayers(h, mode)
 	snapshots := linux.NewSnapshots(h, mode, layers)
-	return engine.Driver{Name: driverName, Reason: mode.String(), Layers: layers, Snapshots: snapshots, Trees: snapshots,
+	return engine.Driver{Name: driverName, Reason: mode.String(), Storage: "overlay2", Layers: layers, Snapshots: snapshots, Trees: snapshots,
 		Runtime: linux.NewRuntime(h, mode, snapshots)}, nil
 }
 

@@ -8,14 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 	"unicode/utf8"
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -69,7 +70,7 @@ func (s *session) load() error {
 		}
 		args[k] = *v
 	}
-	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: "linux/" + runtime.GOARCH})
+	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: "linux/" + oci.Architecture()})
 	if err != nil {
 		return err
 	}
@@ -255,5 +256,5 @@ func (s *session) now() time.Time {
 	if s.opts.Epoch != nil {
 		return s.opts.Epoch.UTC()
 	}
-	return time.Now().UTC()
+	return driver.Now(s.runtime).UTC()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"time"
 
@@ -83,7 +82,7 @@ func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, 
 func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 	switch base := st.planned.Base; {
 	case base.Scratch:
-		st.config = oci.Image{Architecture: runtime.GOARCH, OS: "linux"}
+		st.config = oci.Image{Architecture: oci.Architecture(), OS: "linux"}
 		st.config.Config.Env = []string{defaultPath}
 	case base.Stage >= 0:
 		b := st.session.done[base.Stage]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -93,12 +94,12 @@ func (s *session) lookUp(ctx context.Context, key digest.Digest) (Record, bool) 
 
 // make carries a step out and keeps its result.
 func (st *stage) make(ctx context.Context, step treeStep, key digest.Digest, id int, make makeFunc) (Record, error) {
-	begun := time.Now()
+	begun := driver.Now(st.session.runtime)
 	l, err := make(ctx, id)
 	if err != nil {
 		return Record{}, err
 	}
-	rec := Record{Key: step.key, Created: st.session.now().Truncate(time.Microsecond), Seconds: seconds(time.Since(begun)), Empty: l.DiffID == ""}
+	rec := Record{Key: step.key, Created: st.session.now().Truncate(time.Microsecond), Seconds: seconds(driver.Now(st.session.runtime).Sub(begun)), Empty: l.DiffID == ""}
 	if !rec.Empty {
 		rec.DiffID, rec.Chain, rec.Layer, rec.Bytes = l.DiffID, l.ChainID, l.Descriptor, l.Size
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -34,7 +32,7 @@ type CommitOptions struct {
 // Commit makes an image of a container's image and its writable layer. The container stays as it is; a running one is paused
 // while its changes are read. A container without changes gives an empty layer. Errors: *InvalidError for a bad change.
 func (m *Manager) Commit(ctx context.Context, ref string, opts CommitOptions) (image.Image, error) {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -74,7 +72,7 @@ func (m *Manager) commit(ctx context.Context, c *Container, config oci.ImageConf
 	if err != nil {
 		return img, err
 	}
-	now := time.Now().UTC()
+	now := m.now().UTC()
 	next.Created, next.Author, next.Config = &now, opts.Author, config
 	next.History = append(slices.Clone(next.History), v1.History{Created: &now, CreatedBy: strings.Join(append([]string{c.Path}, c.Args...), " "), Author: opts.Author, Comment: opts.Message})
 	failpoint.Hit("container.commit.before-image")
@@ -92,7 +90,7 @@ func (m *Manager) successor(ctx context.Context, c *Container) (oci.Image, error
 	if !errors.As(err, new(*image.NotFoundError)) {
 		return oci.Image{}, err
 	}
-	known := oci.Image{Architecture: runtime.GOARCH, OS: "linux"}
+	known := oci.Image{Architecture: oci.Architecture(), OS: "linux"}
 	for range c.Layers {
 		known.History = append(known.History, v1.History{Comment: "of " + c.ImageName + ", which was removed"})
 	}

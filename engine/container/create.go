@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/opencontainers/go-digest"
@@ -93,11 +92,11 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 			return nil, err
 		}
 	}
-	id, err := newID()
+	id, err := m.newID()
 	if err != nil {
 		return nil, err
 	}
-	c := &Container{ID: id, Name: name, Created: time.Now().UTC(), HostConfig: &opts.HostConfig, Driver: m.Driver, State: createdState()}
+	c := &Container{ID: id, Name: name, Created: m.now().UTC(), HostConfig: &opts.HostConfig, Driver: m.Driver, State: createdState()}
 	return c, nil
 }
 

@@ -13,8 +13,11 @@
 package container
 
 import (
+	"crypto/rand"
+	"io"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
@@ -26,8 +29,11 @@ type Manager struct {
 	// CleanupCommand gives the command (argv) that removes the container id after it ended, for containers that remove
 	// themselves and have no client any more. Nil: nobody cleans up.
 	CleanupCommand func(id string) []string
-	// Driver names the storage below, for inspect.
+	// Driver names the storage below, for inspect. A container belongs to the driver that it was made with: under another one it can
+	// be listed and looked at, and nothing else.
 	Driver string
+	// Random gives the bytes that ids and made-up names are made of: crypto/rand, unless they are to repeat.
+	Random io.Reader
 
 	home      *home.Home
 	images    *image.Store
@@ -42,9 +48,12 @@ type Manager struct {
 
 // New returns the containers in h over a driver.
 func New(h *home.Home, images *image.Store, snapshots driver.Snapshots, trees driver.Trees, runtime driver.Runtime) *Manager {
-	return &Manager{Driver: "overlay2", home: h, images: images, snapshots: snapshots, trees: trees, runtime: runtime,
+	return &Manager{Driver: "overlay2", Random: rand.Reader, home: h, images: images, snapshots: snapshots, trees: trees, runtime: runtime,
 		connected: map[string]driver.Task{}, open: map[string]*home.Operation{}}
 }
+
+// now is the time on the machine that the containers live on.
+func (m *Manager) now() time.Time { return driver.Now(m.runtime) }
 
 func (m *Manager) dir(id string) string { return filepath.Join(m.home.Containers(), id) }
 

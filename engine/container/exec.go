@@ -26,7 +26,7 @@ func (m *Manager) Exec(ctx context.Context, ref string, opts ExecOptions) (int, 
 	if len(opts.Cmd) == 0 {
 		return 0, invalid("No exec command specified")
 	}
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return 0, err
 	}

@@ -16,7 +16,7 @@ import (
 
 // Changes lists what the container changed in its tree, sorted by path: what docker diff shows.
 func (m *Manager) Changes(ctx context.Context, ref string) ([]driver.Change, error) {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (m *Manager) Changes(ctx context.Context, ref string) ([]driver.Change, err
 
 // Export writes the container's whole tree as one tar archive.
 func (m *Manager) Export(ctx context.Context, ref string, w io.Writer) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}

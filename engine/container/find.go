@@ -21,6 +21,23 @@ func (m *Manager) Find(ctx context.Context, ref string) (*Container, error) {
 	return m.refresh(ctx, c)
 }
 
+// own is Find for those who are about to do something with a container: one that another driver made is a *ConflictError.
+func (m *Manager) own(ctx context.Context, ref string) (*Container, error) {
+	c, err := m.Find(ctx, ref)
+	if err == nil {
+		err = m.foreign(c)
+	}
+	return c, err
+}
+
+// foreign tells why nothing can be done with a container of another driver: its files and processes live where that one keeps them.
+func (m *Manager) foreign(c *Container) error {
+	if c.Problem != nil || c.Driver == m.Driver {
+		return nil
+	}
+	return conflict("container %s was made by the driver with %s storage, and this one has %s: choose the other driver with --driver or LEARN_DRIVER", c.Name, c.Driver, m.Driver)
+}
+
 // resolve turns a reference into an id, in docker's order.
 func (m *Manager) resolve(ref string) (string, error) {
 	if isID(ref) {

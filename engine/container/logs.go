@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
 )
 
 // LogOptions say which part of a log to show. The zero value shows all of it.
@@ -48,7 +50,7 @@ func (m *Manager) Logs(ctx context.Context, ref string, opts LogOptions, stdout,
 	if c.LogPath == "" {
 		return invalid("configured logging driver does not support reading: %s", c.HostConfig.LogConfig.Type)
 	}
-	v, err := newLogView(opts, stdout, stderr, time.Now())
+	v, err := newLogView(opts, stdout, stderr, m.now())
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func (m *Manager) copyLog(ctx context.Context, c *Container, v *logView, opts Lo
 			return ctx.Err()
 		}
 		if n == 0 {
-			pause(ctx, followPause)
+			_ = driver.Sleep(ctx, m.runtime, followPause)
 		}
 	}
 }
@@ -98,14 +100,7 @@ func (m *Manager) openLog(ctx context.Context, c *Container, follow bool) (*os.F
 		if !alive || ctx.Err() != nil {
 			return nil, nil
 		}
-		pause(ctx, followPause)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		_ = driver.Sleep(ctx, m.runtime, followPause)
 	}
 }
 

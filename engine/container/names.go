@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -39,8 +41,8 @@ func invalidName(name string) error {
 
 // owner gives the id of the container that has name, or an empty string.
 func (m *Manager) owner(name string) string {
-	id, err := os.Readlink(m.link(name))
-	if err != nil || !isID(id) {
+	id := readLink(m.link(name))
+	if !isID(id) {
 		return ""
 	}
 	c, err := m.read(id)
@@ -68,7 +70,7 @@ func (m *Manager) publish(ctx context.Context, src, id, name string) error {
 		return fmt.Errorf("take name %s: %w", name, err)
 	}
 	// The link first: until the folder is there it means nothing, and a crash leaves no container without its name.
-	if err := os.Symlink(id, m.link(name)); err != nil {
+	if err := makeLink(id, m.link(name)); err != nil {
 		return fmt.Errorf("take name %s: %w", name, err)
 	}
 	if err := os.Rename(src, m.dir(id)); err != nil {
@@ -83,7 +85,7 @@ func (m *Manager) unlink(c *Container) error {
 	if c.Name == "" {
 		return nil
 	}
-	if id, err := os.Readlink(m.link(c.Name)); err != nil || id != c.ID {
+	if readLink(m.link(c.Name)) != c.ID {
 		return nil
 	}
 	if err := os.Remove(m.link(c.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -92,10 +94,35 @@ func (m *Manager) unlink(c *Container) error {
 	return nil
 }
 
-func newID() (string, error) {
+// makeLink makes path lead to id: by a symbolic link, or where that needs a privilege (Windows) by a file that holds the id.
+func makeLink(id, path string) error {
+	err := os.Symlink(id, path)
+	if err == nil || errors.Is(err, fs.ErrExist) || runtime.GOOS != "windows" {
+		return err
+	}
+	return os.WriteFile(path, []byte(id), 0o600)
+}
+
+// readLink gives the id that path leads to, or an empty string.
+func readLink(path string) string {
+	if id, err := os.Readlink(path); err == nil {
+		return id
+	}
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 128 {
+		return ""
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+func (m *Manager) newID() (string, error) {
 	for {
 		var b [32]byte
-		if _, err := rand.Read(b[:]); err != nil {
+		if _, err := io.ReadFull(m.Random, b[:]); err != nil {
 			return "", fmt.Errorf("make container id: %w", err)
 		}
 		id := hex.EncodeToString(b[:])
@@ -116,9 +143,9 @@ func isID(s string) bool {
 // freeName makes up a name that nobody has.
 func (m *Manager) freeName() (string, error) {
 	for try := range 100 {
-		name := pick(adjectives) + "_" + pick(surnames)
+		name := m.pick(adjectives) + "_" + m.pick(surnames)
 		if try > 3 {
-			name += strconv.Itoa(roll(10 * try))
+			name += strconv.Itoa(m.roll(10 * try))
 		}
 		if m.owner(name) == "" {
 			return name, nil
@@ -127,13 +154,13 @@ func (m *Manager) freeName() (string, error) {
 	return "", conflict("every name that was tried is taken: give one with --name")
 }
 
-func pick(words string) string {
+func (m *Manager) pick(words string) string {
 	list := strings.Fields(words)
-	return list[roll(len(list))]
+	return list[m.roll(len(list))]
 }
 
-func roll(n int) int {
-	v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
+func (m *Manager) roll(n int) int {
+	v, err := rand.Int(m.Random, big.NewInt(int64(n)))
 	if err != nil {
 		return 0
 	}

@@ -9,7 +9,7 @@ import (
 
 // Pause freezes all processes of a running container.
 func (m *Manager) Pause(ctx context.Context, ref string) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (m *Manager) Pause(ctx context.Context, ref string) error {
 
 // Unpause lets the processes of a paused container go on.
 func (m *Manager) Unpause(ctx context.Context, ref string) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/moby/moby/api/types/container"
 	"github.com/opencontainers/go-digest"
 
@@ -149,28 +148,18 @@ func (m *Manager) writeState(c *Container, s State) error {
 
 // lock takes the exclusive lock on the record of id. It lies in the container's folder, so that it goes when that goes.
 func (m *Manager) lock(ctx context.Context, id string) (func(), error) {
-	l := flock.New(filepath.Join(m.dir(id), "lock"), flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(ctx, time.Millisecond); err != nil {
-		_ = l.Close()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, &NotFoundError{id}
-		}
-		return nil, fmt.Errorf("lock container %s: %w", id, err)
-	}
-	if _, err := os.Lstat(m.dir(id)); err != nil { // it was removed while we waited
-		_ = l.Close()
+	unlock, err := m.home.LockFolder(ctx, m.dir(id))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NotFoundError{id}
 	}
-	return func() { _ = l.Close() }, nil
+	if err != nil {
+		return nil, fmt.Errorf("lock container: %w", err)
+	}
+	return unlock, nil
 }
 
 // busy reports that another process is changing the record of id right now.
-func (m *Manager) busy(id string) bool {
-	l := flock.New(filepath.Join(m.dir(id), "lock"), flock.SetFlag(os.O_RDWR))
-	ok, err := l.TryLock()
-	_ = l.Close()
-	return err == nil && !ok
-}
+func (m *Manager) busy(id string) bool { return m.home.FolderLocked(m.dir(id)) }
 
 // locked runs change on the record of id as it stands now, under its lock.
 func (m *Manager) locked(ctx context.Context, id string, change func(c *Container) error) error {

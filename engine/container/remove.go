@@ -21,7 +21,7 @@ import (
 // *ConflictError. With force, a full id that is gone already is no error. A container whose record is broken can be removed by its id. If the process dies half-way, the next one
 // that opens the home finishes the work.
 func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if force && isID(ref) && errors.As(err, new(*NotFoundError)) {
 		return nil // an id is never given twice: it has been removed
 	}
@@ -223,6 +223,9 @@ func (m *Manager) resume(ctx context.Context, id string) error {
 	c, err := m.read(id)
 	if err != nil || c.Problem != nil {
 		return err
+	}
+	if m.foreign(c) != nil {
+		return nil
 	}
 	if c.State.Removing {
 		if m.busy(id) {

@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -23,7 +22,7 @@ type StartOptions struct {
 // no error. Errors: *ConflictError for a paused or vanishing container; *driver.CommandError when the command cannot be
 // executed: the record then holds its code and message. A container that removes itself is removed when it cannot start.
 func (m *Manager) Start(ctx context.Context, ref string, opts StartOptions) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -162,7 +161,7 @@ func (m *Manager) startFailed(c *Container, before State, err error, l *launch) 
 	}
 	before.Starting = false
 	if before.Status == container.StateExited {
-		before.FinishedAt = stamp(time.Now())
+		before.FinishedAt = stamp(m.now())
 	}
 	l.done = []transition{{from: before.Status, to: before.Status, exit: before.ExitCode}}
 	return errors.Join(err, m.writeState(c, before))
@@ -170,7 +169,7 @@ func (m *Manager) startFailed(c *Container, before State, err error, l *launch) 
 
 // Attach connects streams to a running container until it ends or ctx does.
 func (m *Manager) Attach(ctx context.Context, ref string, streams driver.Streams) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func announce(ctx context.Context, id string, done []transition) {
 
 // refresh brings the record up to date with the task, if it speaks of one.
 func (m *Manager) refresh(ctx context.Context, c *Container) (*Container, error) {
-	if c.Problem != nil || !c.State.Live() && !c.State.Starting {
+	if c.Problem != nil || m.foreign(c) != nil || !c.State.Live() && !c.State.Starting {
 		return c, nil
 	}
 	if c.State.Starting && m.busy(c.ID) { // its starter is alive and will tell
@@ -90,7 +90,7 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 				return err
 			}
 		}
-		next, steps := follow(c.State, st, time.Now())
+		next, steps := follow(c.State, st, m.now())
 		if err := m.writeState(c, next); err != nil {
 			return err
 		}

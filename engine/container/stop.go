@@ -19,7 +19,7 @@ const (
 // Stop asks a container to end by its stop signal and kills it if it does not within timeout seconds (nil: what the container
 // says, else 10; negative: wait for ever). Stopping what does not run is no error.
 func (m *Manager) Stop(ctx context.Context, ref string, timeout *int) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func stopTimeout(c *Container, asked *int) time.Duration {
 
 // Restart stops a container as Stop does and starts it again. What does not run is only started.
 func (m *Manager) Restart(ctx context.Context, ref string, timeout *int) error {
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (m *Manager) Kill(ctx context.Context, ref, sig string) error {
 			return err
 		}
 	}
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return fmt.Errorf("cannot kill container: %s: %w", ref, err)
 	}
@@ -142,15 +142,9 @@ func (m *Manager) signal(ctx context.Context, c *Container, sig driver.Signal, r
 
 // await waits until the container has ended and its record says so; false if it has not after timeout. Negative waits for ever.
 func (m *Manager) await(ctx context.Context, id string, timeout time.Duration) (bool, error) {
-	waiting := ctx
-	if timeout >= 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
-	}
 	task, err := m.runtime.Load(ctx, id)
 	if err == nil {
-		_, err = task.Wait(waiting)
+		_, err = driver.WaitFor(ctx, task, timeout)
 	}
 	if err != nil && ctx.Err() != nil {
 		return false, ctx.Err()
@@ -165,7 +159,7 @@ func (m *Manager) await(ctx context.Context, id string, timeout time.Duration) (
 	if !c.State.Live() {
 		return true, nil
 	}
-	if waiting.Err() != nil {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return false, nil
 	}
 	return false, err

@@ -15,7 +15,7 @@ import (
 // Top lists a container's processes in the columns of ps -ef, with process ids of the host.
 func (m *Manager) Top(ctx context.Context, ref string) (container.TopResponse, error) {
 	none := container.TopResponse{}
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	if err != nil {
 		return none, err
 	}
@@ -38,7 +38,7 @@ func (m *Manager) Top(ctx context.Context, ref string) (container.TopResponse, e
 		return none, err
 	}
 	top := container.TopResponse{Titles: strings.Fields("UID PID PPID C STIME TTY TIME CMD"), Processes: [][]string{}}
-	now := time.Now()
+	now := m.now()
 	for _, p := range procs {
 		top.Processes = append(top.Processes, row(p, now))
 	}

@@ -13,7 +13,7 @@ func (m *Manager) Wait(ctx context.Context, ref string) (int, error) {
 	if task := m.connection(ref); task != nil { // started here: nobody has to be asked how it is
 		return m.wait(ctx, ref, task)
 	}
-	c, err := m.Find(ctx, ref)
+	c, err := m.own(ctx, ref)
 	id := ref
 	if err == nil {
 		id = c.ID

@@ -131,6 +131,37 @@ type Runtime interface {
 	Load(ctx context.Context, id string) (Task, error)
 }
 
+// Clock is an ability that a Runtime may have besides: a time of its own, in which its machine lives. Without it the machine lives in
+// the host's.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns after d of the machine's time, or earlier with the error of ctx.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Now is the time on r's machine.
+func Now(r Runtime) time.Time {
+	if c, ok := r.(Clock); ok {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// Sleep waits for d of the time of r's machine, or until ctx ends.
+func Sleep(ctx context.Context, r Runtime, d time.Duration) error {
+	if c, ok := r.(Clock); ok {
+		return c.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
 // Leaker is an ability that a Runtime may have besides: to name, in words, what dead processes left on the machine outside the home.
 type Leaker interface {
 	Leaks(ctx context.Context) []string
@@ -173,6 +204,10 @@ type (
 	Resizer interface {
 		Resize(ctx context.Context, cols, rows uint16) error
 	}
+	// PatientTask waits as Wait does, but at most for d of the machine's time: then the error is context.DeadlineExceeded.
+	PatientTask interface {
+		WaitFor(ctx context.Context, d time.Duration) (Exit, error)
+	}
 	// Lister lists the processes of a task.
 	Lister interface {
 		Processes(ctx context.Context) ([]ProcessInfo, error)
@@ -183,6 +218,19 @@ type (
 		Events(ctx context.Context) error
 	}
 )
+
+// WaitFor is t.Wait for at most d of the machine's time: then the error is context.DeadlineExceeded. A negative d waits for ever.
+func WaitFor(ctx context.Context, t Task, d time.Duration) (Exit, error) {
+	if d < 0 {
+		return t.Wait(ctx)
+	}
+	if p, ok := t.(PatientTask); ok {
+		return p.WaitFor(ctx, d)
+	}
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return t.Wait(waiting)
+}
 
 // Signal is a signal's number on Linux, whatever machine is below.
 type Signal int

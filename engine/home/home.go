@@ -8,7 +8,6 @@
 package home
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,15 +16,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
-	"time"
-
-	"github.com/gofrs/flock"
 )
 
 // Home is an engine's folder. It holds no open files; it needs no closing.
 type Home struct {
 	root   string
 	marked atomic.Bool // boot-id is known to name the present run of the machine
+	beside bool        // locks lie beside what they lock, not in it
+	solo   solo        // locks of a system that has none
+	owner  string      // whose operations this process begins and takes over
 }
 
 // Open makes the folders that are missing, readable by the user alone, and returns the home.
@@ -34,7 +33,7 @@ func Open(root string) (*Home, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open home %s: %w", root, err)
 	}
-	h := &Home{root: abs}
+	h := &Home{root: abs, beside: locksBeside()}
 	for _, dir := range []string{abs, h.Images(), h.Snapshots(), h.Containers(), h.Cache(), h.tmp(), h.locks()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open home: %w", err)
@@ -42,6 +41,10 @@ func Open(root string) (*Home, error) {
 	}
 	return h, nil
 }
+
+// Serve says on whose behalf operations are begun from now on, in practice the driver's name: the claims of a dead operation can be
+// undone only by a process that serves the same one.
+func (h *Home) Serve(owner string) { h.owner = owner }
 
 // Root is the home's absolute path.
 func (h *Home) Root() string { return h.root }
@@ -76,7 +79,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
@@ -100,7 +103,7 @@ func WriteVolatile(path string, data []byte, perm fs.FileMode) error {
 	if err := os.WriteFile(tmp, data, perm); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := rename(tmp, path); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(tmp))
 	}
 	return nil
@@ -120,18 +123,4 @@ func SyncDir(dir string) error {
 		return fmt.Errorf("sync folder %s: %w", dir, err)
 	}
 	return nil
-}
-
-// Lock takes the lock that name stands for, waiting until ctx ends: exclusive for one holder, otherwise shared. The
-// kernel drops it when the process dies. The returned function gives it back.
-func (h *Home) Lock(ctx context.Context, name string, exclusive bool) (func(), error) {
-	l := flock.New(filepath.Join(h.locks(), name))
-	try := l.TryRLockContext
-	if exclusive {
-		try = l.TryLockContext
-	}
-	if _, err := try(ctx, 2*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
-	}
-	return func() { _ = l.Close() }, nil
 }

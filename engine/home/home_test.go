@@ -26,6 +26,10 @@ func open(t *testing.T) *home.Home {
 func TestMain(m *testing.M) {
 	if root := os.Getenv("HOME_TEST_DIE"); root != "" {
 		h, _ := home.Open(root)
+		if os.Getenv("HOME_TEST_BESIDE") != "" {
+			home.LocksBeside(h)
+		}
+		h.Serve(os.Getenv("HOME_TEST_OWNER"))
 		op, _ := h.Begin("build")
 		_ = op.Claim("container", "abc")
 		_ = op.Claim("snapshot", "def")
@@ -38,9 +42,47 @@ func TestMain(m *testing.M) {
 }
 
 func TestLiveOperationIsNoOrphan(t *testing.T) {
+	t.Run("inside", func(t *testing.T) { liveOperation(t, open(t)) })
+	t.Run("beside", beside(liveOperation))
+}
+
+func TestDeadOperationHandsOverItsClaims(t *testing.T) {
+	t.Run("inside", func(t *testing.T) { deadOperation(t, open(t)) })
+	t.Run("beside", func(t *testing.T) {
+		h := open(t)
+		home.LocksBeside(h)
+		deadOperation(t, h, "HOME_TEST_BESIDE=1")
+	})
+}
+
+// A claim names things that only the driver which made them can undo.
+func TestOperationOfAnotherOwnerIsLeftToIt(t *testing.T) {
 	h := open(t)
+	die(t, h, "HOME_TEST_OWNER=linux")
+	h.Serve("sim")
+	if found, err := h.Orphans(); err != nil || len(found) != 0 {
+		t.Fatalf("Orphans() = %v, %v for another owner", found, err)
+	}
+	h.Serve("linux")
+	if found, err := h.Orphans(); err != nil || len(found) != 1 {
+		t.Fatalf("Orphans() = %v, %v for the owner, want one", found, err)
+	}
+}
+
+func beside(test func(*testing.T, *home.Home)) func(*testing.T) {
+	return func(t *testing.T) {
+		h := open(t)
+		home.LocksBeside(h)
+		test(t, h)
+	}
+}
+
+func liveOperation(t *testing.T, h *home.Home) {
 	op, err := h.Begin("load")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := op.Claim("container", "abc"); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := h.Orphans(); err != nil || len(found) != 0 {
@@ -49,22 +91,27 @@ func TestLiveOperationIsNoOrphan(t *testing.T) {
 	if err := op.End(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(op.Dir()); !os.IsNotExist(err) {
-		t.Errorf("scratch folder is still there after End: %v", err)
+	if left, err := os.ReadDir(filepath.Join(h.Root(), "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("left in tmp after End: %v, %v", left, err)
 	}
 }
 
-func TestDeadOperationHandsOverItsClaims(t *testing.T) {
-	h := open(t)
+func die(t *testing.T, h *home.Home, env ...string) (pid int) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "HOME_TEST_DIE="+h.Root())
+	cmd.Env = append(append(os.Environ(), "HOME_TEST_DIE="+h.Root()), env...)
 	_ = cmd.Run()
+	return cmd.Process.Pid
+}
+
+func deadOperation(t *testing.T, h *home.Home, env ...string) {
+	pid := die(t, h, env...)
 	found, err := h.Orphans()
 	if err != nil || len(found) != 1 {
 		t.Fatalf("Orphans() = %v, %v, want the one that died", found, err)
 	}
 	o := found[0]
-	want := home.Orphan{Name: "build", Pid: cmd.Process.Pid, Claims: []home.Claim{{What: "container", ID: "abc"}, {What: "snapshot", ID: "def"}}}
+	want := home.Orphan{Name: "build", Pid: pid, Claims: []home.Claim{{What: "container", ID: "abc"}, {What: "snapshot", ID: "def"}}}
 	if d := cmp.Diff(want, o, cmpopts.IgnoreUnexported(home.Orphan{})); d != "" {
 		t.Error(d)
 	}
@@ -78,6 +125,32 @@ func TestDeadOperationHandsOverItsClaims(t *testing.T) {
 	if len(left) != 0 {
 		t.Errorf("left in tmp: %v", left)
 	}
+}
+
+func TestSystemWithoutFileLocks(t *testing.T) {
+	h := open(t)
+	path := filepath.Join(h.Root(), "locks", "index")
+	one, ok := home.Solo(h, path, false)
+	if !ok {
+		t.Fatal("a free lock was not given")
+	}
+	two, ok := home.Solo(h, path, false)
+	if !ok {
+		t.Fatal("a shared lock was not shared")
+	}
+	if _, ok := home.Solo(h, path, true); ok {
+		t.Fatal("an exclusive lock was given while it is shared")
+	}
+	one()
+	two()
+	three, ok := home.Solo(h, path, true)
+	if !ok {
+		t.Fatal("a lock that was given back was not given again")
+	}
+	if _, ok := home.Solo(h, path, false); ok {
+		t.Fatal("an exclusive lock was shared")
+	}
+	three()
 }
 
 func TestLockExcludes(t *testing.T) {

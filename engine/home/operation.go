@@ -2,7 +2,9 @@ package home
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,10 +17,11 @@ import (
 // Operation is a change of several steps that must be wholly done or not at all. It owns a scratch folder on the home's
 // file system and a list of claims: things that are to be removed if the process dies before End.
 type Operation struct {
-	name    string
-	dir     string
-	journal *flock.Flock // of claims; locked as long as the process lives
-	claims  *os.File     // the journal, for writing
+	name   string
+	dir    string
+	lock   *lock    // held as long as the process lives; on the journal, unless locks lie beside
+	claims *os.File // the journal, for writing; nil where it is opened for each claim
+	beside bool
 }
 
 // Claim names one thing that an operation made.
@@ -36,8 +39,9 @@ type Orphan struct {
 }
 
 type journalHead struct {
-	Name string `json:"operation"`
-	Pid  int    `json:"pid"`
+	Name  string `json:"operation"`
+	Pid   int    `json:"pid"`
+	Owner string `json:"owner,omitempty"`
 }
 
 // Begin starts an operation. The caller must call End, whether the operation succeeds or fails.
@@ -46,9 +50,10 @@ func (h *Home) Begin(name string) (*Operation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin %s: %w", name, err)
 	}
-	op := &Operation{name: name, dir: dir, journal: journalOf(dir, os.O_CREATE)}
+	op := h.operation(dir, os.O_CREATE)
+	op.name = name
 	if err := op.open(h); err != nil {
-		_ = op.journal.Close()
+		op.lock.release()
 		_ = os.RemoveAll(op.dir)
 		return nil, fmt.Errorf("begin %s: %w", name, err)
 	}
@@ -57,38 +62,69 @@ func (h *Home) Begin(name string) (*Operation, error) {
 
 const journalName = "journal"
 
-func journalOf(dir string, flags int) *flock.Flock {
-	return flock.New(filepath.Join(dir, journalName), flock.SetFlag(os.O_RDWR|os.O_APPEND|flags))
+// operation is that of the scratch folder dir, which has the same last part of its name all its life.
+func (h *Home) operation(dir string, flags int) *Operation {
+	op := &Operation{dir: dir, beside: h.beside}
+	path := filepath.Join(dir, journalName)
+	if h.beside {
+		name := filepath.Base(dir)
+		path, flags = filepath.Join(h.tmp(), lockPrefix+name[strings.LastIndexByte(name, '-')+1:]), os.O_CREATE
+	}
+	op.lock = h.newLock(path, flock.SetFlag(os.O_RDWR|os.O_APPEND|flags))
+	return op
 }
+
+const lockPrefix = "lock-"
 
 // open locks the folder before it gets the name under which Orphans looks at it.
 func (op *Operation) open(h *Home) error {
-	if err := op.journal.Lock(); err != nil {
+	if err := op.lock.wait(context.Background(), true); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(op.journal.Path(), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := op.openJournal()
 	if err != nil {
 		return err
 	}
-	op.claims = f
-	if err := op.append(journalHead{op.name, os.Getpid()}); err != nil {
+	if op.claims = f; op.beside {
+		op.claims = nil // an open file would keep the folder where it is
+		defer f.Close()
+	}
+	if err := appendLine(f, journalHead{op.name, os.Getpid(), h.owner}); err != nil {
 		return err
 	}
+	if op.beside {
+		f.Close()
+	}
 	final := filepath.Join(h.tmp(), "op-"+strings.TrimPrefix(filepath.Base(op.dir), ".new-"))
-	if err := os.Rename(op.dir, final); err != nil {
+	if err := rename(op.dir, final); err != nil {
 		return err
 	}
 	op.dir = final
 	return nil
 }
 
-func (op *Operation) append(v any) error {
+func (op *Operation) openJournal() (*os.File, error) {
+	return os.OpenFile(filepath.Join(op.dir, journalName), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+}
+
+func appendLine(f *os.File, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	_, err = op.claims.Write(append(line, '\n'))
+	_, err = f.Write(append(line, '\n'))
 	return err
+}
+
+func (op *Operation) append(v any) error {
+	if op.claims != nil {
+		return appendLine(op.claims, v)
+	}
+	f, err := op.openJournal()
+	if err != nil {
+		return err
+	}
+	return errors.Join(appendLine(f, v), f.Close())
 }
 
 // Dir is the scratch folder. Everything in it is removed at End, or after a crash.
@@ -106,16 +142,26 @@ func (op *Operation) Claim(what, id string) error {
 func (op *Operation) End() error {
 	// The new name comes first: a crash in the middle of the removal must not revive the claims.
 	done := filepath.Join(filepath.Dir(op.dir), ".done-"+strings.TrimPrefix(filepath.Base(op.dir), "op-"))
-	err := os.Rename(op.dir, done)
+	err := rename(op.dir, done)
 	if err == nil {
 		err = clear(done)
 	}
-	_ = op.claims.Close()
-	_ = op.journal.Close()
+	if op.claims != nil {
+		_ = op.claims.Close()
+	}
+	op.unlock()
 	if err != nil {
 		return fmt.Errorf("end %s: %w", op.name, err)
 	}
 	return nil
+}
+
+// unlock gives the lock back; where it lies beside, its file goes.
+func (op *Operation) unlock() {
+	op.lock.release()
+	if op.beside {
+		_ = os.Remove(op.lock.file.Path())
+	}
 }
 
 // clear removes a folder, its journal last: as long as the folder is there, the lock on it tells whether somebody is at work.
@@ -132,7 +178,7 @@ func clear(dir string) error {
 			return err
 		}
 	}
-	if os.Remove(filepath.Join(dir, "lock")) == nil && os.Remove(dir) == nil {
+	if os.Remove(filepath.Join(dir, journalName)) == nil && os.Remove(dir) == nil {
 		return nil // the usual case, in a quarter of the system calls
 	}
 	return os.RemoveAll(dir)
@@ -147,7 +193,10 @@ func (h *Home) Orphans() ([]Orphan, error) {
 	}
 	var found []Orphan
 	for _, e := range entries {
-		if o, ok := adopt(filepath.Join(h.tmp(), e.Name())); ok {
+		if strings.HasPrefix(e.Name(), lockPrefix) {
+			continue
+		}
+		if o, ok := h.adopt(filepath.Join(h.tmp(), e.Name())); ok {
 			found = append(found, o)
 		}
 	}
@@ -156,7 +205,7 @@ func (h *Home) Orphans() ([]Orphan, error) {
 
 // adopt takes over a folder whose lock is free. One that is just being made is left alone unless it is old: its maker has
 // not locked it yet.
-func adopt(dir string) (Orphan, bool) {
+func (h *Home) adopt(dir string) (Orphan, bool) {
 	name := filepath.Base(dir)
 	flags := 0
 	if stale(dir) {
@@ -164,15 +213,16 @@ func adopt(dir string) (Orphan, bool) {
 	} else if strings.HasPrefix(name, ".new-") {
 		return Orphan{}, false
 	}
-	journal := journalOf(dir, flags)
-	ok, err := journal.TryLock()
-	if _, gone := os.Lstat(journal.Path()); err != nil || !ok || gone != nil {
-		_ = journal.Close()
+	op := h.operation(dir, flags)
+	ok, err := op.lock.try(true)
+	if _, gone := os.Lstat(filepath.Join(dir, journalName)); err != nil || !ok || gone != nil && !h.beside {
+		op.lock.release()
 		return Orphan{}, false
 	}
-	o := Orphan{op: &Operation{dir: dir, journal: journal}}
-	if strings.HasPrefix(name, "op-") {
-		o.read()
+	o := Orphan{op: op}
+	if strings.HasPrefix(name, "op-") && o.read() != h.owner {
+		op.lock.release()
+		return Orphan{}, false
 	}
 	return o, true
 }
@@ -183,10 +233,11 @@ func stale(dir string) bool {
 	return err == nil && time.Since(fi.ModTime()) > time.Minute
 }
 
-func (o *Orphan) read() {
-	f, err := os.Open(o.op.journal.Path())
+// read takes in the journal and tells on whose behalf the operation was begun.
+func (o *Orphan) read() (owner string) {
+	f, err := os.Open(filepath.Join(o.op.dir, journalName))
 	if err != nil {
-		return
+		return ""
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -194,7 +245,7 @@ func (o *Orphan) read() {
 		if first {
 			var head journalHead
 			if json.Unmarshal(lines.Bytes(), &head) == nil {
-				o.Name, o.Pid = head.Name, head.Pid
+				o.Name, o.Pid, owner = head.Name, head.Pid, head.Owner
 			}
 			continue
 		}
@@ -203,12 +254,13 @@ func (o *Orphan) read() {
 			o.Claims = append(o.Claims, c)
 		}
 	}
+	return owner
 }
 
 // Settle says that the orphan's claims are undone, and removes its scratch folder.
 func (o *Orphan) Settle() error {
 	err := clear(o.op.dir)
-	_ = o.op.journal.Close()
+	o.op.unlock()
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", o.Name, err)
 	}

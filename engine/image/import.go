@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"runtime"
 	"time"
 
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -35,7 +34,7 @@ type ImportOptions struct {
 func (s *Store) Import(ctx context.Context, r io.Reader, source string, opts ImportOptions) (img Image, err error) {
 	ctx, end := trace.Step(ctx, vocab.ImageImport, trace.String("source", source))
 	defer func() { end(err, trace.String("image", string(img.ID))) }()
-	config, err := opts.config(source)
+	config, err := opts.config(source, s.Now)
 	if err != nil {
 		return Image{}, err
 	}
@@ -63,10 +62,10 @@ func (s *Store) Import(ctx context.Context, r io.Reader, source string, opts Imp
 	return img, nil
 }
 
-func (o ImportOptions) config(source string) (oci.Image, error) {
+func (o ImportOptions) config(source string, now func() time.Time) (oci.Image, error) {
 	created := o.Created
 	if created.IsZero() {
-		created = time.Now()
+		created = now()
 	}
 	created = created.UTC()
 	comment := o.Message
@@ -75,7 +74,7 @@ func (o ImportOptions) config(source string) (oci.Image, error) {
 	}
 	img := oci.Image{Created: &created, Architecture: o.Platform.Architecture, Variant: o.Platform.Variant, OS: o.Platform.OS}
 	if img.Architecture == "" {
-		img.Architecture = runtime.GOARCH
+		img.Architecture = oci.Architecture()
 	}
 	if img.OS == "" {
 		img.OS = "linux"

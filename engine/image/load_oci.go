@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -134,7 +133,7 @@ func (a *archive) choose(d v1.Descriptor, depth int) (v1.Descriptor, error) {
 }
 
 func fits(d v1.Descriptor) bool {
-	return d.Platform != nil && d.Platform.OS == "linux" && d.Platform.Architecture == runtime.GOARCH
+	return d.Platform != nil && d.Platform.OS == "linux" && d.Platform.Architecture == oci.Architecture()
 }
 
 // isAttestation tells buildx's notes about an image from images.

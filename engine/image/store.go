@@ -22,6 +22,8 @@ type Store struct {
 	// Keep, if set, gives what is in use besides images: the layers of containers, the build cache. It is called while the
 	// lock "gc" is held exclusively, so that what it gives can't be outdated, and must not take that lock.
 	Keep func(ctx context.Context) (Roots, error)
+	// Now is the time that new images carry: the host's, unless the machine below has one of its own.
+	Now func() time.Time
 
 	home   *home.Home
 	blobs  *blob.Store
@@ -30,7 +32,7 @@ type Store struct {
 
 // New returns the images of h, whose bytes are in blobs and whose unpacked layers are in layers.
 func New(h *home.Home, blobs *blob.Store, layers driver.Layers) *Store {
-	return &Store{home: h, blobs: blobs, layers: layers}
+	return &Store{Now: time.Now, home: h, blobs: blobs, layers: layers}
 }
 
 // Image is one image as it was when it was read.

@@ -3,6 +3,7 @@ package oci
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -84,4 +85,13 @@ func (img Image) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode image config: %w", err)
 	}
 	return b, nil
+}
+
+// Architecture is the CPU architecture, in Go's names, of the programs that containers run on this machine: its own. Where Linux has
+// no such architecture (WebAssembly) it is amd64, which nearly every image has.
+func Architecture() string {
+	if runtime.GOARCH == "wasm" {
+		return "amd64"
+	}
+	return runtime.GOARCH
 }

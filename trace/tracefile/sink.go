@@ -145,7 +145,7 @@ func (s *FileSink) flush() {
 }
 
 func (s *FileSink) append() error {
-	if err := s.lock.Lock(); err != nil {
+	if err := s.lock.Lock(); err != nil && !errors.Is(err, errors.ErrUnsupported) { // a system without locks on files has no other process either
 		return fmt.Errorf("lock: %w", err)
 	}
 	defer s.lock.Unlock()

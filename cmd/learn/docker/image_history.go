@@ -3,6 +3,7 @@ package docker
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/image"
@@ -26,7 +27,7 @@ func (app *App) imageHistory() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := historyRows(image.History(img), noTrunc, human)
+			rows := historyRows(image.History(img), noTrunc, human, e.Now())
 			if quiet {
 				return historyTable().WriteQuiet(app.Out, rows)
 			}
@@ -53,10 +54,10 @@ func historyTable() format.Table[historyRow] {
 	}
 }
 
-func historyRows(history []image.HistoryRow, noTrunc, human bool) []historyRow {
+func historyRows(history []image.HistoryRow, noTrunc, human bool, now time.Time) []historyRow {
 	rows := make([]historyRow, 0, len(history))
 	for _, h := range history {
-		r := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"), CreatedSince: format.Ago(h.Created),
+		r := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"), CreatedSince: format.Ago(h.Created, now),
 			CreatedBy: format.Clean(strings.ReplaceAll(h.CreatedBy, "\t", " ")), Size: format.Size(h.Size), Comment: format.Clean(h.Comment)}
 		if !human {
 			r.CreatedSince, r.Size = r.CreatedAt, fmt.Sprint(h.Size)

@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"time"
+
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -47,7 +49,7 @@ func (app *App) imageList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := imageRows(images, noTrunc, keep)
+			rows := imageRows(images, noTrunc, e.Now(), keep)
 			if quiet {
 				return imageTable(false).WriteQuiet(app.Out, dedupe(rows))
 			}
@@ -64,7 +66,7 @@ func (app *App) imageList() *cobra.Command {
 	return cmd
 }
 
-func imageRows(images []image.Image, noTrunc bool, keep func(image.Image, oci.Ref) bool) []imageRow {
+func imageRows(images []image.Image, noTrunc bool, now time.Time, keep func(image.Image, oci.Ref) bool) []imageRow {
 	var rows []imageRow
 	for _, img := range images {
 		refs := img.Refs
@@ -73,16 +75,16 @@ func imageRows(images []image.Image, noTrunc bool, keep func(image.Image, oci.Re
 		}
 		for _, ref := range refs {
 			if keep(img, ref) {
-				rows = append(rows, newImageRow(img, ref, noTrunc))
+				rows = append(rows, newImageRow(img, ref, noTrunc, now))
 			}
 		}
 	}
 	return rows
 }
 
-func newImageRow(img image.Image, ref oci.Ref, noTrunc bool) imageRow {
+func newImageRow(img image.Image, ref oci.Ref, noTrunc bool, now time.Time) imageRow {
 	r := imageRow{Containers: "N/A", SharedSize: "N/A", UniqueSize: "N/A", Repository: "<none>", Tag: "<none>", Digest: img.Manifest.Digest.String(),
-		ID: img.ID.String(), CreatedSince: format.Ago(img.Created), CreatedAt: img.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), Size: format.Size(img.Size)}
+		ID: img.ID.String(), CreatedSince: format.Ago(img.Created, now), CreatedAt: img.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), Size: format.Size(img.Size)}
 	if !noTrunc {
 		r.ID = format.ID(r.ID)
 	}

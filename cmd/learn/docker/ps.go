@@ -73,7 +73,7 @@ func (app *App) list(ctx context.Context, f psFlags) error {
 	var rows []psRow
 	for _, c := range containers {
 		if keep(c) && (f.last < 0 || len(rows) < f.last) {
-			rows = append(rows, newPsRow(c, f.noTrunc))
+			rows = append(rows, newPsRow(c, f.noTrunc, e.Now()))
 		}
 	}
 	if f.quiet {
@@ -82,11 +82,11 @@ func (app *App) list(ctx context.Context, f psFlags) error {
 	return psTable().Write(app.Out, f.spec, rows)
 }
 
-func newPsRow(c container.Container, noTrunc bool) psRow {
+func newPsRow(c container.Container, noTrunc bool, now time.Time) psRow {
 	command := strings.Join(append([]string{c.Path}, c.Args...), " ")
 	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: string(c.HostConfig.NetworkMode),
-		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created), Labels: labels(c.Config.Labels), LocalVolumes: "0", Size: "0B",
-		Status: format.Status(string(c.State.Status), c.State.ExitCode, parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt))}
+		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created, now), Labels: labels(c.Config.Labels), LocalVolumes: "0", Size: "0B",
+		Status: format.Status(string(c.State.Status), c.State.ExitCode, parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt), now)}
 	if !noTrunc {
 		r.ID, command = format.ID(c.ID), format.Ellipsis(command, 20)
 	}

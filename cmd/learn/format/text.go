@@ -20,22 +20,22 @@ func ID(id string) string {
 func Size(n int64) string { return units.HumanSizeWithPrecision(float64(n), 3) }
 
 // Ago formats how long ago t was: "2 minutes ago"; "N/A" for no time.
-func Ago(t time.Time) string {
+func Ago(t, now time.Time) string {
 	if t.IsZero() {
 		return "N/A"
 	}
-	return units.HumanDuration(time.Since(t)) + " ago"
+	return units.HumanDuration(now.Sub(t)) + " ago"
 }
 
 // Status is the STATUS column of docker ps.
-func Status(state string, exitCode int, started, finished time.Time) string {
+func Status(state string, exitCode int, started, finished, now time.Time) string {
 	switch state {
 	case "running":
-		return "Up " + units.HumanDuration(time.Since(started))
+		return "Up " + units.HumanDuration(now.Sub(started))
 	case "paused":
-		return "Up " + units.HumanDuration(time.Since(started)) + " (Paused)"
+		return "Up " + units.HumanDuration(now.Sub(started)) + " (Paused)"
 	case "exited":
-		return "Exited (" + strconv.Itoa(exitCode) + ") " + Ago(finished)
+		return "Exited (" + strconv.Itoa(exitCode) + ") " + Ago(finished, now)
 	case "removing":
 		return "Removal In Progress"
 	case "dead":
