@@ -63,10 +63,10 @@ func ask(t *testing.T, h *Host, address, question string) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	if _, err := io.WriteString(c, question); err != nil {
-		return "", err
-	}
-	c.CloseWrite()
+	go func() {
+		io.WriteString(c, question)
+		c.CloseWrite()
+	}()
 	answer, err := io.ReadAll(c)
 	return string(answer), err
 }
