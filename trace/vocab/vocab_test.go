@@ -113,3 +113,22 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+// A mask that names nothing would hide nothing, and nobody would notice.
+func TestMasksNameDeclaredAttributes(t *testing.T) {
+	for _, m := range Masks {
+		k, ok := Lookup(m.Kind)
+		if !ok {
+			t.Errorf("mask of %s.%s: no such kind", m.Kind, m.Key)
+			continue
+		}
+		declared := slices.Concat(k.Attrs, k.Ends)
+		has := func(key string) bool {
+			return slices.ContainsFunc(declared, func(a Attr) bool { return a.Key == key })
+		}
+		with, _, _ := strings.Cut(m.With, "=")
+		if !has(m.Key) || m.With != "" && !has(with) || m.Why == "" {
+			t.Errorf("mask of %s.%s with %q: attributes must be declared, and there must be a reason", m.Kind, m.Key, m.With)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package vocab
+
+// Mask names an attribute whose value belongs to the machine, the driver or the moment, and not to what happened. Two traces of the
+// same commands are the same when they agree after masking.
+type Mask struct {
+	Kind, Key string
+	With      string // "key=value" of another attribute that the event must have; empty: always
+	Why       string
+}
+
+// Masks is the whole list. Besides it, only the times of events (At) are left out of a comparison.
+var Masks = []Mask{
+	{CommandStart, "pid", "", "a process of the host"},
+	{CommandStart, "driver", "", "the driver"},
+	{EngineOpen, "home", "", "a folder of the host"},
+	{EngineOpen, "driver", "", "the driver"},
+	{EngineOpen, "reason", "", "the driver"},
+	{Recover, "pid", "", "a process of the host"},
+	{ContainerStart, "pid", "", "a process of the host"},
+	{ProcExec, "pid", "", "a process of the host"},
+	{ProcSignal, "pid", "", "a process of the host"},
+	{ProcExit, "pid", "", "a process of the host"},
+	{SnapshotPrepare, "upper", "", "a folder of the host"},
+	{NamespaceCreate, "inode", "", "a number of the kernel"},
+	{MountDo, "source", "", "a folder or file of the host"},
+	{MountDo, "options", "type=overlay", "folders of the host"},
+	{SeccompLoad, "instructions", "", "the filter is made for the host's architecture"},
+	{BlobWrite, "size_bytes", "media_type=application/vnd.oci.image.config.v1+json", "the document holds times, whose length varies"},
+}
+
+// Masked reports whether the attribute key of an event of kind is volatile. with gives the event's other attributes, as text.
+func Masked(kind, key string, with func(key string) string) bool {
+	for _, m := range Masks {
+		if m.Kind == kind && m.Key == key && m.applies(with) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m Mask) applies(with func(key string) string) bool {
+	if m.With == "" {
+		return true
+	}
+	for i := range len(m.With) {
+		if m.With[i] == '=' {
+			return with(m.With[:i]) == m.With[i+1:]
+		}
+	}
+	return false
+}
