@@ -25,18 +25,26 @@ type Machine struct {
 	Runtime   driver.Runtime
 	Base      digest.Digest // chain of the layer of learn/base, applied (ApplyBase)
 
-	Now   func() time.Time                                 // the machine's clock; nil for the host's
-	Sleep func(ctx context.Context, d time.Duration) error // waits on that clock; nil for the host's
+	// Now and Sleep are the machine's clock; nil for the host's.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
 }
 
 // Run holds a driver to every rule. open gives a machine that nobody else uses and cleans it up when t ends; it is called once.
 func Run(t *testing.T, open func(t *testing.T) Machine) {
-	l := newLab(t, open(t))
+	l := newLab(open(t))
 	for _, group := range []struct {
 		name string
 		run  func(*testing.T, *lab)
-	}{} {
-		t.Run(group.name, func(t *testing.T) { group.run(t, l) })
+	}{
+		{"layers", testLayers}, {"hostile archives", testHostile}, {"snapshots", testSnapshots}, {"overlay", testOverlay}, {"trees", testTrees},
+		{"programs", testPrograms}, {"streams", testStreams}, {"terminals", testTerminals}, {"signals", testSignals}, {"exec", testExec},
+		{"life", testLife}, {"mounts", testMounts}, {"limits", testLimits}, {"events", testEvents},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			t.Parallel()
+			group.run(t, l)
+		})
 	}
 }
 

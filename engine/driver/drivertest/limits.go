@@ -1,0 +1,80 @@
+package drivertest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
+)
+
+func testLimits(t *testing.T, l *lab) {
+	l.tests(t, []test{
+		{"a program over the memory limit is killed: 137, and said so", func(t *testing.T, l *lab) {
+			spec := l.spec(t, "tail", "-c", "400000000", "/dev/zero")
+			spec.Limits.MemoryBytes = 32 << 20
+			if r := l.run(t, spec); r.Code != 137 || !r.OOMKilled || r.Signal != sigKill {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"a shell variable over the memory limit", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("a=x; while :; do a=$a$a; done")...)
+			spec.Limits.MemoryBytes = 32 << 20
+			if r := l.run(t, spec); r.Code != 137 || !r.OOMKilled {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"a child over the memory limit is killed, the first process lives on", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("tail -c 400000000 /dev/zero > /dev/null; echo $?")...)
+			spec.Limits.MemoryBytes = 64 << 20
+			if r := l.run(t, spec); r.Code != 0 || r.out != "137\n" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"a program within the memory limit runs", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("seq 1 1000 | sort -n | tail -n 1")...)
+			spec.Limits.MemoryBytes = 128 << 20
+			if r := l.run(t, spec); r.Code != 0 || r.out != "1000\n" || r.OOMKilled {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"files in a tmpfs count as memory", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("head -c 400000000 /dev/zero > /mnt/f; echo survived")...)
+			spec.Mounts = []driver.Mount{{Type: "tmpfs", Target: "/mnt"}}
+			spec.Limits.MemoryBytes = 32 << 20
+			if r := l.run(t, spec); strings.Contains(r.errs, "No space") || r.Code == 0 && r.out == "survived\n" && r.errs == "" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"no more processes than the limit", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do sleep 1000 & done; echo end; exit 0")...)
+			spec.Limits.Pids = 20
+			if r := l.run(t, spec); !strings.Contains(r.errs, "Resource temporarily unavailable") {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"within the limit processes start", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("for i in 1 2 3; do true & done; wait; echo end")...)
+			spec.Limits.Pids = 60
+			if r := l.run(t, spec); r.out != "end\n" || r.errs != "" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"a quota of CPU time stretches work", func(t *testing.T, l *lab) {
+			work := "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done"
+			took := func(quota time.Duration) time.Duration {
+				spec := l.spec(t, script(work)...)
+				spec.Limits.CPUQuota, spec.Limits.CPUPeriod = quota, 100*time.Millisecond
+				b := l.start(t, spec)
+				exit := b.wait().Exit
+				st, err := b.Status(t.Context())
+				must(t, err)
+				return exit.At.Sub(st.StartedAt)
+			}
+			free, slow := took(0), took(10*time.Millisecond)
+			if slow < 2*free {
+				t.Errorf("a tenth of a CPU: %v, free: %v", slow, free)
+			}
+		}},
+	})
+}
