@@ -42,7 +42,7 @@ func runEnv(t *task, args []string) int {
 		return 0
 	}
 	// The command is looked for in the new PATH, and in the old one when -i took it away.
-	one := &task{Env: t.Env, ctx: t.ctx, name: t.name}
+	one := &task{Env: t.Env, ctx: t.ctx, name: t.name, main: t.main}
 	one.Environ = environ
 	return one.replaceOr(rest)
 }

@@ -1,7 +1,6 @@
 package userland
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path"
@@ -218,14 +217,10 @@ func runSleep(t *task, args []string) int {
 			total = 1<<63 - 1
 		}
 	}
-	timer := time.NewTimer(total)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return 0
-	case <-t.ctx.Done():
+	if t.pause(total) != nil {
 		return 130
 	}
+	return 0
 }
 
 func runTimeout(t *task, args []string) int {
@@ -261,46 +256,46 @@ func runTimeout(t *task, args []string) int {
 	if err != nil {
 		return t.cannotRun(o.args[1], err)
 	}
-	return timed(child, limit, grace, signal, o.has('p'))
+	return t.timed(child, limit, grace, signal, o.has('p'))
 }
 
 // timed waits for a child and signals it when its time is up.
-func timed(child Child, limit, grace time.Duration, signal int, keep bool) int {
+func (t *task) timed(child Child, limit, grace time.Duration, signal int, keep bool) int {
 	done := make(chan int, 1)
-	go func() {
+	t.spawn(func() {
 		code, _ := child.Wait()
 		done <- code
-	}()
+	})
 	if limit <= 0 {
-		return <-done
-	}
-	select {
-	case code := <-done:
+		var code int
+		t.block(func() { code = <-done })
 		return code
-	case <-time.After(limit):
+	}
+	if code, ended := first(t, done, limit); ended {
+		return code
 	}
 	child.Signal(signal)
 	code := 124
 	if grace > 0 {
-		select {
-		case real := <-done:
+		if real, ended := first(t, done, grace); ended {
 			if keep {
 				code = real
 			}
 			return code
-		case <-time.After(grace):
-			child.Signal(int(syscall.SIGKILL))
-			code = 137
 		}
+		child.Signal(int(syscall.SIGKILL))
+		code = 137
 	}
-	if real := <-done; keep || signal == int(syscall.SIGKILL) {
+	var real int
+	t.block(func() { real = <-done })
+	if keep || signal == int(syscall.SIGKILL) {
 		code = real
 	}
 	return code
 }
 
 func (t *task) timeoutWithin(args []string, limit time.Duration) int {
-	ctx, cancel := context.WithTimeout(t.ctx, limit)
+	ctx, cancel := t.limited(limit)
 	defer cancel()
 	one := &task{Env: t.Env, ctx: ctx, name: t.name}
 	code := one.command(args)
@@ -333,13 +328,21 @@ func (t *task) replaceOr(args []string) int {
 	if err != nil {
 		return t.cannotRun(args[0], err)
 	}
-	if t.Starter != nil && t.ownProcess() {
+	if t.Starter != nil && t.replaceable() {
 		flush(t.Stdout)
 		if err := t.Starter.Replace(t.commandFor(file, args)); !errors.Is(err, errors.ErrUnsupported) {
 			return t.cannotRun(args[0], err)
 		}
 	}
 	return t.command(args)
+}
+
+// replaceable tells whether this task is the process, so that execve is allowed to end it.
+func (t *task) replaceable() bool {
+	if _, real := t.Starter.(osStarter); real {
+		return len(os.Args) > 0 && strings.HasSuffix(os.Args[0], t.name)
+	}
+	return t.main
 }
 
 func runNice(t *task, args []string) int {

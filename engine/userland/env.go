@@ -31,7 +31,8 @@ type Env struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
-	Environ []string // "NAME=value"
+	Files   []io.Closer // what the program was started with as [Command.Files]
+	Environ []string    // "NAME=value"
 	Dir     string   // working directory, absolute
 	Now     func() time.Time
 }
@@ -133,7 +134,7 @@ type Command struct {
 	Dir            string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Files          []io.ReadWriteCloser // further descriptors, from 3 on; nil for one that is closed
+	Files          []io.Closer // further descriptors, from 3 on, each an io.Reader, an io.Writer or both; nil for one that is closed
 	Group          Group
 }
 
@@ -256,6 +257,12 @@ type Pipes interface {
 // killed by the machine; the error is for the last words it has until it notices.
 type Memory interface {
 	Grow(n int64) error
+}
+
+// Poller is what a stream can do besides whose reader may have to wait: Readable tells whether there is something to read, or the
+// end, within the machine's time d. Optional ability of a stream.
+type Poller interface {
+	Readable(ctx context.Context, d time.Duration) bool
 }
 
 // Terminal is what a stream that is a terminal of a simulated machine can do besides. On the real one a terminal is an *os.File.

@@ -355,7 +355,8 @@ func limitNumber(flag string) (int, uint64, bool) {
 	return 0, 0, false
 }
 
-func (t *task) limit(flag string) (string, bool) {
+// Limit is getrlimit.
+func (osProcs) Limit(flag string) (string, bool) {
 	n, unit, ok := limitNumber(flag)
 	var r syscall.Rlimit
 	if !ok || syscall.Getrlimit(n, &r) != nil {
@@ -367,23 +368,18 @@ func (t *task) limit(flag string) (string, bool) {
 	return strconv.FormatUint(r.Cur/unit, 10), true
 }
 
-func (t *task) setLimit(flag, value string) int {
+// SetLimit is setrlimit of both the soft and the hard limit.
+func (osProcs) SetLimit(flag, value string) error {
 	n, unit, _ := limitNumber(flag)
 	v, err := strconv.ParseUint(value, 10, 54)
 	r := syscall.Rlimit{Cur: v * unit, Max: v * unit}
 	if value == "unlimited" {
 		r, err = syscall.Rlimit{Cur: ^uint64(0), Max: ^uint64(0)}, nil
 	}
-	if err == nil {
-		err = syscall.Setrlimit(n, &r)
-	}
 	if err != nil {
-		return t.errorf("ulimit: %s: %s", value, reason(err))
+		return err
 	}
-	return 0
+	return syscall.Setrlimit(n, &r)
 }
 
-// ownProcess tells whether this task is the process, so that execve is allowed to end it.
-func (t *task) ownProcess() bool {
-	return len(os.Args) > 0 && strings.HasSuffix(os.Args[0], t.name)
-}
+

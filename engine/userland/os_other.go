@@ -39,12 +39,6 @@ func resetSignals() {}
 
 func terminalFile(*os.File) bool { return true }
 
-func (t *task) limit(string) (string, bool) { return "", false }
-
-func (t *task) setLimit(flag, _ string) int { return t.errorf("ulimit: %s: not supported", flag) }
-
-func (t *task) ownProcess() bool { return false }
-
 func duplicate(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func inherited(int) (*os.File, error) { return nil, errors.ErrUnsupported }

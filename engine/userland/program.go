@@ -50,13 +50,13 @@ func Names() []string {
 }
 
 // Run runs the program that the base name of argv[0] names and returns its exit code: 127 for a name that
-// is not one of ours. It returns when the program ends or ctx is cancelled and the program notices.
+// is not one of ours. It is to be called as the whole of a process. It returns when the program ends or ctx is cancelled and the program notices.
 func Run(ctx context.Context, env Env, argv []string) int {
 	if len(argv) == 0 {
 		return 127
 	}
 	name := strings.TrimPrefix(path.Base(argv[0]), "-")
-	t := &task{Env: env, ctx: ctx, name: name}
+	t := &task{Env: env, ctx: ctx, name: name, main: true}
 	e, ok := lookup(name)
 	if !ok {
 		t.errorf("applet not found")

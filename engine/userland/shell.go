@@ -7,8 +7,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
-	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -19,7 +19,13 @@ type shell struct {
 	*task
 	runner      *interp.Runner
 	interactive bool
-	replaceLast bool // the whole script is one command, which may take the shell's place
+	replaceLast bool // the last command of the script may take the shell's place
+	inputs      standIns
+	began       time.Time
+	ended       chan struct{} // closed when the shell is
+	reading     string        // the file that the interpreter's next open is to read itself
+	timers      []time.Time   // when the time clauses that run began
+	counted     int64         // bytes of variables that the machine was told of
 
 	mu      sync.Mutex
 	jobs    []*job
@@ -29,8 +35,7 @@ type shell struct {
 	signals chan int
 	funcs   map[string]string // functions declared so far: name to source
 	defined map[string]bool
-	files   map[int]io.ReadWriteCloser // open descriptors above 2
-	options []string                   // what set was called with
+	files   map[int]*descriptor // open descriptors above 2
 
 	// An interactive shell on a terminal:
 	control     bool   // it hands the terminal to the commands it starts
@@ -57,7 +62,9 @@ func runShell(t *task, args []string) int {
 		t.errorf("%s", err)
 		return 2
 	}
-	sh := &shell{task: t, traps: map[int]string{}, wake: make(chan struct{}, 1), funcs: map[string]string{}, defined: map[string]bool{}}
+	sh := &shell{task: t, traps: map[int]string{}, wake: make(chan struct{}, 1), funcs: map[string]string{}, defined: map[string]bool{},
+		began: t.now(), ended: make(chan struct{})}
+	defer sh.end()
 	name, params := t.name, a.rest
 	var source io.Reader
 	switch {
@@ -145,8 +152,8 @@ func parseShellArgs(args []string) (shellArgs, error) {
 func (sh *shell) start(options, params []string) error {
 	runner, err := interp.New(
 		func(r *interp.Runner) error { r.Dir = sh.Dir; return nil },
-		interp.Env(expand.ListEnviron(sh.Environ...)),
-		interp.StdIO(sh.Stdin, sh.Stdout, tracedErrors{sh.Stderr}),
+		interp.Env(newVariables(sh)),
+		interp.StdIO(sh.stdin(sh.Stdin), sh.Stdout, tracedErrors{sh.Stderr}),
 		interp.CallHandler(sh.call),
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return sh.exec }),
 		interp.OpenHandler(sh.openRedirect),
@@ -156,8 +163,28 @@ func (sh *shell) start(options, params []string) error {
 		interp.Params(append(append(options, "--"), params...)...),
 	)
 	sh.runner = runner
-	sh.remember(options)
 	return err
+}
+
+// stdin is a stream as the interpreter can have it for its standard input.
+func (sh *shell) stdin(stream io.Reader) io.Reader {
+	switch stream.(type) {
+	case nil, *os.File:
+		return stream
+	}
+	return sh.inputs.add(struct{ io.Reader }{stream}) // without its Close: it is not the interpreter's to close
+}
+
+// end lets the shell's threads and descriptors go.
+func (sh *shell) end() {
+	close(sh.ended)
+	sh.mu.Lock()
+	open := sh.files
+	sh.files = nil
+	sh.mu.Unlock()
+	for _, d := range open {
+		d.Close()
+	}
 }
 
 // script runs a whole script.
@@ -168,7 +195,7 @@ func (sh *shell) script(r io.Reader, name string, command bool) int {
 		return 2
 	}
 	sh.rewrite(file)
-	sh.replaceLast = command && sh.Starter != nil && replaceable(file)
+	sh.replaceLast = command && sh.Starter != nil && sh.replaceable(file)
 	return sh.result(sh.runner.Run(sh.ctx, file))
 }
 
@@ -198,13 +225,21 @@ func (sh *shell) result(err error) int {
 	return code
 }
 
-// replaceable tells whether a script is one simple command without anything that must outlive it.
-func replaceable(file *syntax.File) bool {
-	if len(file.Stmts) != 1 {
+// replaceable tells whether a script ends with a simple command and has before it only what a shell tells a shell that it starts:
+// plain assignments, functions and options.
+func (sh *shell) replaceable(file *syntax.File) bool {
+	if len(file.Stmts) == 0 {
 		return false
 	}
-	st := file.Stmts[0]
-	if _, ok := st.Cmd.(*syntax.CallExpr); !ok || st.Negated || st.Background || st.Coprocess {
+	last := len(file.Stmts) - 1
+	for _, st := range file.Stmts[:last] {
+		if !preparing(st) {
+			return false
+		}
+	}
+	st := file.Stmts[last]
+	call, ok := st.Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) == 0 || st.Negated || st.Background || st.Coprocess || last > 0 && sh.defined[call.Args[0].Lit()] {
 		return false
 	}
 	good := true
@@ -212,12 +247,39 @@ func replaceable(file *syntax.File) bool {
 		switch n := n.(type) {
 		case *syntax.ProcSubst:
 			good = false
+		case *syntax.CmdSubst:
+			good = good && last == 0
 		case *syntax.Redirect:
 			good = good && n.Hdoc == nil && n.Op != syntax.WordHdoc
 		}
 		return good
 	})
-	return good
+	return good && (last == 0 || call.Args[0].Lit() != "")
+}
+
+// preparing tells whether a statement only prepares the shell and runs nothing.
+func preparing(st *syntax.Stmt) bool {
+	if len(st.Redirs) > 0 || st.Negated || st.Background {
+		return false
+	}
+	switch cmd := st.Cmd.(type) {
+	case *syntax.FuncDecl:
+		return true
+	case *syntax.CallExpr:
+		if len(cmd.Args) > 0 && cmd.Args[0].Lit() != "set" {
+			return false
+		}
+		plain := true
+		syntax.Walk(cmd, func(n syntax.Node) bool {
+			switch n.(type) {
+			case *syntax.CmdSubst, *syntax.ProcSubst:
+				plain = false
+			}
+			return plain
+		})
+		return plain
+	}
+	return false
 }
 
 // profile runs the files that a login shell begins with.
@@ -275,6 +337,9 @@ func (b *byteReader) Read(p []byte) (int, error) {
 
 // isTerminal tells whether a stream is a terminal.
 func isTerminal(stream any) bool {
+	if _, ok := stream.(Terminal); ok {
+		return true
+	}
 	f, ok := stream.(*os.File)
 	if !ok {
 		return false
@@ -284,3 +349,9 @@ func isTerminal(stream any) bool {
 }
 
 func (t *task) terminalOut() bool { return isTerminal(t.Stdout) }
+
+// onHost tells whether the program works on the operating system's own files.
+func (t *task) onHost() bool {
+	_, ok := t.FS.(osFS)
+	return ok
+}

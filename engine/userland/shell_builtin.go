@@ -40,6 +40,18 @@ func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task,
 		return nil
 	case "read":
 		return sh.read(ctx, hc, t, args)
+	case "mapfile":
+		return sh.mapfile(ctx, hc, t, args)
+	case "test", "[":
+		t.name = name
+		return status(runTest(t, args))
+	case "cat":
+		t.name = name
+		return status(runCat(t, args))
+	case "psub":
+		return sh.substitute(ctx, hc, t, args)
+	case "timed":
+		return status(sh.timeClause(t, args))
 	case "fd":
 		return status(sh.descriptor(ctx, t, args))
 	case "fds":
@@ -64,7 +76,7 @@ func (sh *shell) replace(ctx context.Context, hc interp.HandlerContext, t *task,
 	case sh.Starter == nil:
 		code = sh.foreground(ctx, t, args)
 	default:
-		c := t.commandFor(file, args)
+		c := sh.withFiles(t.commandFor(file, args))
 		if argv0 != "" {
 			c.Args = append([]string{argv0}, args[1:]...)
 		}
@@ -144,12 +156,19 @@ func (t *task) ulimit(args []string) int {
 	if len(args) > 0 {
 		flag = args[0]
 	}
-	limit, ok := t.limit(flag)
+	limits, ok := t.Procs.(Rlimits)
+	limit := ""
+	if ok {
+		limit, ok = limits.Limit(flag)
+	}
 	if !ok {
 		return t.errorf("ulimit: %s: not supported", flag)
 	}
 	if len(args) > 1 {
-		return t.setLimit(flag, args[1])
+		if err := limits.SetLimit(flag, args[1]); err != nil {
+			return t.errorf("ulimit: %s: %s", args[1], reason(err))
+		}
+		return 0
 	}
 	t.print(limit + "\n")
 	return 0
@@ -270,14 +289,24 @@ func (sh *shell) trap(body string, n int) {
 	sh.traps[n] = body
 	if sh.signals == nil {
 		sh.signals = make(chan int, 64)
-		go sh.collect()
+		sh.spawn(sh.collect)
 	}
 	sh.Signals.Notify(sh.signals, n)
 }
 
 // collect notes the signals that come, for as long as the shell lives.
 func (sh *shell) collect() {
-	for n := range sh.signals {
+	for {
+		n := 0
+		sh.block(func() {
+			select {
+			case n = <-sh.signals:
+			case <-sh.ended:
+			}
+		})
+		if n == 0 {
+			return
+		}
 		sh.mu.Lock()
 		body := sh.traps[n]
 		if body == caught {

@@ -50,8 +50,8 @@ func (k *keyboard) ask() (string, error) {
 		k.sh.announceJobs()
 		prompt = k.sh.promptText("PS1", "$ ")
 	}
-	if in, ok := k.sh.Stdin.(*os.File); ok && k.history != nil {
-		return k.edit(in, prompt)
+	if k.history != nil {
+		return k.edit(prompt)
 	}
 	io.WriteString(k.sh.Stderr, prompt)
 	return plainLine(k.sh.Stdin)
@@ -75,18 +75,18 @@ func plainLine(r io.Reader) (string, error) {
 }
 
 // edit reads one line in raw mode, which ends with the line: commands get the terminal as it was.
-func (k *keyboard) edit(in *os.File, prompt string) (string, error) {
-	old, err := term.MakeRaw(int(in.Fd()))
+func (k *keyboard) edit(prompt string) (string, error) {
+	restore, w, h, err := rawTerminal(k.sh.Stdin)
 	if err != nil {
 		io.WriteString(k.sh.Stderr, prompt)
-		return plainLine(in)
+		return plainLine(k.sh.Stdin)
 	}
-	defer term.Restore(int(in.Fd()), old)
-	keys := &keys{in: in, out: k.sh.Stderr}
+	defer restore()
+	keys := &keys{in: k.sh.Stdin, out: k.sh.Stderr}
 	editor := term.NewTerminal(keys, prompt)
 	editor.History = k.history
 	editor.AutoCompleteCallback = k.sh.complete(editor)
-	if w, h, err := term.GetSize(int(in.Fd())); err == nil && w > 0 && h > 0 {
+	if w > 0 && h > 0 {
 		editor.SetSize(w, h)
 	}
 	line, err := editor.ReadLine()
@@ -98,6 +98,27 @@ func (k *keyboard) edit(in *os.File, prompt string) (string, error) {
 		return "", errInterrupted
 	}
 	return "", err
+}
+
+// rawTerminal lets the keys of a terminal through as they are typed, and tells its size, 0 if that is not known.
+func rawTerminal(stream any) (restore func() error, cols, rows int, err error) {
+	switch tty := stream.(type) {
+	case Terminal:
+		restore, err = tty.Raw()
+		cols, rows = tty.Size()
+		return restore, cols, rows, err
+	case *os.File:
+		fd := int(tty.Fd())
+		old, err := term.MakeRaw(fd)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		if cols, rows, err = term.GetSize(fd); err != nil {
+			cols, rows = 0, 0
+		}
+		return func() error { return term.Restore(fd, old) }, cols, rows, nil
+	}
+	return nil, 0, 0, errors.ErrUnsupported
 }
 
 // keys feeds the editor one byte at a time, so that what was typed ahead stays for the next command, and

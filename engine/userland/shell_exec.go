@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -18,6 +18,7 @@ import (
 // call sees every simple command before it runs: it lets due traps run first and sends the builtins that
 // are ours to exec.
 func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
+	sh.inputs.sweep()
 	if sh.due() {
 		return append([]string{wordTrap}, args...), nil
 	}
@@ -49,11 +50,18 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	case ".", "source":
 		return sh.sourced(ctx, args), nil
 	case "read":
-		if needsOurRead(args[1:]) {
+		if !sh.onHost() || needsOurRead(args[1:]) {
+			return append([]string{wordOurs + name}, args[1:]...), nil
+		}
+	case "mapfile", "readarray":
+		if !sh.onHost() {
+			return append([]string{wordOurs + "mapfile"}, args[1:]...), nil
+		}
+	case "test", "[":
+		if !sh.onHost() && slices.ContainsFunc(args, func(a string) bool { return slices.Contains([]string{"-t", "-ef", "-O", "-G"}, a) }) {
 			return append([]string{wordOurs + name}, args[1:]...), nil
 		}
 	case "set":
-		sh.remember(args[1:])
 		return setArgs(args), nil
 	case "cd":
 		return sh.cd(ctx, args), nil
@@ -127,6 +135,11 @@ func (sh *shell) sourced(ctx context.Context, args []string) []string {
 		return []string{wordFail, fmt.Sprintf(".: can't open '%s': %s", args[1], reason(err))}
 	}
 	text := string(data)
+	if !sh.onHost() {
+		sh.mu.Lock()
+		sh.reading = t.abs(name)
+		sh.mu.Unlock()
+	}
 	if ready := sh.prepared(text); ready != text && len(args) == 2 {
 		return []string{"eval", ready}
 	}
@@ -136,17 +149,41 @@ func (sh *shell) sourced(ctx context.Context, args []string) []string {
 // inner is a task within the interpreter's current streams, variables and folder.
 func (sh *shell) inner(hc interp.HandlerContext) *task {
 	t := &task{Env: sh.Env, ctx: sh.ctx, name: sh.name}
-	t.Stdin, t.Stdout, t.Stderr, t.Dir = hc.Stdin, plain(hc.Stdout), plain(hc.Stderr), hc.Dir
-	if hc.Stdin == nil {
-		t.Stdin = strings.NewReader("")
+	t.Stdin, t.Stdout, t.Stderr, t.Dir = sh.input(hc.Stdin), bare(plain(hc.Stdout)), bare(plain(hc.Stderr)), hc.Dir
+	t.Environ = exported(hc.Env)
+	return t
+}
+
+// input is the stream that commands read from when the interpreter has this standard input.
+func (sh *shell) input(stdin io.Reader) io.Reader {
+	if stdin == nil {
+		return strings.NewReader("")
 	}
-	t.Environ = nil
-	for name, v := range hc.Env.Each {
+	stream, ok := sh.inputs.behind(stdin)
+	if !ok {
+		return stdin
+	}
+	if own, ok := stream.(struct{ io.Reader }); ok {
+		return own.Reader
+	}
+	return bare(stream)
+}
+
+// exported are the variables that programs are given, sorted. A variable hides one of the same name that came before.
+func exported(env expand.Environ) []string {
+	last := map[string]string{}
+	for name, v := range env.Each {
+		delete(last, name)
 		if v.Exported && v.IsSet() && v.Kind == expand.String {
-			t.Environ = append(t.Environ, name+"="+v.Str)
+			last[name] = v.Str
 		}
 	}
-	return t
+	list := make([]string, 0, len(last))
+	for name, value := range last {
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // exec runs a command that is neither a function nor the interpreter's own.
@@ -167,6 +204,8 @@ func (sh *shell) exec(ctx context.Context, args []string) error {
 		return sh.startCommand(ctx, hc, t, args[1:])
 	case wordProcess:
 		err = sh.runScript(ctx, hc, t, args[1])
+	case wordPipe:
+		err = status(sh.pipeline(ctx, hc, t, args[1:]))
 	case wordJob:
 		return sh.startScript(ctx, hc, t, args[1])
 	default:
@@ -199,8 +238,10 @@ func (sh *shell) foreground(ctx context.Context, t *task, args []string) int {
 	}
 	if e, ok := sh.within(file, args); ok {
 		one := &task{Env: t.Env, ctx: ctx, name: e.name}
+		defer one.release()
 		return e.run(one, args[1:])
 	}
+	defer t.relayed()()
 	c := sh.withFiles(t.commandFor(file, args))
 	if sh.control {
 		return sh.attended(t, c)
@@ -230,7 +271,7 @@ func (sh *shell) within(file string, args []string) (entry, bool) {
 	if !ok || sh.Starter == nil {
 		return e, ok
 	}
-	return e, !e.process && !sh.control && !longRunning(e.name, args)
+	return e, !e.process && !sh.control && !longRunning(e.name, args) && !sh.substitutes()
 }
 
 // longRunning tells whether a usually short program stays when called so.
@@ -266,6 +307,15 @@ func (t *task) startFile(ctx context.Context, c Command) (Child, error) {
 
 // shellFile is the file that is our own shell when called sh.
 func (t *task) shellFile() string {
+	if t.Shell != "" {
+		return t.Shell
+	}
+	if !t.onHost() {
+		if file, err := t.lookPath("sh"); err == nil {
+			return file
+		}
+		return "/bin/sh"
+	}
 	self := selfExe()
 	_, missing := t.FS.Stat(self)
 	if file, err := t.lookPath("sh"); err == nil && (missing != nil || t.Own != nil && t.Own(file)) {
@@ -309,4 +359,4 @@ func flush(w io.Writer) {
 
 func containsSlash(s string) bool { return strings.IndexByte(s, '/') >= 0 }
 
-func splitPath(list string) []string { return strings.Split(list, string(os.PathListSeparator)) }
+func splitPath(list string) []string { return strings.Split(list, ":") }

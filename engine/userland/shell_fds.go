@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -108,7 +109,7 @@ func (sh *shell) descriptor(ctx context.Context, t *task, args []string) int {
 	case "<>":
 		flag = os.O_RDWR | os.O_CREATE
 	}
-	f, err := sh.openRedirect(ctx, name, flag, 0o666)
+	f, err := sh.openPath(ctx, name, flag)
 	if err != nil {
 		t.Stderr.Write([]byte(err.Error() + "\n"))
 		return 1
@@ -125,23 +126,78 @@ func (sh *shell) endDescriptors(args []string) int {
 	return int(number(args[0]))
 }
 
+// descriptor is one number of an open stream. Copies share the stream, which is closed with the last of them.
+type descriptor struct {
+	io.ReadWriteCloser
+	users  *atomic.Int32
+	closed atomic.Bool
+}
+
+func newDescriptor(stream io.ReadWriteCloser) *descriptor {
+	d := &descriptor{ReadWriteCloser: stream, users: new(atomic.Int32)}
+	d.users.Add(1)
+	return d
+}
+
+func (d *descriptor) copy() *descriptor {
+	d.users.Add(1)
+	return &descriptor{ReadWriteCloser: d.ReadWriteCloser, users: d.users}
+}
+
+// Close gives this number up.
+func (d *descriptor) Close() error {
+	if d.closed.Swap(true) || d.users.Add(-1) > 0 {
+		return nil
+	}
+	return d.ReadWriteCloser.Close()
+}
+
+// under is the one stream that a pair of directions was made of.
+func under(stream io.ReadWriteCloser) io.Closer {
+	pair, ok := stream.(sharedStream)
+	if !ok {
+		return stream
+	}
+	if c, ok := pair.Reader.(io.Closer); ok {
+		return c
+	}
+	if c, ok := pair.Writer.(io.Closer); ok {
+		return c
+	}
+	return stream
+}
+
+// bare is the stream that a program can be given for what the shell uses itself.
+func bare[S any](stream S) S {
+	if d, ok := any(stream).(*descriptor); ok {
+		if bottom, ok := under(d.ReadWriteCloser).(S); ok {
+			return bottom
+		}
+	}
+	return stream
+}
+
 func (sh *shell) keepFile(n int, f io.ReadWriteCloser) {
+	d, ok := f.(*descriptor)
+	if !ok {
+		d = newDescriptor(f)
+	}
 	sh.closeFile(n)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.files == nil {
-		sh.files = map[int]io.ReadWriteCloser{}
+		sh.files = map[int]*descriptor{}
 	}
-	sh.files[n] = f
+	sh.files[n] = d
 }
 
 func (sh *shell) closeFile(n int) {
 	sh.mu.Lock()
-	f := sh.files[n]
+	d := sh.files[n]
 	delete(sh.files, n)
 	sh.mu.Unlock()
-	if f != nil {
-		f.Close()
+	if d != nil {
+		d.Close()
 	}
 }
 
@@ -160,45 +216,79 @@ func (sh *shell) copyOf(t *task, name string) (io.ReadWriteCloser, error) {
 		return copyStream(t.Stderr)
 	}
 	sh.mu.Lock()
-	f, ok := sh.files[n]
+	d, ok := sh.files[n]
 	sh.mu.Unlock()
 	if !ok {
+		return t.given(n)
+	}
+	if f, ok := d.ReadWriteCloser.(*os.File); ok {
+		return duplicate(f)
+	}
+	return d.copy(), nil
+}
+
+// given is a descriptor that whoever started the shell left open for it.
+func (t *task) given(n int) (io.ReadWriteCloser, error) {
+	if t.onHost() {
 		return inherited(n)
 	}
-	return copyStream(f)
+	if n >= 3 && n-3 < len(t.Files) && t.Files[n-3] != nil {
+		return copyStream(t.Files[n-3])
+	}
+	return nil, syscall.EBADF
 }
 
 func copyStream(stream any) (io.ReadWriteCloser, error) {
 	if f, ok := stream.(*os.File); ok {
 		return duplicate(f)
 	}
-	var s sharedStream
+	s := sharedStream{}
 	s.Reader, _ = stream.(io.Reader)
 	s.Writer, _ = stream.(io.Writer)
-	return s, nil
+	return newDescriptor(s), nil
 }
 
-// sharedStream is a stream that stays open when this use of it ends.
+// sharedStream is a stream with both directions. Without a close of its own it stays open when this use of it ends.
 type sharedStream struct {
 	io.Reader
 	io.Writer
+	close func() error
 }
 
-func (sharedStream) Close() error { return nil }
+func (s sharedStream) Read(p []byte) (int, error) {
+	if s.Reader == nil {
+		return 0, syscall.EBADF
+	}
+	return s.Reader.Read(p)
+}
+
+func (s sharedStream) Write(p []byte) (int, error) {
+	if s.Writer == nil {
+		return 0, syscall.EBADF
+	}
+	return s.Writer.Write(p)
+}
+
+func (s sharedStream) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
 
 // withFiles lets a command inherit the descriptors above 2.
 func (sh *shell) withFiles(c Command) Command {
+	c.Files = append(c.Files, sh.Files...)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for n, stream := range sh.files {
-		f, ok := stream.(*os.File)
-		if !ok || n > 255 {
+	for n, d := range sh.files {
+		if n > 255 {
 			continue
 		}
 		for len(c.Files) < n-2 {
 			c.Files = append(c.Files, nil)
 		}
-		c.Files[n-3] = f
+		c.Files[n-3] = under(d.ReadWriteCloser)
 	}
 	return c
 }
@@ -228,28 +318,15 @@ func plain(w io.Writer) io.Writer {
 	return w
 }
 
-// remember keeps the options that set was called with, for the shells that run a part of the script.
-func (sh *shell) remember(args []string) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	for i := 0; i < len(args) && len(args[i]) > 1 && args[i] != "--" && strings.ContainsAny(args[i][:1], "-+"); i++ {
-		option := args[i]
-		if option[1:] == "o" && i+1 < len(args) {
-			i++
-			option += " " + args[i]
-		}
-		sh.options = append(sh.options, option)
-	}
-	if len(sh.options) > 16 {
-		sh.options = sh.options[len(sh.options)-16:]
-	}
-}
-
-// apartScript tells whether a subshell changes what our subshells share with the shell: it has to be a process.
-func apartScript(list []*syntax.Stmt) bool {
+// apartScript tells whether a subshell changes what our subshells share with the shell: it has to be a process. So has a
+// substitution that starts jobs, because it ends when the last of them closes its output.
+func apartScript(list []*syntax.Stmt, substitution bool) bool {
 	found := false
 	for _, st := range list {
 		syntax.Walk(st, func(n syntax.Node) bool {
+			if st, ok := n.(*syntax.Stmt); ok && st.Background && substitution {
+				found = true
+			}
 			if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 1 {
 				switch call.Args[0].Lit() {
 				case "trap", "umask", "ulimit", "exec":

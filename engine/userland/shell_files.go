@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 
 	"mvdan.cc/sh/v3/interp"
@@ -18,22 +19,40 @@ type spoken struct{ error }
 func (s spoken) Error() string { return reason(s.error) }
 func (s spoken) Unwrap() error { return s.error }
 
-func (sh *shell) openRedirect(ctx context.Context, name string, flag int, perm fs.FileMode) (io.ReadWriteCloser, error) {
-	if fd, ok := descriptorName(name); ok {
-		f, err := sh.copyOf(sh.inner(interp.HandlerCtx(ctx)), fd)
+// openRedirect opens what a redirection names, for the interpreter.
+func (sh *shell) openRedirect(ctx context.Context, name string, flag int, _ fs.FileMode) (io.ReadWriteCloser, error) {
+	f, err := sh.openPath(ctx, name, flag)
+	if err != nil || flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+		return f, err
+	}
+	sh.mu.Lock()
+	own := sh.reading != "" && sh.reading == name
+	sh.reading = ""
+	sh.mu.Unlock()
+	if _, real := f.(*os.File); real || own {
+		return f, nil
+	}
+	return sh.inputs.add(f), nil
+}
+
+// openPath opens a file, a descriptor by the name that a rewritten script has for it, or the text of a here-document.
+func (sh *shell) openPath(ctx context.Context, name string, flag int) (io.ReadWriteCloser, error) {
+	if text, ok := documentText(name); ok {
+		return &document{r: strings.NewReader(text)}, nil
+	}
+	t := sh.inner(interp.HandlerCtx(ctx))
+	fd, ok := descriptorName(name)
+	if !ok && !sh.onHost() {
+		fd, ok = ownStream(name)
+	}
+	if ok {
+		f, err := sh.copyOf(t, fd)
 		if err != nil {
 			return nil, &os.PathError{Op: sh.name + ":", Path: fd, Err: spoken{err}}
 		}
 		return f, nil
 	}
-	abs := name
-	if !path.IsAbs(name) {
-		abs = path.Join(interp.HandlerCtx(ctx).Dir, name)
-	}
-	if flag&os.O_CREATE != 0 {
-		perm = 0o666
-	}
-	f, err := sh.FS.OpenFile(abs, flag, perm)
+	f, err := sh.FS.OpenFile(t.abs(name), flag, 0o666)
 	if err == nil {
 		return f, nil
 	}
@@ -42,6 +61,19 @@ func (sh *shell) openRedirect(ctx context.Context, name string, flag int, perm f
 		op = sh.name + ": can't create"
 	}
 	return nil, &os.PathError{Op: op, Path: name, Err: spoken{err}}
+}
+
+// ownStream is the number of a standard stream that a name means.
+func ownStream(name string) (string, bool) {
+	switch name {
+	case "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0":
+		return "0", true
+	case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":
+		return "1", true
+	case "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2":
+		return "2", true
+	}
+	return "", false
 }
 
 func (sh *shell) statPath(_ context.Context, name string, follow bool) (fs.FileInfo, error) {

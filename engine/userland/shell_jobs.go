@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func (j *job) running() bool {
 
 // startCommand starts a simple command in the background; functions and builtins need a shell.
 func (sh *shell) startCommand(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
-	if sh.funcs[args[0]] != "" || interp.IsBuiltin(args[0]) && !slices.Contains([]string{"echo", "printf", "test", "[", "true", "false", "kill"}, args[0]) {
+	if !sh.external(args[0]) {
 		return sh.startScript(ctx, hc, t, quote(args))
 	}
 	file, err := t.lookPath(args[0])
@@ -69,7 +70,7 @@ func (sh *shell) startCommand(ctx context.Context, hc interp.HandlerContext, t *
 		close(j.done)
 		return sh.enter(ctx, hc, t, j)
 	}
-	child, err := t.startFile(sh.ctx, sh.apart(t.commandFor(file, args)))
+	child, err := t.startFile(sh.ctx, sh.apart(sh.withFiles(t.commandFor(file, args))))
 	if err != nil {
 		return status(t.cannotRun(args[0], err))
 	}
@@ -78,7 +79,7 @@ func (sh *shell) startCommand(ctx context.Context, hc interp.HandlerContext, t *
 
 // startScript starts any other command in a shell of its own that knows our variables and functions.
 func (sh *shell) startScript(ctx context.Context, hc interp.HandlerContext, t *task, text string) error {
-	child, err := t.Starter.Start(sh.ctx, sh.apart(sh.scriptCommand(hc, t, text)))
+	child, err := t.Starter.Start(sh.ctx, sh.apart(sh.scriptCommand(ctx, hc, t, text)))
 	if err != nil {
 		return status(t.cannotRun("sh", err))
 	}
@@ -87,7 +88,8 @@ func (sh *shell) startScript(ctx context.Context, hc interp.HandlerContext, t *t
 
 // runScript is startScript in the foreground.
 func (sh *shell) runScript(ctx context.Context, hc interp.HandlerContext, t *task, text string) error {
-	child, err := t.Starter.Start(ctx, sh.scriptCommand(hc, t, text))
+	defer t.relayed()()
+	child, err := t.Starter.Start(ctx, sh.scriptCommand(ctx, hc, t, text))
 	if err != nil {
 		return status(t.cannotRun("sh", err))
 	}
@@ -98,33 +100,72 @@ func (sh *shell) runScript(ctx context.Context, hc interp.HandlerContext, t *tas
 	return status(code)
 }
 
-func (sh *shell) scriptCommand(hc interp.HandlerContext, t *task, text string) Command {
+// scriptCommand is a shell that runs text and knows our variables, functions and options.
+func (sh *shell) scriptCommand(ctx context.Context, hc interp.HandlerContext, t *task, text string) Command {
 	var b strings.Builder
-	for name, v := range hc.Env.Each {
-		declare(&b, name, v)
+	declareAll(&b, hc.Env)
+	if v := hc.Env.Get(varPID); v.IsSet() {
+		b.WriteString(varPID + "=" + quote([]string{v.String()}) + "\n")
 	}
 	sh.mu.Lock()
-	for _, f := range sh.funcs {
-		b.WriteString(f + "\n")
-	}
-	for _, o := range sh.options {
-		b.WriteString("set " + o + "\n")
+	for _, name := range slices.Sorted(maps.Keys(sh.funcs)) {
+		b.WriteString(sh.funcs[name] + "\n")
 	}
 	sh.mu.Unlock()
+	for _, name := range []string{"allexport", "errexit", "noglob", "nounset", "pipefail", "xtrace"} {
+		if sh.option(ctx, hc, name) {
+			b.WriteString("set -o " + name + "\n")
+		}
+	}
 	b.WriteString(text)
-	return sh.withFiles(t.commandFor(t.shellFile(), append([]string{"sh", "-c", b.String(), sh.name}, sh.runner.Params...)))
+	return sh.withFiles(t.commandFor(t.shellFile(), append([]string{"sh", "-c", b.String(), sh.name}, sh.parameters(hc)...)))
+}
+
+// parameters are $1 and so on where a handler was called.
+func (sh *shell) parameters(hc interp.HandlerContext) []string {
+	if v := hc.Env.Get("@"); v.Kind == expand.Indexed {
+		return v.List
+	}
+	return sh.runner.Params
+}
+
+// declareAll writes the assignments of the variables that are not in the environment, by name.
+func declareAll(b *strings.Builder, env expand.Environ) {
+	last := map[string]expand.Variable{}
+	for name, v := range env.Each {
+		last[name] = v
+	}
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		declare(b, name, last[name])
+	}
 }
 
 // declare writes the assignment of a variable that is not in the environment.
 func declare(b *strings.Builder, name string, v expand.Variable) {
-	if v.Exported || v.ReadOnly || !v.IsSet() || slices.Contains([]string{"IFS", "PWD", "OPTIND", "UID", "EUID", "GID", "HOME"}, name) {
+	if v.Exported || !v.IsSet() || ownVariable(name) {
 		return
 	}
 	switch v.Kind {
 	case expand.String:
 		b.WriteString(name + "=" + quote([]string{v.Str}) + "\n")
 	case expand.Indexed:
-		b.WriteString(name + "=(" + quote(v.List) + ")\n")
+		words := make([]string, len(v.List))
+		for i, item := range v.List {
+			words[i] = quote([]string{item})
+			if i < len(v.Indexes) {
+				words[i] = "[" + itoa(v.Indexes[i]) + "]=" + words[i]
+			}
+		}
+		b.WriteString(name + "=(" + strings.Join(words, " ") + ")\n")
+	case expand.Associative:
+		b.WriteString("declare -A " + name + "=(")
+		for _, key := range slices.Sorted(maps.Keys(v.Map)) {
+			b.WriteString("[" + quote([]string{key}) + "]=" + quote([]string{v.Map[key]}) + " ")
+		}
+		b.WriteString(")\n")
+	}
+	if v.ReadOnly {
+		b.WriteString("readonly " + name + "\n")
 	}
 }
 
@@ -140,7 +181,7 @@ func (sh *shell) apart(c Command) Command {
 func (sh *shell) launched(ctx context.Context, hc interp.HandlerContext, t *task, child Child, text string) error {
 	j := newJob(text)
 	j.child, j.pid = child, child.PID()
-	go sh.follow(j)
+	sh.spawn(func() { sh.follow(j) })
 	return sh.enter(ctx, hc, t, j)
 }
 

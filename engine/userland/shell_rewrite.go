@@ -15,15 +15,17 @@ const (
 	wordFail       = "\x02fail"
 	wordOurs       = "\x01"     // + the name of a builtin that we do ourselves
 	wordProcess    = "\x02proc" // the source of a subshell that must be a process
+	wordPipe       = "\x02pipe" // the parts of a pipeline
 	wordDescriptor = "\x02fd"   // + a number: an open descriptor as a path
 	lastJob        = "_LAST_JOB"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// rewrite prepares a parsed script: commands in the background become calls of ours that start real
-// processes, $! becomes a variable that we set, and functions are remembered for the shells that run jobs.
-// Where no process can be started the script stays as it is. It tells whether anything changed.
+// rewrite prepares a parsed script: what the interpreter would ask the operating system for, or do in threads of its own, becomes
+// calls of ours. Commands in the background, and pipelines where the machine makes the pipes, become processes; $! and $$ become
+// variables that we set; functions are remembered for the shells that run parts of the script. Where no process can be started
+// the script stays as it is. It tells whether anything changed.
 func (sh *shell) rewrite(node syntax.Node) bool {
 	changed := false
 	syntax.Walk(node, func(n syntax.Node) bool {
@@ -34,29 +36,82 @@ func (sh *shell) rewrite(node syntax.Node) bool {
 			sh.defined[n.Name.Value] = true
 			sh.mu.Unlock()
 		case *syntax.ParamExp:
-			if n.Param != nil && n.Param.Value == "!" && sh.Starter != nil {
-				n.Param.Value, n.Short, changed = lastJob, false, true
-			}
+			changed = sh.parameter(n) || changed
 		case *syntax.Stmt:
-			if n.Background && sh.Starter != nil {
-				sh.background(n)
-				changed = true
-				return false
-			}
-			if sub, ok := n.Cmd.(*syntax.Subshell); ok && sh.Starter != nil && apartScript(sub.Stmts) {
-				n.Cmd, changed = asProcess(sub.Stmts), true
-			}
-			changed = highRedirects(n) || changed
+			did, over := sh.statement(n)
+			changed = changed || did
+			return !over
 		case *syntax.CmdSubst:
-			if sh.Starter != nil && apartScript(n.Stmts) {
-				n.Stmts, changed = []*syntax.Stmt{{Cmd: asProcess(n.Stmts)}}, true
-				return false
-			}
+			did, over := sh.substitution(n)
+			changed = changed || did
+			return !over
 		}
 		return true
 	})
 	return changed
 }
+
+// parameter renames the parameters that the interpreter would ask the operating system for.
+func (sh *shell) parameter(n *syntax.ParamExp) bool {
+	if n.Param == nil {
+		return false
+	}
+	switch name := n.Param.Value; {
+	case name == "!" && sh.Starter != nil:
+		n.Param.Value = lastJob
+	case name == "$":
+		n.Param.Value = varPID
+	case name == "PPID":
+		n.Param.Value = varParent
+	default:
+		return false
+	}
+	n.Short = false
+	return true
+}
+
+// statement rewrites one statement; over tells that nothing within it is left to do.
+func (sh *shell) statement(st *syntax.Stmt) (changed, over bool) {
+	if sh.Starter != nil && st.Background {
+		sh.background(st)
+		return true, true
+	}
+	if pipe, ok := st.Cmd.(*syntax.BinaryCmd); ok && sh.pipes() && (pipe.Op == syntax.Pipe || pipe.Op == syntax.PipeAll) {
+		sh.asPipeline(st, pipe)
+		return true, true
+	}
+	if sub, ok := st.Cmd.(*syntax.Subshell); ok && sh.Starter != nil && apartScript(sub.Stmts, false) {
+		st.Cmd, changed = asProcess(sub.Stmts), true
+	}
+	if !sh.onHost() {
+		changed = sh.timed(st) || changed
+		for _, r := range st.Redirs {
+			changed = inlineDocument(r) || changed
+		}
+		changed = sh.pipes() && processSubstitutions(st) || changed
+	}
+	return highRedirects(st) || changed, false
+}
+
+// substitution rewrites $( ).
+func (sh *shell) substitution(n *syntax.CmdSubst) (changed, over bool) {
+	if sh.Starter != nil && apartScript(n.Stmts, true) {
+		n.Stmts = []*syntax.Stmt{{Cmd: asProcess(n.Stmts)}}
+		return true, true
+	}
+	if sh.onHost() || len(n.Stmts) != 1 {
+		return false, false
+	}
+	// The interpreter reads $(<file) itself, from what it takes for a file.
+	if st := n.Stmts[0]; st.Cmd == nil && len(st.Redirs) == 1 && st.Redirs[0].Op == syntax.RdrIn {
+		st.Cmd = &syntax.CallExpr{Args: []*syntax.Word{literal(wordOurs + "cat")}}
+		return true, false
+	}
+	return false, false
+}
+
+// pipes tells whether the parts of pipelines are processes joined by pipes of the machine's.
+func (sh *shell) pipes() bool { return sh.Pipes != nil && sh.Starter != nil }
 
 // background turns "command &" into a call of ours.
 func (sh *shell) background(st *syntax.Stmt) {
@@ -83,9 +138,16 @@ func (sh *shell) background(st *syntax.Stmt) {
 	}
 }
 
-// literal is a word that expands to exactly s.
+// literal is a word that expands to exactly s, and is printed so that it does.
 func literal(s string) *syntax.Word {
-	return &syntax.Word{Parts: []syntax.WordPart{&syntax.SglQuoted{Value: s}}}
+	w := &syntax.Word{}
+	for i, part := range strings.Split(s, "'") {
+		if i > 0 {
+			w.Parts = append(w.Parts, &syntax.Lit{Value: `\'`})
+		}
+		w.Parts = append(w.Parts, &syntax.SglQuoted{Value: part})
+	}
+	return w
 }
 
 // source is a piece of script as text.

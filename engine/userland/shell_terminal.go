@@ -61,7 +61,7 @@ func (sh *shell) startAttended(t *task, c Command, j *job) error {
 		sh.giveTerminal(j.pid)
 	}
 	sh.members++
-	go sh.follow(j)
+	sh.spawn(func() { sh.follow(j) })
 	return nil
 }
 
@@ -74,12 +74,14 @@ func (sh *shell) giveTerminal(group int) {
 // attend waits for a job that has the terminal and takes the terminal back.
 func (sh *shell) attend(t *task, j *job) int {
 	code, halted := 0, false
-	select {
-	case <-j.done:
-		code = j.code
-	case <-j.change:
-		code, halted = codeStoppedByCtrlZ, true
-	}
+	sh.block(func() {
+		select {
+		case <-j.done:
+			code = j.code
+		case <-j.change:
+			code, halted = codeStoppedByCtrlZ, true
+		}
+	})
 	sh.mu.Lock()
 	if sh.members--; sh.members == 0 {
 		sh.group = 0

@@ -57,23 +57,27 @@ func (sh *shell) waitAny(ctx context.Context, hc interp.HandlerContext) error {
 	first, stopped := make(chan *job, len(all)), make(chan struct{})
 	defer close(stopped)
 	for _, j := range all {
-		go func() {
-			select {
-			case <-j.done:
-				first <- j
-			case <-stopped:
-			}
-		}()
+		sh.spawn(func() {
+			sh.block(func() {
+				select {
+				case <-j.done:
+					first <- j
+				case <-stopped:
+				}
+			})
+		})
 	}
 	ready := make(chan struct{})
 	var j *job
-	go func() {
-		select {
-		case j = <-first:
-			close(ready)
-		case <-stopped:
-		}
-	}()
+	sh.spawn(func() {
+		sh.block(func() {
+			select {
+			case j = <-first:
+				close(ready)
+			case <-stopped:
+			}
+		})
+	})
 	if stop, err := sh.await(ctx, hc, ready); stop {
 		return err
 	}
@@ -83,12 +87,20 @@ func (sh *shell) waitAny(ctx context.Context, hc interp.HandlerContext) error {
 
 // await waits for done or for a trapped signal, whose trap it runs.
 func (sh *shell) await(ctx context.Context, hc interp.HandlerContext, done <-chan struct{}) (bool, error) {
-	select {
-	case <-done:
-		return false, nil
-	case <-ctx.Done():
+	woken := false
+	sh.block(func() {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		case <-sh.wake:
+			woken = true
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
 		return true, ctx.Err()
-	case <-sh.wake:
+	case !woken:
+		return false, nil
 	}
 	sh.mu.Lock()
 	signal := 0

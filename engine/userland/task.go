@@ -20,6 +20,9 @@ type task struct {
 	ctx    context.Context
 	name   string
 	failed bool
+	main   bool // it is the process, not a program that a shell runs within itself
+
+	told, untold int64 // bytes that the machine's Memory knows of, and not yet
 }
 
 func (t *task) printf(format string, a ...any) { fmt.Fprintf(t.Stdout, format, a...) }
@@ -148,7 +151,7 @@ func (t *task) readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(f)
+	return t.readAll(f)
 }
 
 func (t *task) writeFile(name string, data []byte, perm fs.FileMode) error {
@@ -260,33 +263,4 @@ func (t *task) attr(info fs.FileInfo) Attr {
 		return a.Attr(info)
 	}
 	return Attr{Links: 1, Blocks: (info.Size() + 511) / 512, Atime: info.ModTime(), Ctime: info.ModTime()}
-}
-
-// reason is an error in the words of the C library, without the operation and path that Go adds.
-func reason(err error) string {
-	var errno syscall.Errno
-	switch {
-	case errors.As(err, &errno):
-		return capital(errno.Error())
-	case errors.Is(err, fs.ErrNotExist):
-		return "No such file or directory"
-	case errors.Is(err, fs.ErrExist):
-		return "File exists"
-	case errors.Is(err, fs.ErrPermission):
-		return "Permission denied"
-	case errors.Is(err, errors.ErrUnsupported):
-		return "Operation not supported"
-	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return capital(err.Error())
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
