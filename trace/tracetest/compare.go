@@ -39,7 +39,9 @@ func plain(events []trace.Event) []string {
 	n := numbering{spans: map[uint64]int{0: 0}, digests: map[string]int{}}
 	var lines []string
 	for _, e := range settled(events) {
-		lines = append(lines, n.line(e))
+		if !vocab.Masked(e.Kind, "", func(key string) string { return e.Attr(key).String() }) {
+			lines = append(lines, n.line(e))
+		}
 	}
 	return lines
 }

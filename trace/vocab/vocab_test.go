@@ -127,7 +127,7 @@ func TestMasksNameDeclaredAttributes(t *testing.T) {
 			return slices.ContainsFunc(declared, func(a Attr) bool { return a.Key == key })
 		}
 		with, _, _ := strings.Cut(m.With, "=")
-		if !has(m.Key) || m.With != "" && !has(with) || m.Why == "" {
+		if m.Key != "" && !has(m.Key) || m.With != "" && !has(with) || m.Why == "" {
 			t.Errorf("mask of %s.%s with %q: attributes must be declared, and there must be a reason", m.Kind, m.Key, m.With)
 		}
 	}

@@ -3,7 +3,7 @@ package vocab
 // Mask names an attribute whose value belongs to the machine, the driver or the moment, and not to what happened. Two traces of the
 // same commands are the same when they agree after masking.
 type Mask struct {
-	Kind, Key string
+	Kind, Key string // an empty key: the whole event
 	With      string // "key=value" of another attribute that the event must have; empty: always
 	Why       string
 }
@@ -24,6 +24,7 @@ var Masks = []Mask{
 	{NamespaceCreate, "inode", "", "a number of the kernel"},
 	{MountDo, "source", "", "a folder or file of the host"},
 	{MountDo, "options", "type=overlay", "folders of the host"},
+	{MountDo, "", "type=mask", "which of these paths there are depends on the kernel"},
 	{SeccompLoad, "instructions", "", "the filter is made for the host's architecture"},
 	{BlobWrite, "size_bytes", "media_type=application/vnd.oci.image.config.v1+json", "the document holds times, whose length varies"},
 }
