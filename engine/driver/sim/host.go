@@ -1,0 +1,241 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/sim/kernel"
+	"github.com/learn-containers/learn/engine/driver/sim/lan"
+	"github.com/learn-containers/learn/engine/driver/sim/tree"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// host carries one container: it starts its first process, serves its clients and tells its end. It lives in a supervisor process or in
+// a command; the code is the same.
+type host struct {
+	machine *machine
+	trees   *tree.Snapshots
+	orders  *orders
+	spec    *driver.Spec
+	address string // of the socket; empty in a command
+
+	events *eventLog
+	group  group
+	log    *jsonLog
+	root   *tree.Union
+	net    *lan.Host
+	box    *kernel.Box
+	io     *stdio
+	proc   *kernel.Process // nil until it was started
+
+	mu     sync.Mutex // guards what follows
+	record record
+	ended  bool
+	talks  sync.WaitGroup // connections being served
+
+	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
+
+	exit exitRecord
+	done chan struct{} // closed when exit is recorded
+}
+
+func newHost(m *machine, trees *tree.Snapshots, o *orders, address string) *host {
+	return &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: &eventLog{dir: o.Spec.Dir}, done: make(chan struct{})}
+}
+
+// prepare does what needs no client: it opens the tree and the logs and puts the container together. What it made is in h also after
+// an error.
+func (h *host) prepare(ctx context.Context) error {
+	if h.orders.Trace {
+		if err := h.events.begin(); err != nil {
+			return err
+		}
+	}
+	h.events.holdBack()
+	h.group = makeGroup(h.machine.home.Root(), h.spec.ID, h.spec.Limits, h.events)
+	var err error
+	if h.log, err = openLog(h.spec.Log, h.machine.clock.Now); err != nil {
+		return err
+	}
+	if err := writeNames(h.spec); err != nil {
+		return err
+	}
+	if h.root, err = h.trees.Open(ctx, h.spec.Key, h.reporter()); err != nil {
+		return fmt.Errorf("open writable layer %s: %w", h.spec.Key, err)
+	}
+	namespaces(h.spec.ID, h.machine.nextPID(), h.events)
+	h.events.fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
+	h.net = h.machine.lan.Host(h.spec.ID, h.spec.Hostname)
+	b := newBuilder(h.spec, h.events, h.machine.clock.Now, h.root)
+	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
+	if err := b.build(h.box); err != nil {
+		return err
+	}
+	noteLimits(h.spec, h.events)
+	return nil
+}
+
+// reporter is nil where nobody records: the tree then need not look.
+func (h *host) reporter() tree.Report {
+	if !h.events.on() {
+		return nil
+	}
+	return h.events.fact
+}
+
+// start runs the container's first process for the client that made the request.
+func (h *host) start(w *wire, req *request) (detach func(), err error) {
+	c := kernel.ProcessConfig{Process: h.spec.Process}
+	h.io = newStdio(h.machine.kernel, &c, req, req.Stdin || h.spec.OpenStdin, h.spec.StdinOnce || !h.spec.OpenStdin, h.log)
+	failpoint.Hit("sim.start.before-go")
+	h.events.postpone()
+	h.proc, err = h.box.Start(c)
+	if err != nil {
+		h.events.resume()
+		h.io.discard(&c)
+		return nil, err
+	}
+	h.events.resume(h.executed(h.proc, &c.Process))
+	h.events.flush()
+	if err := h.writeRecord(); err != nil {
+		return nil, err
+	}
+	detach = h.io.attach(w, req)
+	h.io.run()
+	failpoint.Hit("sim.start.after-go")
+	return detach, w.sendJSON(frameReply, reply{Kind: replyStarted, Pid: h.proc.HostPID()})
+}
+
+func (h *host) executed(p *kernel.Process, c *driver.Process) trace.Event {
+	return note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.Strings("argv", c.Args))
+}
+
+func (h *host) writeRecord() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.record = record{Pid: h.proc.HostPID(), Supervisor: os.Getpid(), Address: h.address, StartedAt: h.machine.clock.Now().UTC(), Ephemeral: h.spec.Ephemeral}
+	return writeState(h.spec.Dir, taskFile, h.record, false)
+}
+
+// giveUp undoes a start that did not come to the user's program, and tells why.
+func (h *host) giveUp(w *wire, cause error) {
+	if h.box != nil {
+		h.box.Kill()
+		if h.proc != nil {
+			<-h.box.Done()
+		}
+	}
+	h.closeParts()
+	h.group.remove(h.events)
+	h.events.close()
+	_ = removeState(h.spec.Dir, taskFile)
+	_ = w.sendJSON(frameReply, errorReply(cause))
+}
+
+// closeParts closes what a container has on disk and on the switch.
+func (h *host) closeParts() {
+	h.events.flush()
+	h.log.Close()
+	if h.root != nil {
+		if err := h.root.Close(); err != nil {
+			h.complain("close writable layer", err)
+		}
+	}
+	if h.net != nil {
+		_ = h.net.Close()
+	}
+}
+
+// complain is for what nobody can be told any more.
+func (h *host) complain(what string, err error) {
+	fmt.Fprintf(os.Stderr, "container %s: %s: %v\n", h.spec.ID, what, err)
+}
+
+func errorReply(err error) reply {
+	var cmd *driver.CommandError
+	switch {
+	case errors.As(err, &cmd):
+		return reply{Kind: replyCommand, Code: cmd.Code, Message: cmd.Msg}
+	case errors.Is(err, driver.ErrNotRunning):
+		return reply{Kind: replyGone, Message: err.Error()}
+	}
+	return reply{Kind: replyError, Message: err.Error()}
+}
+
+// finish waits for the end of the container, records it and tells those who wait. leave is called when nobody can come any more;
+// after it the folder may be gone at any time.
+func (h *host) finish(leave func()) {
+	exit, err := h.proc.Wait(context.Background())
+	if err != nil {
+		h.complain("wait for first process", err)
+	}
+	<-h.box.Done()
+	failpoint.Hit("sim.exit.before-record")
+	h.exit = recordOf(exit)
+	h.io.drain()
+	h.closeParts()
+	h.events.fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
+	h.group.remove(h.events)
+	h.events.close()
+	if err := writeState(h.spec.Dir, exitFile, h.exit, !h.spec.Ephemeral); err != nil {
+		h.complain("record exit", err)
+	}
+	failpoint.Hit("sim.exit.after-record")
+	h.mu.Lock()
+	h.ended = true
+	h.mu.Unlock()
+	leave()
+	close(h.done)
+	h.farewell()
+	if !h.told.Load() && len(h.spec.OnExit) > 0 {
+		if err := runDetached(h.spec.OnExit, h.orders.OnExitEnv); err != nil {
+			h.complain("run command at exit", err)
+		}
+	}
+}
+
+func exitAttrs(id string, pid int, e exitRecord) []trace.Attr {
+	return []trace.Attr{trace.String("container", id), trace.Int("pid", int64(pid)), trace.Int("exit_code", int64(e.Code)),
+		trace.String("signal", signalName(e.Signal)), trace.Bool("oom_killed", e.OOMKilled)}
+}
+
+// farewell gives the connections a moment to take their answers.
+func (h *host) farewell() {
+	told := make(chan struct{})
+	go func() { h.talks.Wait(); close(told) }()
+	late := time.NewTimer(2 * time.Second)
+	defer late.Stop()
+	select {
+	case <-told:
+	case <-late.C:
+	}
+}
+
+// kill ends the container whatever its processes want.
+func (h *host) kill() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.box != nil && !h.ended {
+		h.box.Kill()
+		if h.record.Paused {
+			h.box.Thaw()
+		}
+	}
+}
+
+// dropStderr removes the file for a supervisor's own complaints when there were none.
+func dropStderr(dir string) {
+	name := filepath.Join(dir, stderrFile)
+	if st, err := os.Stat(name); err == nil && st.Size() == 0 {
+		_ = os.Remove(name)
+	}
+}

@@ -1,0 +1,73 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
+)
+
+// The requests that a client may make; one begins every connection.
+const (
+	doStart     = "start"     // answered by started and exit
+	doWait      = "wait"      // answered by exit when the task has ended
+	doAttach    = "attach"    // connects the client's streams; answered by exit
+	doExec      = "exec"      // answered by started and, unless detached, exit
+	doSignal    = "signal"    // answered by ok, like all that follow
+	doResize    = "resize"    // also within start, attach and exec, for their own terminal, without an answer
+	doPause     = "pause"     //
+	doResume    = "resume"    //
+	doTrace     = "trace"     // events are recorded from now on
+	doSync      = "sync"      // what happened so far is recorded when the answer comes
+	doProcesses = "processes" // ok with the list
+	doDelete    = "delete"    // kills what runs; answered by exit
+)
+
+// request is what a client asks.
+type request struct {
+	Do      string          `json:"do"`
+	Process *driver.Process `json:"process,omitempty"`
+	Detach  bool            `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
+	Signal  int             `json:"signal,omitempty"`
+	Within  *time.Duration  `json:"within_ns,omitempty"` // wait: no longer than this, of the machine's time
+	Cols    uint16          `json:"cols,omitempty"`
+	Rows    uint16          `json:"rows,omitempty"`
+	// Which streams the client connects.
+	Stdin  bool `json:"stdin,omitempty"`
+	Stdout bool `json:"stdout,omitempty"`
+	Stderr bool `json:"stderr,omitempty"`
+}
+
+// The kinds of reply.
+const (
+	replyOK      = "ok"
+	replyStarted = "started"
+	replyExit    = "exit"
+	replyLate    = "late" // the time given to a wait is over
+	replyError   = "error"
+	replyCommand = "command" // the command cannot be executed
+	replyGone    = "gone"    // nothing runs (any more)
+)
+
+// reply is a host's answer.
+type reply struct {
+	Kind      string               `json:"kind"`
+	Pid       int                  `json:"pid,omitempty"`
+	Exit      *exitRecord          `json:"exit,omitempty"`
+	Code      int                  `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
+	Message   string               `json:"message,omitempty"`
+	Processes []driver.ProcessInfo `json:"processes,omitempty"`
+}
+
+// orders are what a host needs to run its container. A supervisor reads them from its standard input.
+type orders struct {
+	Home      string      `json:"home"`
+	Spec      driver.Spec `json:"spec"`
+	Trace     bool        `json:"trace,omitempty"`
+	OnExitEnv []string    `json:"on_exit_env,omitempty"`
+}
+
+// greeting is what a supervisor says on its standard output once it listens.
+type greeting struct {
+	Address string `json:"address,omitempty"`
+	Error   string `json:"error,omitempty"`
+}

@@ -1,0 +1,33 @@
+package sim
+
+import (
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/standard"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// refusedCalls are the system calls that the machine has and refuses to every process of a container that is not privileged. There is no
+// filter program: vfs and kernel refuse them by themselves, and what the machine does not have needs no rule.
+func refusedCalls() []string {
+	return []string{"mount", "umount2", "sethostname"}
+}
+
+// noteLimits tells which powers the processes of a container do without. A seccomp.load's length is the number of rules.
+func noteLimits(spec *driver.Spec, log *eventLog) {
+	if spec.Process.Privileged {
+		return
+	}
+	log.fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", standard.CapabilityNames()))
+	log.fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))))
+}
+
+// namespaces records which views of its own a container gets. Their numbers are made of one that no other container has.
+func namespaces(id string, number int, log *eventLog) {
+	const first = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
+	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
+	for i, name := range names {
+		log.fact(vocab.NamespaceCreate, trace.String("container", id), trace.String("namespace", name),
+			trace.Int("inode", int64(first+number*len(names)+i)))
+	}
+}

@@ -1,0 +1,113 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/trace"
+)
+
+// Start implements driver.Task.
+func (t *task) Start(ctx context.Context, streams driver.Streams) error {
+	if t.spec == nil {
+		return fmt.Errorf("start %s: this task was loaded, not created", t.id)
+	}
+	if err := checkIDs(t.spec.Process); err != nil {
+		return fmt.Errorf("start %s: %w", t.id, err)
+	}
+	o := &orders{Home: t.runtime.home.Root(), Spec: *t.spec, Trace: trace.From(ctx) != nil}
+	if len(t.spec.OnExit) > 0 {
+		o.OnExitEnv = ownEnv()
+	}
+	failpoint.Hit("sim.start.before-host")
+	w, err := t.runtime.launch(ctx, o)
+	if err != nil {
+		return t.startError(err)
+	}
+	failpoint.Hit("sim.start.after-host")
+	l, err := newLink(w, request{Do: doStart, Detach: unattended(streams)}, streams)
+	if err != nil {
+		return t.startError(err)
+	}
+	r, err := l.receive(ctx)
+	t.handOut(ctx)
+	if err == nil {
+		err = t.replyError(r)
+	}
+	if err != nil {
+		l.close()
+		return t.startError(err)
+	}
+	t.keep(ctx, l, streams)
+	return nil
+}
+
+// launch makes a host for the container, in this process or in one of its own, and connects to it.
+func (r *Runtime) launch(ctx context.Context, o *orders) (*wire, error) {
+	if !r.options.InProcess {
+		return r.spawn(o)
+	}
+	release, err := holdLife(ctx, o.Spec.Dir)
+	if err != nil {
+		return nil, err
+	}
+	h := newHost(r.machine, r.trees, o, "")
+	if err := r.keep(h); err != nil {
+		release()
+		return nil, err
+	}
+	near, far := net.Pipe()
+	go func() {
+		defer r.living.Done()
+		defer release()
+		defer r.drop(h)
+		if h.serveStart(newWire(far), h.prepare(context.WithoutCancel(ctx))) {
+			h.finish(func() { r.drop(h); release() })
+		}
+	}()
+	return newWire(near), nil
+}
+
+// startError adds what a supervisor that died left on its standard error.
+func (t *task) startError(err error) error {
+	var cmd *driver.CommandError
+	if errors.As(err, &cmd) {
+		return err
+	}
+	if errors.Is(err, io.EOF) {
+		if said, rerr := os.ReadFile(filepath.Join(t.dir, stderrFile)); rerr == nil && len(said) > 0 {
+			err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said[:min(len(said), 2000)])))
+		}
+	}
+	return fmt.Errorf("start %s: %w", t.id, err)
+}
+
+// keep holds the connection open for Wait, until ctx ends. A container that nobody listens to is left alone at once.
+func (t *task) keep(ctx context.Context, l *link, s driver.Streams) {
+	if unattended(s) {
+		l.close()
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.link = l
+}
+
+// unattended: whoever connects no stream does not wait on the connection that starts the task.
+func unattended(s driver.Streams) bool { return s.Stdin == nil && s.Stdout == nil && s.Stderr == nil }
+
+func checkIDs(p driver.Process) error {
+	const maxID = 1<<31 - 1
+	if p.UID > maxID || p.GID > maxID {
+		return fmt.Errorf("user %d:%d: ids must be between 0 and %d", p.UID, p.GID, maxID)
+	}
+	return nil
+}

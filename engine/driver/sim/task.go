@@ -1,0 +1,364 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/trace"
+)
+
+// task is one container's processes, as seen from any command. Its truth is in the container's folder and in who holds its lock.
+type task struct {
+	runtime *Runtime
+	id, dir string
+	spec    *driver.Spec // only in the task that Create gave
+
+	mu   sync.Mutex
+	link *link // the connection that Start left open, until Wait has used it
+}
+
+// Status implements driver.Task: what is recorded counts only as long as somebody holds the container.
+func (t *task) Status(ctx context.Context) (driver.Status, error) {
+	rec, recorded := readRecord(t.dir)
+	if e, ok := readExit(t.dir); ok {
+		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: e.exit()}, nil
+	}
+	if !recorded {
+		return driver.Status{State: driver.Ready}, nil
+	}
+	if t.runtime.local(t.dir) != nil || lives(t.dir) {
+		st := driver.Status{State: driver.Running, Pid: rec.Pid, StartedAt: rec.StartedAt}
+		if rec.Paused {
+			st.State = driver.Paused
+		}
+		return st, nil
+	}
+	// It may have ended between the two looks.
+	if e, ok := readExit(t.dir); ok {
+		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: e.exit()}, nil
+	}
+	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
+}
+
+// Wait implements driver.Task.
+func (t *task) Wait(ctx context.Context) (driver.Exit, error) {
+	t.mu.Lock()
+	l := t.link
+	t.link = nil
+	t.mu.Unlock()
+	if l == nil {
+		return t.waitAnew(ctx, nil)
+	}
+	r, err := l.receive(ctx)
+	if err != nil && ctx.Err() != nil {
+		t.putBack(l)
+		return driver.Exit{}, ctx.Err()
+	}
+	l.close()
+	t.handOut(ctx)
+	if err != nil || r.Exit == nil {
+		return t.recordedExit(ctx, err)
+	}
+	return r.Exit.exit(), nil
+}
+
+func (t *task) putBack(l *link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.link = l
+}
+
+// WaitFor implements driver.PatientTask.
+func (t *task) WaitFor(ctx context.Context, d time.Duration) (driver.Exit, error) {
+	return t.waitAnew(ctx, &d)
+}
+
+// waitAnew waits over a connection of its own.
+func (t *task) waitAnew(ctx context.Context, within *time.Duration) (driver.Exit, error) {
+	l, err := t.dial(request{Do: doWait, Within: within}, driver.Streams{})
+	if err != nil {
+		return t.recordedExit(ctx, err)
+	}
+	r, err := l.receive(ctx)
+	l.close()
+	if err != nil && ctx.Err() != nil {
+		return driver.Exit{}, ctx.Err()
+	}
+	t.handOut(ctx)
+	if err == nil && r.Kind == replyLate {
+		return driver.Exit{}, context.DeadlineExceeded
+	}
+	if err != nil || r.Exit == nil {
+		return t.recordedExit(ctx, err)
+	}
+	return r.Exit.exit(), nil
+}
+
+// recordedExit answers when no supervisor does.
+func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, error) {
+	st, err := t.Status(ctx)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	switch st.State {
+	case driver.Stopped:
+		return st.Exit, nil
+	case driver.Ready:
+		return driver.Exit{}, fmt.Errorf("wait for %s: %w", t.id, driver.ErrNotRunning)
+	case driver.Lost:
+		return driver.Exit{}, fmt.Errorf("wait for %s: its supervisor died and kept no exit status: %w", t.id, driver.ErrNotRunning)
+	}
+	return driver.Exit{}, fmt.Errorf("wait for %s: %w", t.id, cause)
+}
+
+// Signal implements driver.Task.
+func (t *task) Signal(ctx context.Context, sig driver.Signal) error {
+	_, err := t.ask(ctx, request{Do: doSignal, Signal: int(sig)})
+	return err
+}
+
+// Pause implements driver.Pauser.
+func (t *task) Pause(ctx context.Context) error {
+	_, err := t.ask(ctx, request{Do: doPause})
+	return err
+}
+
+// Resume implements driver.Pauser.
+func (t *task) Resume(ctx context.Context) error {
+	_, err := t.ask(ctx, request{Do: doResume})
+	return err
+}
+
+// Resize implements driver.Resizer.
+func (t *task) Resize(ctx context.Context, cols, rows uint16) error {
+	_, err := t.ask(ctx, request{Do: doResize, Cols: cols, Rows: rows})
+	return err
+}
+
+// Processes implements driver.Lister.
+func (t *task) Processes(ctx context.Context) ([]driver.ProcessInfo, error) {
+	r, err := t.ask(ctx, request{Do: doProcesses})
+	if err != nil {
+		return nil, err
+	}
+	return r.Processes, nil
+}
+
+// ask makes a request that is answered at once.
+func (t *task) ask(ctx context.Context, req request) (reply, error) {
+	l, err := t.dial(req, driver.Streams{})
+	if err != nil {
+		return reply{}, err
+	}
+	defer l.close()
+	r, err := l.receive(ctx)
+	if err != nil {
+		return r, fmt.Errorf("ask supervisor of %s: %w", t.id, err)
+	}
+	t.handOut(ctx)
+	return r, t.replyError(r)
+}
+
+// replyError turns a refusal into the driver's errors.
+func (t *task) replyError(r reply) error {
+	switch r.Kind {
+	case replyCommand:
+		return &driver.CommandError{Code: r.Code, Msg: r.Message}
+	case replyGone:
+		return fmt.Errorf("container %s: %w", t.id, driver.ErrNotRunning)
+	case replyError:
+		return errors.New(r.Message)
+	}
+	return nil
+}
+
+func decodeReply(data []byte, r *reply) error {
+	if err := json.Unmarshal(data, r); err != nil {
+		return fmt.Errorf("read reply: %w", err)
+	}
+	return nil
+}
+
+// dial connects to where the container lives and makes a request with streams.
+func (t *task) dial(req request, s driver.Streams) (*link, error) {
+	w, err := t.connect()
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", t.id, errors.Join(driver.ErrNotRunning, err))
+	}
+	l, err := newLink(w, req, s)
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", t.id, err)
+	}
+	return l, nil
+}
+
+func (t *task) connect() (*wire, error) {
+	if h := t.runtime.local(t.dir); h != nil {
+		near, far := net.Pipe()
+		h.talks.Add(1)
+		go h.serve(newWire(far))
+		return newWire(near), nil
+	}
+	rec, ok := readRecord(t.dir)
+	if !ok {
+		return nil, errors.New("no process of it was started")
+	}
+	if _, ended := readExit(t.dir); ended {
+		return nil, errors.New("it has ended")
+	}
+	if rec.Address == "" {
+		return nil, fmt.Errorf("it lives inside process %d, which serves no other", rec.Supervisor)
+	}
+	return dial(rec.Address)
+}
+
+// traceOn makes a host that was started untraced record from now on.
+func (t *task) traceOn(ctx context.Context) {
+	if trace.From(ctx) == nil {
+		return
+	}
+	if _, err := os.Lstat(filepath.Join(t.dir, eventsFile)); err == nil {
+		return
+	}
+	_, _ = t.ask(ctx, request{Do: doTrace})
+}
+
+// Attach implements driver.Attacher.
+func (t *task) Attach(ctx context.Context, streams driver.Streams) error {
+	t.traceOn(ctx)
+	l, err := t.dial(request{Do: doAttach}, streams)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if _, err := l.receive(ctx); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("attach to %s: %w", t.id, err)
+	}
+	return nil
+}
+
+// Exec implements driver.Execer.
+func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.Streams) (driver.Exit, error) {
+	t.traceOn(ctx)
+	if err := checkIDs(process); err != nil {
+		return driver.Exit{}, err
+	}
+	l, err := t.dial(request{Do: doExec, Process: &process, Detach: process.Detach}, streams)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	defer l.close()
+	r, err := l.receive(ctx)
+	if err == nil {
+		err = t.replyError(r)
+	}
+	if err != nil || process.Detach {
+		t.handOut(ctx)
+		return driver.Exit{}, err
+	}
+	r, err = l.receive(ctx)
+	t.handOut(ctx)
+	if err != nil && ctx.Err() != nil {
+		return driver.Exit{}, ctx.Err()
+	}
+	if err != nil || r.Exit == nil {
+		return driver.Exit{}, fmt.Errorf("exec in %s: the supervisor went away: %w", t.id, errors.Join(err, driver.ErrNotRunning))
+	}
+	return r.Exit.exit(), nil
+}
+
+// Events implements driver.Eventer.
+func (t *task) Events(ctx context.Context) error {
+	if trace.From(ctx) == nil {
+		return nil
+	}
+	t.settle(ctx)
+	return t.importEvents(ctx)
+}
+
+// settle has a living container record everything that has happened so far.
+func (t *task) settle(ctx context.Context) {
+	l, err := t.dial(request{Do: doSync}, driver.Streams{})
+	if err != nil {
+		return // it has ended: all is recorded
+	}
+	defer l.close()
+	_, _ = l.receive(ctx)
+}
+
+func (t *task) importEvents(ctx context.Context) error {
+	events, err := takeEvents(ctx, t.dir)
+	if err != nil {
+		return fmt.Errorf("read events of %s: %w", t.id, err)
+	}
+	trace.Import(ctx, events)
+	return nil
+}
+
+// handOut hands out what is recorded, where nobody can do anything about an error: a trace that lacks events is no reason to fail.
+func (t *task) handOut(ctx context.Context) {
+	if trace.From(ctx) != nil {
+		_ = t.importEvents(ctx)
+	}
+}
+
+// Delete implements driver.Task.
+func (t *task) Delete(ctx context.Context) error {
+	t.mu.Lock()
+	if t.link != nil {
+		t.link.close()
+		t.link = nil
+	}
+	t.mu.Unlock()
+	rec, recorded := readRecord(t.dir)
+	if recorded {
+		if err := t.end(ctx, rec); err != nil {
+			return err
+		}
+	}
+	t.handOut(ctx)
+	if far := rec.farFolder(t.runtime.home.Root()); far != "" {
+		_ = os.RemoveAll(far)
+	}
+	// The record goes last: while it is there, a killed removal is taken up again.
+	if err := removeState(t.dir, socketName, eventsFile, handFile, stderrFile, exitFile, liveFile, taskFile); err != nil {
+		return fmt.Errorf("delete task %s: %w", t.id, err)
+	}
+	return nil
+}
+
+// end brings the task to its end and waits until nobody holds its files.
+func (t *task) end(ctx context.Context, rec record) error {
+	if _, ended := readExit(t.dir); !ended {
+		if l, err := t.dial(request{Do: doDelete}, driver.Streams{}); err == nil {
+			_, _ = l.receive(ctx)
+			l.close()
+		}
+	}
+	if !awaitDeath(ctx, t.dir, 10*time.Second) {
+		return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.Supervisor)
+	}
+	return nil
+}
+
+// farFolder is the folder outside of the home in which the task's socket lies, empty if there is none.
+func (r record) farFolder(root string) string {
+	if r.Address == "" || strings.HasPrefix(r.Address, root+string(filepath.Separator)) {
+		return ""
+	}
+	dir := filepath.Dir(r.Address)
+	if !strings.HasPrefix(filepath.Base(dir), farPrefix) {
+		return ""
+	}
+	return dir
+}
