@@ -1,0 +1,113 @@
+package kernel
+
+import (
+	"context"
+
+	"github.com/learn-containers/learn/engine/userland"
+)
+
+// userDialer is the network of a box with the waits told to the clock.
+type userDialer struct {
+	im   *image
+	host userland.Dialer
+}
+
+// waits runs f, which waits for the network.
+func (im *image) waits(f func()) error {
+	if err := im.enter(); err != nil {
+		return err
+	}
+	threads{im}.Block(f)
+	return im.enter()
+}
+
+func (d userDialer) Dial(ctx context.Context, address string) (userland.Conn, error) {
+	var conn userland.Conn
+	var err error
+	if gone := d.im.waits(func() { conn, err = d.host.Dial(ctx, address) }); gone != nil {
+		return nil, gone
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.adopt(conn), nil
+}
+
+func (d userDialer) Listen(ctx context.Context, address string) (userland.Listener, error) {
+	if err := d.im.enter(); err != nil {
+		return nil, err
+	}
+	l, err := d.host.Listen(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	u := &userListener{d: d, Listener: l}
+	u.stop = context.AfterFunc(d.im.ctx, func() { l.Close() })
+	return u, nil
+}
+
+func (d userDialer) Lookup(ctx context.Context, name string) (addresses []string, server string, err error) {
+	if gone := d.im.waits(func() { addresses, server, err = d.host.Lookup(ctx, name) }); gone != nil {
+		return nil, "", gone
+	}
+	return addresses, server, err
+}
+
+func (d userDialer) adopt(conn userland.Conn) userland.Conn {
+	u := &userConn{im: d.im, Conn: conn}
+	u.stop = context.AfterFunc(d.im.ctx, func() { conn.Close() })
+	return u
+}
+
+// userListener ends with its program.
+type userListener struct {
+	userland.Listener
+	d    userDialer
+	stop func() bool
+}
+
+func (l *userListener) Accept() (userland.Conn, error) {
+	var conn userland.Conn
+	var err error
+	if gone := l.d.im.waits(func() { conn, err = l.Listener.Accept() }); gone != nil {
+		if conn != nil {
+			conn.Close()
+		}
+		return nil, gone
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.d.adopt(conn), nil
+}
+
+func (l *userListener) Close() error {
+	l.stop()
+	return l.Listener.Close()
+}
+
+// userConn ends with its program.
+type userConn struct {
+	userland.Conn
+	im   *image
+	stop func() bool
+}
+
+func (c *userConn) Read(b []byte) (n int, err error) {
+	if gone := c.im.waits(func() { n, err = c.Conn.Read(b) }); gone != nil {
+		return 0, gone
+	}
+	return n, err
+}
+
+func (c *userConn) Write(b []byte) (n int, err error) {
+	if gone := c.im.waits(func() { n, err = c.Conn.Write(b) }); gone != nil {
+		return 0, gone
+	}
+	return n, err
+}
+
+func (c *userConn) Close() error {
+	c.stop()
+	return c.Conn.Close()
+}
