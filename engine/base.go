@@ -18,7 +18,8 @@ import (
 // BaseName is the name of the image that exists without a network.
 const BaseName = "learn/base"
 
-// baseRecord remembers which binary the built-in image was made of, so that a new release makes it anew.
+// baseRecord remembers which binary the built-in image was made of, so that a new release makes it anew. Where the program has no file
+// of its own the image holds none, and the record is empty.
 type baseRecord struct {
 	Binary  string    `json:"binary"`
 	Size    int64     `json:"size"`
@@ -28,6 +29,9 @@ type baseRecord struct {
 func (e *Engine) baseFile() string { return filepath.Join(e.Home.Root(), "base.json") }
 
 func (e *Engine) binaryRecord() (baseRecord, error) {
+	if e.binary == "" { // nothing can change
+		return baseRecord{}, nil
+	}
 	fi, err := os.Stat(e.binary)
 	if err != nil {
 		return baseRecord{}, fmt.Errorf("look at the program for %s: %w", BaseName, err)

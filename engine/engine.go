@@ -34,7 +34,7 @@ type Driver struct {
 type Config struct {
 	Home   *home.Home
 	Driver Driver
-	// Binary is the program that the built-in image holds, in practice the running one.
+	// Binary is the program that the built-in image holds, in practice the running one; empty where that has no file.
 	Binary string
 	// Cleanup is the command that removes a container made with --rm after its last client has gone.
 	Cleanup func(id string) []string

@@ -60,18 +60,20 @@ func failpoints(t *testing.T) []string {
 func TestKilledAtEveryPoint(t *testing.T) {
 	needRoot(t)
 	reached := map[string]bool{}
-	for _, op := range operations {
-		t.Run(op.name, func(t *testing.T) {
-			m := newMachine(t)
-			m.warm()
-			for _, p := range m.pointsOf(op) {
-				reached[p] = true
-				m.crash(op, p)
-			}
-			m.ready(op)
-			m.must(op.run...)
-		})
-	}
+	onBothDrivers(t, func(t *testing.T, driver string) {
+		for _, op := range operations {
+			t.Run(op.name, func(t *testing.T) {
+				m := newMachineOn(t, driver)
+				m.warm()
+				for _, p := range m.pointsOf(op) {
+					reached[p] = true
+					m.crash(op, p)
+				}
+				m.ready(op)
+				m.must(op.run...)
+			})
+		}
+	})
 	if len(reached) < 30 {
 		t.Errorf("operations reach only %d failpoints, want at least 30", len(reached))
 	}
@@ -141,7 +143,11 @@ func (m *machine) crash(op operation, point string) {
 
 // TestCheckMendsALostRecord takes a container's record away, as a disk may, and wants its writable layer to be found and removed.
 func TestCheckMendsALostRecord(t *testing.T) {
-	m := newMachine(t)
+	onBothDrivers(t, checkMendsALostRecord)
+}
+
+func checkMendsALostRecord(t *testing.T, driver string) {
+	m := newMachineOn(t, driver)
 	id := m.must("create", "learn/base", "true")
 	if err := os.RemoveAll(filepath.Join(m.home, "containers", id)); err != nil {
 		t.Fatal(err)
@@ -149,7 +155,9 @@ func TestCheckMendsALostRecord(t *testing.T) {
 	if r := m.docker("system", "check"); r.code != 0 {
 		t.Errorf("check: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
-	if left, _ := os.ReadDir(filepath.Join(m.home, "snapshots", "keys")); len(left) != 0 {
-		t.Errorf("writable layers without a container: %v", left)
+	for _, keys := range []string{"keys", "sim/keys"} {
+		if left, _ := os.ReadDir(filepath.Join(m.home, "snapshots", keys)); len(left) != 0 {
+			t.Errorf("writable layers without a container: %v", left)
+		}
 	}
 }

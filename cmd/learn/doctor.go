@@ -21,14 +21,12 @@ func (s *session) doctorCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Outside a user namespace an ordinary user can still be told why there is none.
-			entered := becomeRoot()
+			entered := s.settle()
 			h, err := home.Open(s.home)
 			if err != nil {
 				return err
 			}
-			good := true
 			for _, f := range doctor(h) {
-				good = good && f.ok
 				s.printFinding(f)
 			}
 			if entered != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,17 +11,18 @@ import (
 	"github.com/learn-containers/learn/engine/home"
 )
 
-const driverName = "linux"
+// nativeName is the driver that uses this machine's own kernel.
+const nativeName = "linux"
 
-// openDriver returns the kernel's driver, the only one on Linux so far.
-func openDriver(h *home.Home, want string) (engine.Driver, error) {
-	if want != "" && want != driverName {
-		return engine.Driver{}, fmt.Errorf("driver %q is not in this program: leave --driver and LEARN_DRIVER away, or say linux", want)
+// openNative returns the kernel's driver, or why it can't work here.
+func openNative(h *home.Home) (engine.Driver, error) {
+	if err := linux.Usable(h); err != nil {
+		return engine.Driver{}, err
 	}
 	mode := linux.Detect()
 	layers := linux.NewLayers(h, mode)
 	snapshots := linux.NewSnapshots(h, mode, layers)
-	return engine.Driver{Name: driverName, Reason: mode.String(), Storage: "overlay2", Layers: layers, Snapshots: snapshots, Trees: snapshots,
+	return engine.Driver{Name: nativeName, Reason: mode.String(), Storage: "overlay2", Layers: layers, Snapshots: snapshots, Trees: snapshots,
 		Runtime: linux.NewRuntime(h, mode, snapshots)}, nil
 }
 

@@ -4,25 +4,70 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 )
 
-const driverName = "none"
+// nativeName is empty: no driver uses this machine's own kernel.
+const nativeName = ""
 
-func openDriver(*home.Home, string) (engine.Driver, error) {
-	return engine.Driver{}, fmt.Errorf("containers need a Linux kernel, and this is %s: run learn on Linux or in a Linux virtual machine", runtime.GOOS)
+func openNative(*home.Home) (engine.Driver, error) {
+	return engine.Driver{}, fmt.Errorf("this is %s, and real containers need a Linux kernel", systemName())
+}
+
+func systemName() string {
+	switch runtime.GOOS {
+	case "darwin":
+		return "macOS"
+	case "windows":
+		return "Windows"
+	case "js":
+		return "WebAssembly"
+	}
+	return runtime.GOOS
 }
 
 func becomeRoot() error { return nil }
 
-func interrupts() (<-chan driver.Signal, func()) { return nil, func() {} }
+// interrupts delivers the signals that a foreground container is to be sent instead of this process, with their numbers on Linux.
+func interrupts() (<-chan driver.Signal, func()) {
+	in, out, quit, done := make(chan os.Signal, 16), make(chan driver.Signal), make(chan struct{}), make(chan struct{})
+	signal.Notify(in, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case s := <-in:
+				select {
+				case out <- linuxSignal(s):
+				case <-quit:
+					return
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return out, func() { signal.Stop(in); close(quit); <-done }
+}
 
+func linuxSignal(s os.Signal) driver.Signal {
+	const sigint, sigterm = 2, 15
+	if s == os.Interrupt {
+		return sigint
+	}
+	return sigterm
+}
+
+// resized has no signal to listen to on every such system: a terminal keeps the size it had.
 func resized() (<-chan struct{}, func()) { return nil, func() {} }
 
 func doctor(*home.Home) []finding {
-	return []finding{{"kernel", false, "this is " + runtime.GOOS, "run learn on Linux or in a Linux virtual machine"}}
+	return []finding{{"kernel", false, "this is " + systemName() + ": containers run on the simulator", "real containers need Linux, or a Linux virtual machine"}}
 }

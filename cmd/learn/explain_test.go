@@ -136,6 +136,12 @@ func check(t *testing.T, err error) {
 // TestTraceExplainsEverything runs a random sequence of commands and wants the fold of the trace to be the engine's own account.
 func TestTraceExplainsEverything(t *testing.T) {
 	needRoot(t)
+	for _, driver := range []string{nativeName, simName} {
+		t.Run(driver, func(t *testing.T) { traceExplainsEverything(t, driver) })
+	}
+}
+
+func traceExplainsEverything(t *testing.T, driver string) {
 	n := 500
 	if testing.Short() {
 		n = 60
@@ -144,7 +150,7 @@ func TestTraceExplainsEverything(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, seed))
 	dir := t.TempDir()
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
-	s.home = filepath.Join(t.TempDir(), "home")
+	s.home, s.driver = filepath.Join(t.TempDir(), "home"), driver
 	events := &trace.Collect{}
 	ctx := trace.With(context.Background(), trace.New(trace.Tee(events, tracetest.NewChecker(t))))
 	e, err := s.open(ctx, s.home)
@@ -170,20 +176,14 @@ func TestLessonsAreExplained(t *testing.T) {
 	needRoot(t)
 	all, err := lessons.Embedded()
 	check(t, err)
-	for _, l := range all {
-		t.Run(l.ID, func(t *testing.T) {
-			s := newSession(os.Stdin, os.Stdout, os.Stderr)
-			s.home = filepath.Join(t.TempDir(), "home")
-			e, err := s.newLessonEngine(l.ID)
-			check(t, err)
-			t.Cleanup(func() { check(t, e.end(context.Background())) })
-			var out bytes.Buffer
-			res, err := l.Play(t.Context(), lessons.Options{Engine: e, Programs: e, Out: &out, Workspace: filepath.Join(e.dir, "work"), Auto: true})
-			if err != nil || !res.Finished {
-				t.Fatalf("play: %v, finished %v\n%s", err, res.Finished, out.String())
-			}
-			compare(t, trace.With(t.Context(), e.recorder), e.engine, e.events, "after the lesson")
-		})
+	for _, driver := range []string{nativeName, simName} {
+		for _, l := range all {
+			t.Run(driver+"/"+l.ID, func(t *testing.T) {
+				e := newTestLesson(t, driver, l.ID)
+				playThrough(t, e, l)
+				compare(t, trace.With(t.Context(), e.recorder), e.engine, e.events, "after the lesson")
+			})
+		}
 	}
 }
 

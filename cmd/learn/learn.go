@@ -14,7 +14,7 @@ func (s *session) enter(words []string) (code int, done bool) {
 	if slices.Contains(words, "--help") || len(words) == 0 || words[0] == "version" {
 		return 0, false
 	}
-	if err := becomeRoot(); err != nil {
+	if err := s.settle(); err != nil {
 		fmt.Fprintln(s.err, "learn:", err)
 		return 125, true
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/learn-containers/learn/cmd/learn/docker"
@@ -22,25 +25,40 @@ import (
 // lessons.Programs.
 type lessonEngine struct {
 	session  *session
+	id       string
 	dir      string // holds home and the lesson's workspace
-	driver   engine.Driver
+	driver   openedDriver
+	seed     uint64
 	engine   *engine.Engine
 	recorder *trace.Recorder
 	events   *trace.Collect
 }
 
-func (s *session) newLessonEngine(id string) (*lessonEngine, error) {
-	e := &lessonEngine{session: s, dir: filepath.Join(s.home, "lessons", id)}
-	h, err := home.Open(e.Home())
+func (s *session) newLessonEngine(id string, seed uint64) (*lessonEngine, error) {
+	d, err := s.driverOf(s.home)
 	if err != nil {
 		return nil, err
 	}
-	e.driver, err = openDriver(h, s.driver)
-	return e, err
+	dir := filepath.Join(s.home, "lessons", id)
+	if d.sim != nil { // what a lesson left on one machine is nothing to the other
+		dir += "-" + d.Name
+	}
+	e := &lessonEngine{session: s, id: id, dir: dir, seed: seed}
+	return e, e.openDriver()
 }
 
-// Home implements lessons.Engine.
-func (e *lessonEngine) Home() string { return filepath.Join(e.dir, "home") }
+// openDriver opens the driver anew, on an empty machine if it is a simulated one.
+func (e *lessonEngine) openDriver() error {
+	h, err := home.Open(e.Home())
+	if err != nil {
+		return err
+	}
+	e.driver, err = e.session.openDriver(h, true)
+	return err
+}
+
+// Home implements lessons.Engine. It has slashes on every system: command lines show and take it.
+func (e *lessonEngine) Home() string { return filepath.ToSlash(filepath.Join(e.dir, "home")) }
 
 // Reset implements lessons.Engine.
 func (e *lessonEngine) Reset(ctx context.Context) error {
@@ -49,33 +67,46 @@ func (e *lessonEngine) Reset(ctx context.Context) error {
 	}
 	e.events = &trace.Collect{}
 	e.recorder = trace.New(e.events)
-	opened, err := e.session.open(trace.With(ctx, e.recorder), e.Home())
+	if e.driver.sim != nil {
+		e.recorder.SetClock(e.driver.ticks())
+	}
+	opened, err := e.open(trace.With(ctx, e.recorder))
 	e.engine = opened
 	return err
+}
+
+// open opens the engine. Ids and made-up names follow from the lesson and its seed, so that a replay is the same to the letter.
+func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
+	opened, err := engine.Open(ctx, engine.Config{Home: e.driver.home, Driver: e.driver.Driver, Binary: ownFile(), Cleanup: cleanup(e.Home())})
+	if err != nil {
+		return nil, err
+	}
+	opened.Containers.Random = rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%s %d", e.id, e.seed)))
+	return opened, nil
 }
 
 // end removes the lesson's containers; images and layers stay for the learner to look at until the next Reset.
 func (e *lessonEngine) end(ctx context.Context) error {
 	if e.engine == nil {
-		return nil
+		return e.driver.close()
 	}
-	return removeAll(ctx, e.engine)
+	return errors.Join(removeAll(ctx, e.engine), e.driver.close())
 }
 
 // empty throws away what an earlier run of the lesson left.
 func (e *lessonEngine) empty(ctx context.Context) error {
-	old, err := e.session.open(ctx, e.Home())
+	old, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
-	if err := removeAll(ctx, old); err != nil {
+	if err := errors.Join(removeAll(ctx, old), e.driver.close()); err != nil {
 		return err
 	}
 	e.engine = nil
 	if err := os.RemoveAll(e.Home()); err != nil {
 		return fmt.Errorf("empty the lesson's home: %w", err)
 	}
-	return nil
+	return e.openDriver()
 }
 
 func removeAll(ctx context.Context, e *engine.Engine) error {
@@ -152,6 +183,13 @@ func (e *lessonEngine) Program(ctx context.Context, argv []string, s lessons.Str
 	machine := userland.OS()
 	machine.Stdin, machine.Stdout, machine.Stderr = s.In, s.Out, s.Err
 	machine.Dir, machine.Environ = dir, env
+	if host, ok := machine.FS.(hostFiles); ok && runtime.GOOS == "windows" {
+		machine.FS, machine.Dir = driveFS{host}, offDrive(dir)
+	}
+	if e.driver.sim != nil {
+		machine.Threads = hostThreads{e.driver.sim}
+		machine.Now = e.driver.sim.Now
+	}
 	return userland.Run(ctx, machine, argv), true
 }
 
@@ -163,7 +201,7 @@ func (e *lessonEngine) keepTrace(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep trace: %w", err)
 	}
-	path := filepath.Join(dir, filepath.Base(e.dir)+".jsonl")
+	path := filepath.Join(dir, e.id+".jsonl")
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("keep trace: %w", err)
 	}

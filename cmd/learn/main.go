@@ -15,6 +15,7 @@ import (
 	_ "github.com/learn-containers/learn/cmd/learn/boot"       // takes over processes that the engine starts
 	_ "github.com/learn-containers/learn/cmd/learn/boot/small" // runs the simplest programs at once
 	"github.com/learn-containers/learn/cmd/learn/docker"
+	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/spf13/pflag"
 )
@@ -24,6 +25,9 @@ func main() { os.Exit(run(os.Args)) }
 // run chooses by the name that the program was called under: docker, a small program of the built-in image, or learn itself.
 func run(argv []string) int {
 	name := filepath.Base(argv[0])
+	if name == sim.SupervisorName {
+		return sim.Supervise(argv)
+	}
 	if userland.Has(name) {
 		return userland.Main(argv)
 	}
@@ -51,7 +55,7 @@ type settings struct {
 
 func (g *settings) register(fl *pflag.FlagSet) {
 	fl.StringVar(&g.home, "home", g.home, "The engine's folder (LEARN_HOME)")
-	fl.StringVar(&g.driver, "driver", g.driver, "Machine to run on: linux (default: the best there is; LEARN_DRIVER)")
+	fl.StringVar(&g.driver, "driver", g.driver, "Machine to run on: linux (the kernel) or sim (a simulated one; default: the best there is; LEARN_DRIVER)")
 	fl.StringVar(&g.trace, "trace", g.trace, "Append every event to this file, as JSON lines (LEARN_TRACE)")
 	fl.StringVar(&g.explain, "explain", g.explain, "Tell on standard error what happens: short, full or kernel")
 	fl.BoolVar(&g.plain, "plain", g.plain, "Plain text: no colour, no progress bars")
@@ -61,8 +65,10 @@ func (g *settings) register(fl *pflag.FlagSet) {
 // session is one run of the program: its settings, streams and whatever was opened.
 type session struct {
 	settings
-	in       *os.File
-	out, err *os.File
+	in        *os.File
+	out, err  *os.File
+	drivers   map[string]openedDriver // by the home's folder
+	nativeErr error                   // why the driver that uses the kernel can't be had, as far as that is known
 }
 
 func newSession(in, out, err *os.File) *session {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,7 +19,7 @@ import (
 // whose file it then is.
 func TestMain(m *testing.M) {
 	name := filepath.Base(os.Args[0])
-	if name == "learn" || name == "exe" || strings.HasPrefix(name, "docker") || userland.Has(name) {
+	if name == "learn" || name == "exe" || name == sim.SupervisorName || strings.HasPrefix(name, "docker") || userland.Has(name) {
 		os.Exit(run(os.Args))
 	}
 	testscript.Main(m, map[string]func(){
@@ -35,12 +36,23 @@ type machine struct {
 	env  []string
 }
 
-func newMachine(t testing.TB) *machine {
+func newMachine(t testing.TB) *machine { return newMachineOn(t, nativeName) }
+
+func newMachineOn(t testing.TB, driver string) *machine {
 	t.Helper()
-	needRoot(t)
-	m := &machine{t: t, home: filepath.Join(t.TempDir(), "home"), dir: t.TempDir()}
+	if driver == nativeName {
+		needRoot(t)
+	}
+	m := &machine{t: t, home: filepath.Join(t.TempDir(), "home"), dir: t.TempDir(), env: []string{"LEARN_DRIVER=" + driver}}
 	t.Cleanup(m.clear)
 	return m
+}
+
+// onBothDrivers runs a test on the kernel and on the simulator.
+func onBothDrivers(t *testing.T, test func(t *testing.T, driver string)) {
+	for _, driver := range []string{nativeName, simName} {
+		t.Run(driver, func(t *testing.T) { test(t, driver) })
+	}
 }
 
 // needRoot skips where the kernel can't be used as root; under CI that is a failure.

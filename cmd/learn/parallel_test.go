@@ -7,8 +7,10 @@ import (
 )
 
 // TestHundredAtOnce starts and removes a hundred containers in parallel, each by processes of its own.
-func TestHundredAtOnce(t *testing.T) {
-	m := newMachine(t)
+func TestHundredAtOnce(t *testing.T) { onBothDrivers(t, hundredAtOnce) }
+
+func hundredAtOnce(t *testing.T, driver string) {
+	m := newMachineOn(t, driver)
 	m.warm()
 	const total, atOnce = 100, 16
 	slots := make(chan struct{}, atOnce)

@@ -73,7 +73,7 @@ func (s *session) listCommand() *cobra.Command {
 
 // carryOn greets and plays the first lesson that is not finished.
 func (s *session) carryOn(ctx context.Context) error {
-	if err := becomeRoot(); err != nil { // first of all: it begins the command anew
+	if err := s.settle(); err != nil { // first of all: it may begin the command anew
 		return err
 	}
 	all, err := lessons.Embedded()
@@ -103,10 +103,10 @@ func (s *session) nextLesson(all []lessons.Lesson) lessons.Lesson {
 
 // play plays one lesson in a home of its own below the user's.
 func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error {
-	if err := becomeRoot(); err != nil {
+	if err := s.settle(); err != nil {
 		return err
 	}
-	e, err := s.newLessonEngine(l.ID)
+	e, err := s.newLessonEngine(l.ID, f.seed)
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts plays the sessions in testdata. Each has an engine home of its own in $WORK/home, and its containers are ended with it.
+// TestScripts plays the sessions in testdata on both drivers; the conditions [linux] and [sim] tell which it is. Each has an engine home of its own in $WORK/home, and its containers are ended with it.
 func TestScripts(t *testing.T) {
-	needRoot(t)
+	onBothDrivers(t, func(t *testing.T, driver string) {
+		if driver == nativeName {
+			needRoot(t)
+		}
+		runScripts(t, driver)
+	})
+}
+
+func runScripts(t *testing.T, driver string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: false,
@@ -19,10 +27,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LEARN_HOME", home)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
-			m := &machine{t: t, home: home, dir: env.WorkDir}
+			env.Setenv("LEARN_DRIVER", driver)
+			m := &machine{t: t, home: home, dir: env.WorkDir, env: []string{"LEARN_DRIVER=" + driver}}
 			env.Defer(m.clear)
 			return nil
 		},
-		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
+		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0 || cond == driver, nil },
 	})
 }

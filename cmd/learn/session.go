@@ -37,32 +37,59 @@ func (s *session) record(ctx context.Context) (_ context.Context, done func() er
 	if len(sinks) == 0 {
 		return ctx, done, nil
 	}
+	d, err := s.driverOf(s.home)
+	if err != nil {
+		return ctx, nil, errors.Join(err, done())
+	}
 	ctx = trace.With(ctx, trace.New(trace.Tee(sinks...)))
-	trace.Fact(ctx, vocab.CommandStart, trace.Int("pid", int64(os.Getpid())), trace.String("driver", driverName))
+	trace.Fact(ctx, vocab.CommandStart, trace.Int("pid", int64(os.Getpid())), trace.String("driver", d.Name))
 	return ctx, done, nil
 }
 
 // open opens the engine in a home on the driver that the settings ask for.
 func (s *session) open(ctx context.Context, root string) (*engine.Engine, error) {
+	d, err := s.driverOf(root)
+	if err != nil {
+		return nil, err
+	}
+	s.announce(d.Driver)
+	return engine.Open(ctx, engine.Config{Home: d.home, Driver: d.Driver, Binary: ownFile(), Cleanup: cleanup(root)})
+}
+
+// driverOf opens the driver of a home, once.
+func (s *session) driverOf(root string) (openedDriver, error) {
+	if d, ok := s.drivers[root]; ok {
+		return d, nil
+	}
 	h, err := home.Open(root)
 	if err != nil {
-		return nil, err
+		return openedDriver{}, err
 	}
-	d, err := openDriver(h, s.driver)
+	d, err := s.openDriver(h, false)
 	if err != nil {
-		return nil, err
+		return openedDriver{}, err
 	}
-	binary, err := os.Executable()
+	s.drivers = map[string]openedDriver{root: d}
+	return d, nil
+}
+
+// ownFile is the program's own file; empty where it has none that could be named.
+func ownFile() string {
+	file, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find the program's own file: %w", err)
+		return ""
 	}
-	return engine.Open(ctx, engine.Config{Home: h, Driver: d, Binary: binary, Cleanup: cleanup(root)})
+	return file
 }
 
 // cleanup is the command by which a supervisor removes a container made with --rm when nobody waits for it any more.
 func cleanup(root string) func(string) []string {
+	exe := ownFile()
+	if nativeName == "linux" {
+		exe = "/proc/self/exe" // also after the file was replaced
+	}
 	return func(id string) []string {
-		return []string{"/proc/self/exe", "--home", root, "docker", "container", "cleanup", id}
+		return []string{exe, "--home", root, "docker", "container", "cleanup", id}
 	}
 }
 

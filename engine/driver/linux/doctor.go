@@ -33,15 +33,20 @@ func Doctor(h *home.Home) []Finding {
 }
 
 func kernelFinding() Finding {
+	version := release()
+	var major, minor int
+	_, _ = fmt.Sscanf(version, "%d.%d", &major, &minor)
+	return Finding{"kernel", major > 5 || major == 5 && minor >= 12, "Linux " + version + " on " + runtime.GOARCH,
+		"Linux 5.12 or later (mount attributes)"}
+}
+
+// release is the kernel's version; empty if it does not say.
+func release() string {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
-		return Finding{"kernel", false, err.Error(), ""}
+		return ""
 	}
-	release := unix.ByteSliceToString(u.Release[:])
-	var major, minor int
-	_, _ = fmt.Sscanf(release, "%d.%d", &major, &minor)
-	return Finding{"kernel", major > 5 || major == 5 && minor >= 12, "Linux " + release + " on " + runtime.GOARCH,
-		"Linux 5.12 or later (mount attributes)"}
+	return unix.ByteSliceToString(u.Release[:])
 }
 
 // tryNamespace runs a program in new namespaces and gives the kernel's refusal.

@@ -27,7 +27,10 @@ func runs(argv []string) bool {
 		return true
 	}
 	for i := 1; i+1 < len(argv); i++ {
-		if argv[i] == "docker" {
+		switch argv[i] {
+		case "sim", "--driver=sim": // not by this driver
+			return false
+		case "docker":
 			return argv[i+1] == "run"
 		}
 	}

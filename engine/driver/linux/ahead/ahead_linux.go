@@ -21,7 +21,7 @@ var begun chan outcome
 
 // Start begins a supervisor in the background if argv is a docker run by root.
 func Start(argv []string) {
-	if !runs(argv) || syscall.Geteuid() != 0 {
+	if !runs(argv) || syscall.Geteuid() != 0 || os.Getenv("LEARN_DRIVER") == "sim" {
 		return
 	}
 	begun = make(chan outcome, 1)
