@@ -14,9 +14,13 @@ import (
 // BaseOptions are what the layer of learn/base is made of.
 type BaseOptions struct {
 	// Binary is the file of this program. A dynamically linked one brings its loader and libraries along,
-	// at the paths where it looks for them.
+	// at the paths where it looks for them. Without one, /bin/learn is a text that only a simulated machine can run.
 	Binary string
 }
+
+// simulatedProgram is /bin/learn where there is no Linux binary to put there. Its first line is how a simulated machine knows it.
+const simulatedProgram = "#!learn\n" +
+	"These programs are carried out by the simulator of learn. To run them on a real Linux kernel, load an image that was made on Linux.\n"
 
 // BaseLayer writes the one layer of learn/base as a tar: the binary under /bin/learn with a link for every
 // program, a small /etc and the usual folders. The same binary gives the same bytes: entries are sorted, owned
@@ -94,7 +98,7 @@ func baseFiles(o BaseOptions) ([]baseFile, error) {
 		}
 		files = append(files, baseFile{name: d, mode: mode, dir: true})
 	}
-	files = append(files, baseFile{name: "var/run", link: "../run", mode: 0o777}, baseFile{name: "bin/learn", source: o.Binary, mode: 0o755})
+	files = append(files, baseFile{name: "var/run", link: "../run", mode: 0o777}, program(o))
 	for _, name := range Names() {
 		files = append(files, baseFile{name: "bin/" + name, link: "learn", mode: 0o777}, baseFile{name: "usr/bin/" + name, link: "../../bin/learn", mode: 0o777})
 	}
@@ -104,6 +108,10 @@ func baseFiles(o BaseOptions) ([]baseFile, error) {
 			mode = 0o600
 		}
 		files = append(files, baseFile{name: name, text: text, mode: mode})
+	}
+	if o.Binary == "" {
+		slices.SortFunc(files, func(a, b baseFile) int { return strings.Compare(a.name, b.name) })
+		return files, nil
 	}
 	libraries, err := libraries(o.Binary)
 	if err != nil {
@@ -119,6 +127,14 @@ func baseFiles(o BaseOptions) ([]baseFile, error) {
 	}
 	slices.SortFunc(files, func(a, b baseFile) int { return strings.Compare(a.name, b.name) })
 	return files, nil
+}
+
+// program is the file that all the links lead to.
+func program(o BaseOptions) baseFile {
+	if o.Binary == "" {
+		return baseFile{name: "bin/learn", text: simulatedProgram, mode: 0o755}
+	}
+	return baseFile{name: "bin/learn", source: o.Binary, mode: 0o755}
 }
 
 // parents are the folders that a file needs and that are not there yet.

@@ -47,7 +47,7 @@ func runCut(t *task, args []string) int {
 	}
 	defer t.buffered()()
 	t.inputs(o.args, func(_ string, r io.Reader) error {
-		return lines(r, func(line []byte, _ bool) error {
+		return t.lines(r, func(line []byte, _ bool) error {
 			if part, ok := cut(string(line)); ok {
 				t.print(part + "\n")
 			}
@@ -137,7 +137,7 @@ func runTee(t *task, args []string) int {
 func runRev(t *task, args []string) int {
 	defer t.buffered()()
 	t.inputs(args, func(_ string, r io.Reader) error {
-		return lines(r, func(line []byte, _ bool) error {
+		return t.lines(r, func(line []byte, _ bool) error {
 			runes := []rune(string(line))
 			slices.Reverse(runes)
 			t.print(string(runes) + "\n")
@@ -150,7 +150,7 @@ func runRev(t *task, args []string) int {
 func runTac(t *task, args []string) int {
 	defer t.buffered()()
 	t.inputs(args, func(_ string, r io.Reader) error {
-		data, err := io.ReadAll(r)
+		data, err := t.readAll(r)
 		all := bytes.SplitAfter(data, []byte("\n"))
 		for _, line := range slices.Backward(all) {
 			t.Stdout.Write(line)
@@ -169,7 +169,7 @@ func runNl(t *task, args []string) int {
 	n := 0
 	defer t.buffered()()
 	t.inputs(o.args, func(_ string, r io.Reader) error {
-		return lines(r, func(line []byte, _ bool) error {
+		return t.lines(r, func(line []byte, _ bool) error {
 			if len(line) == 0 && style != "a" {
 				t.print("       \n")
 				return nil
@@ -194,7 +194,7 @@ func runPaste(t *task, args []string) int {
 	var columns [][]string
 	t.inputs(o.args, func(_ string, r io.Reader) error {
 		var column []string
-		err := lines(r, func(line []byte, _ bool) error { column = append(column, string(line)); return nil })
+		err := t.lines(r, func(line []byte, _ bool) error { column = append(column, string(line)); return nil })
 		columns = append(columns, column)
 		return err
 	})

@@ -60,7 +60,7 @@ func (t *task) sum(r io.Reader) (string, error) {
 
 func (t *task) sumCheck(o opts, list io.Reader) error {
 	bad := 0
-	err := lines(list, func(line []byte, _ bool) error {
+	err := t.lines(list, func(line []byte, _ bool) error {
 		want, name, ok := strings.Cut(string(line), " ")
 		if !ok {
 			return nil
@@ -100,7 +100,7 @@ func runBase64(t *task, args []string) int {
 		width = number(v)
 	}
 	t.inputs(o.args, func(_ string, r io.Reader) error {
-		data, err := io.ReadAll(r)
+		data, err := t.readAll(r)
 		if err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func runOd(t *task, args []string) int {
 		return 1
 	}
 	var all bytes.Buffer
-	t.inputs(o.args, func(_ string, r io.Reader) error { _, err := io.Copy(&all, r); return err })
+	t.inputs(o.args, func(_ string, r io.Reader) error { _, err := io.Copy(&counter{t: t, w: &all}, r); return err })
 	data, start := all.Bytes(), int64(0)
 	if v, ok := o.value('j'); ok {
 		start, _ = size(v)

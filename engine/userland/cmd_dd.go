@@ -119,10 +119,16 @@ func (j *copyJob) copy(t *task, in io.Reader, out io.Writer) int {
 	if j.ibs > 1<<30 {
 		return t.errorf("memory exhausted by input buffer of size %d bytes", j.ibs)
 	}
+	if err := t.grow(j.ibs); err != nil {
+		return t.errorf("memory exhausted by input buffer of size %d bytes", j.ibs)
+	}
 	if j.skip > 0 {
-		if s, ok := in.(io.Seeker); ok {
-			s.Seek(j.skip*j.ibs, io.SeekCurrent)
-		} else {
+		s, ok := in.(io.Seeker)
+		if ok {
+			_, err := s.Seek(j.skip*j.ibs, io.SeekCurrent)
+			ok = err == nil
+		}
+		if !ok {
 			io.CopyN(io.Discard, in, j.skip*j.ibs)
 		}
 	}
@@ -130,7 +136,7 @@ func (j *copyJob) copy(t *task, in io.Reader, out io.Writer) int {
 	buf := make([]byte, j.ibs)
 	var full, part, total int64
 	whole := strings.Contains(j.flags, "fullblock")
-	for j.count < 0 || full+part < j.count {
+	for t.ctx.Err() == nil && (j.count < 0 || full+part < j.count) {
 		n, err := in.Read(buf)
 		if whole && err == nil && n < len(buf) {
 			var more int

@@ -148,7 +148,7 @@ func runXargs(t *task, args []string) int {
 	if len(command) == 0 {
 		command = []string{"echo"}
 	}
-	items, err := xargsItems(o, t.Stdin)
+	items, err := t.xargsItems(o, t.Stdin)
 	if err != nil {
 		return t.errorf("%s", err)
 	}
@@ -210,7 +210,7 @@ func (x *xargs) run(argv []string) bool {
 }
 
 // xargsItems splits the input: at a delimiter, at lines with -I, or at blanks with quotes.
-func xargsItems(o opts, r io.Reader) ([]string, error) {
+func (t *task) xargsItems(o opts, r io.Reader) ([]string, error) {
 	delim, split := byte(0), o.has('0')
 	if d, ok := o.value('d'); ok {
 		if d = unescape(d); d != "" {
@@ -221,7 +221,7 @@ func xargsItems(o opts, r io.Reader) ([]string, error) {
 	if split {
 		var items []string
 		for {
-			line, err := readLine(b, delim)
+			line, err := t.readLine(b, delim)
 			if item := strings.TrimSuffix(string(line), string(rune(delim))); len(line) > 0 {
 				items = append(items, item)
 			}
@@ -233,7 +233,7 @@ func xargsItems(o opts, r io.Reader) ([]string, error) {
 			}
 		}
 	}
-	data, err := io.ReadAll(b)
+	data, err := t.readAll(b)
 	if err != nil {
 		return nil, err
 	}

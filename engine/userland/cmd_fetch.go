@@ -74,7 +74,9 @@ func (t *task) wget(o opts, address string) int {
 	if !o.has('q') {
 		fmt.Fprintf(t.Stderr, "Connecting to %s\n", req.URL.Host)
 	}
-	resp, err := t.client(limit).Do(req)
+	client, done := t.client(limit)
+	defer done()
+	resp, err := client.Do(req)
 	if err != nil {
 		return t.errorf("can't connect to remote host: %s", netReason(err))
 	}
@@ -180,7 +182,8 @@ func (t *task) curl(o opts, address string) int {
 	req.Header.Set("User-Agent", "curl")
 	setHeaders(req, o.values('H'))
 	limit, _ := span(firstValue(o, 'm'))
-	client := t.client(limit)
+	client, done := t.client(limit)
+	defer done()
 	if !o.has('L') {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}

@@ -201,7 +201,7 @@ func (g *grepper) complain(name string, err error) {
 // file greps one stream; it tells whether nothing more is needed.
 func (g *grepper) file(name string, r io.Reader) bool {
 	s := grepStream{g: g, name: name}
-	err := lines(r, s.line)
+	err := g.lines(r, s.line)
 	if err != nil && !errors.Is(err, errStop) {
 		g.complain(name, err)
 	}

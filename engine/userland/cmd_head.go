@@ -42,7 +42,7 @@ func runHead(t *task, args []string) int {
 	return t.titled(o, func(r io.Reader) error {
 		switch {
 		case isBytes && value[0] == '-':
-			data, err := io.ReadAll(r)
+			data, err := t.readAll(r)
 			t.Stdout.Write(data[:max(0, len(data)-int(n))])
 			return err
 		case isBytes:
@@ -82,7 +82,7 @@ func (t *task) headLines(r io.Reader, n int, allBut bool) error {
 		return nil
 	}
 	seen := 0
-	err := lines(r, func(line []byte, ended bool) error {
+	err := t.lines(r, func(line []byte, ended bool) error {
 		if ended {
 			line = append(line[:len(line):len(line)], '\n')
 		}
@@ -93,11 +93,14 @@ func (t *task) headLines(r io.Reader, n int, allBut bool) error {
 			}
 			return nil
 		}
-		if held = append(held, append([]byte(nil), line...)); len(held) > n {
-			t.Stdout.Write(held[0])
-			held = held[1:]
+		held = append(held, append([]byte(nil), line...))
+		if len(held) <= n {
+			return t.grow(int64(len(line)))
 		}
-		return nil
+		t.Stdout.Write(held[0])
+		err := t.grow(int64(len(line) - len(held[0])))
+		held = held[1:]
+		return err
 	})
 	if err == errStop {
 		return nil
@@ -146,7 +149,7 @@ func (t *task) tailFrom(r io.Reader, n int, isBytes bool) error {
 	}
 	defer t.buffered()()
 	number := 0
-	return lines(r, func(line []byte, ended bool) error {
+	return t.lines(r, func(line []byte, ended bool) error {
 		if number++; number >= n {
 			t.Stdout.Write(line)
 			if ended {
@@ -163,7 +166,11 @@ func (t *task) tailBytes(r io.Reader, n int) error {
 	buf := make([]byte, 64<<10)
 	for {
 		m, err := r.Read(buf)
+		room := cap(kept)
 		kept = append(kept, buf[:m]...)
+		if gerr := t.grow(int64(cap(kept) - room)); gerr != nil {
+			return gerr
+		}
 		if len(kept) > 2*n+len(buf) {
 			kept = append([]byte(nil), kept[len(kept)-n:]...)
 		}
@@ -180,7 +187,7 @@ func (t *task) tailBytes(r io.Reader, n int) error {
 func (t *task) tailLines(r io.Reader, n int) error {
 	ring := make([][]byte, 0, min(n, 1024))
 	next := 0
-	err := lines(r, func(line []byte, ended bool) error {
+	err := t.lines(r, func(line []byte, ended bool) error {
 		kept := append([]byte(nil), line...)
 		if ended {
 			kept = append(kept, '\n')
@@ -189,9 +196,12 @@ func (t *task) tailLines(r io.Reader, n int) error {
 		case n == 0:
 		case len(ring) < n:
 			ring = append(ring, kept)
+			return t.grow(int64(len(kept)))
 		default:
+			more := len(kept) - len(ring[next])
 			ring[next] = kept
 			next = (next + 1) % n
+			return t.grow(int64(more))
 		}
 		return nil
 	})
@@ -204,8 +214,6 @@ func (t *task) tailLines(r io.Reader, n int) error {
 
 // follow copies what is appended, until the context ends; a file cut short is read anew.
 func (t *task) follow(r io.Reader) error {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	var at int64 = -1
 	for {
 		if _, err := io.Copy(t.Stdout, r); err != nil {
@@ -221,10 +229,8 @@ func (t *task) follow(r io.Reader) error {
 			}
 			at, _ = f.Seek(0, io.SeekCurrent)
 		}
-		select {
-		case <-t.ctx.Done():
+		if t.pause(200*time.Millisecond) != nil {
 			return nil
-		case <-tick.C:
 		}
 	}
 }

@@ -46,8 +46,11 @@ func runHttpd(t *task, args []string) int {
 	}
 	defer l.Close()
 	server := &http.Server{Handler: http.HandlerFunc(t.serve), ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(t.ctx, func() { server.Close() })
+	stop := context.AfterFunc(t.ctx, func() { server.Close(); l.Close() })
 	defer stop()
+	if t.Threads != nil {
+		return t.serveAll(l)
+	}
 	if err := server.Serve(netListener{l}); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return t.errorf("%s", reason(err))
 	}
@@ -124,8 +127,11 @@ func (t *task) serveDir(w http.ResponseWriter, dir, shown string) {
 	}
 }
 
-// client is an HTTP client over the Env's network.
-func (t *task) client(limit time.Duration) *http.Client {
+// client is an HTTP client over the Env's network; done ends its time limit, 0 for none.
+func (t *task) client(limit time.Duration) (client *http.Client, done func()) {
+	if t.Threads != nil {
+		return t.plainClient(limit)
+	}
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 		c, err := t.Dialer.Dial(ctx, address)
 		if err != nil {
@@ -136,7 +142,7 @@ func (t *task) client(limit time.Duration) *http.Client {
 		}
 		return plainConn{c}, nil
 	}}
-	return &http.Client{Transport: transport, Timeout: limit}
+	return &http.Client{Transport: transport, Timeout: limit}, func() {}
 }
 
 func runNc(t *task, args []string) int {
@@ -161,7 +167,7 @@ func runNc(t *task, args []string) int {
 	if v, ok := o.value('w'); ok {
 		d, _ := span(v)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
+		ctx, cancel = t.limited(d)
 		defer cancel()
 	}
 	c, err := t.Dialer.Dial(ctx, net.JoinHostPort(o.args[0], o.args[1]))
@@ -199,15 +205,15 @@ func (t *task) ncListen(o opts, port string) int {
 	}
 }
 
-// relay copies both ways and ends when the peer does. The goroutine that reads standard input may outlive
+// relay copies both ways and ends when the peer does. The thread that reads standard input may outlive
 // it, blocked in a read, until the process ends.
 func (t *task) relay(c Conn) int {
-	go func() {
+	t.spawn(func() {
 		// Nothing at all to say, as in the background, does not end the talk.
 		if n, _ := io.Copy(c, t.Stdin); n > 0 {
 			c.CloseWrite()
 		}
-	}()
+	})
 	if _, err := io.Copy(t.Stdout, c); err != nil {
 		return t.errorf("%s", netReason(err))
 	}

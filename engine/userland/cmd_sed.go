@@ -70,7 +70,7 @@ func runSed(t *task, args []string) int {
 	t.inputs(names, func(_ string, r io.Reader) error {
 		data := r
 		if len(names) > 1 {
-			all, err := io.ReadAll(r)
+			all, err := t.readAll(r)
 			if err != nil {
 				return err
 			}

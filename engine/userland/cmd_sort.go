@@ -53,9 +53,12 @@ func runSort(t *task, args []string) int {
 	t.inputs(o.args, func(_ string, r io.Reader) error {
 		b := bufio.NewReaderSize(r, 64<<10)
 		for {
-			line, err := readLine(b, delim)
+			line, err := t.readLine(b, delim)
 			if len(line) > 0 {
 				all = append(all, strings.TrimSuffix(string(line), string(rune(delim))))
+				if err := t.grow(int64(len(line)) + 16); err != nil {
+					return err
+				}
 			}
 			if err == io.EOF {
 				return nil
@@ -101,6 +104,9 @@ func (t *task) sortWrite(o opts, s sorter, all []string, delim byte) int {
 	}
 	defer t.buffered()()
 	for _, line := range all {
+		if t.broken {
+			break
+		}
 		t.print(line)
 		t.print(string(rune(delim)))
 	}
@@ -316,7 +322,7 @@ func runUniq(t *task, args []string) int {
 		t.print(last + "\n")
 	}
 	t.inputs(o.args[:min(1, len(o.args))], func(_ string, r io.Reader) error {
-		return lines(r, func(line []byte, _ bool) error {
+		return t.lines(r, func(line []byte, _ bool) error {
 			if s := string(line); count > 0 && uniqKey(o, s) == uniqKey(o, last) {
 				count++
 			} else {

@@ -41,7 +41,7 @@ func runCat(t *task, args []string) int {
 	defer t.buffered()()
 	number, blank := 0, false
 	t.inputs(o.args, func(_ string, r io.Reader) error {
-		return lines(r, func(line []byte, ended bool) error {
+		return t.lines(r, func(line []byte, ended bool) error {
 			if o.has('s') && len(line) == 0 && blank {
 				return nil
 			}

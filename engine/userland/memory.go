@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"syscall"
+
+	"mvdan.cc/sh/v3/expand"
 )
 
 // small is what a program may keep without telling the machine, in bytes.
@@ -83,5 +85,29 @@ func (t *task) readAll(r io.Reader) ([]byte, error) {
 		case t.ctx.Err() != nil:
 			return all, t.ctx.Err()
 		}
+	}
+}
+
+// account tells the machine of the shell's variables, if that is worth it.
+func (sh *shell) account(env expand.Environ) {
+	if sh.Memory == nil {
+		return
+	}
+	total := int64(0)
+	for _, v := range env.Each {
+		total += int64(len(v.Str))
+		for _, item := range v.List {
+			total += int64(len(item)) + 16
+		}
+	}
+	sh.mu.Lock()
+	more := total - sh.counted
+	if more > -small && more < small {
+		more = 0
+	}
+	sh.counted += more
+	sh.mu.Unlock()
+	if more != 0 {
+		sh.Memory.Grow(more)
 	}
 }

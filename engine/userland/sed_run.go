@@ -10,7 +10,7 @@ import (
 
 // fetch reads the line ahead.
 func (s *sed) fetch() {
-	line, err := readLine(s.in, s.separator)
+	line, err := s.readLine(s.in, s.separator)
 	s.nextOK = len(line) > 0
 	if err != nil && err != io.EOF {
 		s.errorf("read error: %s", reason(err))

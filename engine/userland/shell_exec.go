@@ -19,6 +19,7 @@ import (
 // are ours to exec.
 func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	sh.inputs.sweep()
+	sh.account(interp.HandlerCtx(ctx).Env)
 	if sh.due() {
 		return append([]string{wordTrap}, args...), nil
 	}
@@ -239,6 +240,9 @@ func (sh *shell) foreground(ctx context.Context, t *task, args []string) int {
 	if e, ok := sh.within(file, args); ok {
 		one := &task{Env: t.Env, ctx: ctx, name: e.name}
 		defer one.release()
+		if _, substitution := one.Stdout.(*strings.Builder); substitution && t.Memory != nil {
+			one.Stdout = &counter{t: one, w: one.Stdout}
+		}
 		return e.run(one, args[1:])
 	}
 	defer t.relayed()()

@@ -142,7 +142,7 @@ func declareAll(b *strings.Builder, env expand.Environ) {
 
 // declare writes the assignment of a variable that is not in the environment.
 func declare(b *strings.Builder, name string, v expand.Variable) {
-	if v.Exported || !v.IsSet() || ownVariable(name) {
+	if v.Exported || !v.IsSet() && len(v.Map) == 0 || ownVariable(name) {
 		return
 	}
 	switch v.Kind {

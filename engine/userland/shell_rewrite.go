@@ -3,6 +3,7 @@ package userland
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -37,6 +38,16 @@ func (sh *shell) rewrite(node syntax.Node) bool {
 			sh.mu.Unlock()
 		case *syntax.ParamExp:
 			changed = sh.parameter(n) || changed
+		case *syntax.Assign:
+			changed = unescapeWord(n.Value) || changed
+		case *syntax.ArrayElem:
+			changed = unescapeWord(n.Value) || changed
+		case *syntax.CaseClause:
+			changed = unescapeWord(n.Word) || changed
+		case *syntax.Redirect:
+			if n.Op != syntax.Hdoc && n.Op != syntax.DashHdoc {
+				changed = unescapeWord(n.Word) || changed
+			}
 		case *syntax.Stmt:
 			did, over := sh.statement(n)
 			changed = changed || did
@@ -48,6 +59,38 @@ func (sh *shell) rewrite(node syntax.Node) bool {
 		}
 		return true
 	})
+	return changed
+}
+
+// unescapeWord quotes what backslashes escape in a word that the interpreter does not split into fields: it would leave the
+// backslashes there.
+func unescapeWord(w *syntax.Word) bool {
+	if w == nil {
+		return false
+	}
+	changed := false
+	var parts []syntax.WordPart
+	for _, part := range w.Parts {
+		lit, ok := part.(*syntax.Lit)
+		if !ok || !strings.Contains(lit.Value, `\`) {
+			parts = append(parts, part)
+			continue
+		}
+		changed = true
+		for text := lit.Value; text != ""; {
+			before, after, escaped := strings.Cut(text, `\`)
+			if before != "" {
+				parts = append(parts, &syntax.Lit{Value: before})
+			}
+			if text = after; !escaped || after == "" {
+				break
+			}
+			_, size := utf8.DecodeRuneInString(after)
+			parts = append(parts, literal(after[:size]).Parts...)
+			text = after[size:]
+		}
+	}
+	w.Parts = parts
 	return changed
 }
 
@@ -143,7 +186,7 @@ func literal(s string) *syntax.Word {
 	w := &syntax.Word{}
 	for i, part := range strings.Split(s, "'") {
 		if i > 0 {
-			w.Parts = append(w.Parts, &syntax.Lit{Value: `\'`})
+			w.Parts = append(w.Parts, &syntax.DblQuoted{Parts: []syntax.WordPart{&syntax.Lit{Value: "'"}}})
 		}
 		w.Parts = append(w.Parts, &syntax.SglQuoted{Value: part})
 	}
@@ -175,7 +218,7 @@ func quote(args []string) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString("'" + strings.ReplaceAll(a, "'", `'\''`) + "'")
+		b.WriteString("'" + strings.ReplaceAll(a, "'", `'"'"'`) + "'")
 	}
 	return b.String()
 }

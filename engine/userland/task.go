@@ -20,6 +20,7 @@ type task struct {
 	ctx    context.Context
 	name   string
 	failed bool
+	broken bool // its buffered output can't be written
 	main   bool // it is the process, not a program that a shell runs within itself
 
 	told, untold int64 // bytes that the machine's Memory knows of, and not yet
@@ -121,7 +122,7 @@ func (t *task) slashed(name string) string {
 
 // open opens a file for reading; "-" is standard input. A folder is an error.
 func (t *task) open(name string) (io.ReadCloser, error) {
-	if name == "-" {
+	if name == "-" || name == "/dev/stdin" && !t.onHost() {
 		return io.NopCloser(t.Stdin), nil
 	}
 	if name == "" {
@@ -191,11 +192,15 @@ func (t *task) inputs(names []string, visit func(name string, r io.Reader) error
 // errStop ends a walk early without an error.
 var errStop = errors.New("stop")
 
-// lines calls visit with each line without its newline; ended tells whether it had one.
-func lines(r io.Reader, visit func(line []byte, ended bool) error) error {
+// lines calls visit with each line without its newline; ended tells whether it had one. It ends with the task's context, and when
+// nobody takes the output any more.
+func (t *task) lines(r io.Reader, visit func(line []byte, ended bool) error) error {
 	b := bufio.NewReaderSize(r, 64<<10)
-	for {
-		line, err := readLine(b, '\n')
+	for !t.broken {
+		if err := t.ctx.Err(); err != nil {
+			return err
+		}
+		line, err := t.readLine(b, '\n')
 		if len(line) > 0 {
 			ended := line[len(line)-1] == '\n'
 			if ended {
@@ -212,28 +217,47 @@ func lines(r io.Reader, visit func(line []byte, ended bool) error) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // readLine reads through delim; the slice is valid until the next read.
-func readLine(b *bufio.Reader, delim byte) ([]byte, error) {
+func (t *task) readLine(b *bufio.Reader, delim byte) ([]byte, error) {
 	line, err := b.ReadSlice(delim)
 	if err != bufio.ErrBufferFull {
 		return line, err
 	}
 	long := append([]byte(nil), line...)
+	defer func() { t.grow(-int64(cap(long))) }()
+	t.grow(int64(cap(long)))
 	for err == bufio.ErrBufferFull {
 		line, err = b.ReadSlice(delim)
+		room := cap(long)
 		long = append(long, line...)
+		if gerr := t.grow(int64(cap(long) - room)); gerr != nil {
+			return nil, gerr
+		}
 	}
 	return long, err
 }
 
 // buffered gives a task whose output is buffered, and the flush to defer.
 func (t *task) buffered() func() {
-	b := bufio.NewWriterSize(t.Stdout, 32<<10)
+	b := bufio.NewWriterSize(outlet{t, t.Stdout}, 32<<10)
 	plain := t.Stdout
 	t.Stdout = b
 	return func() { b.Flush(); t.Stdout = plain }
+}
+
+// outlet notes that nobody takes a task's output any more.
+type outlet struct {
+	t *task
+	w io.Writer
+}
+
+func (o outlet) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.t.broken = o.t.broken || err != nil
+	return n, err
 }
 
 func (t *task) tree() (Tree, error) {
