@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench/run.sh [GROUP...]   groups: start lifecycle build saveload trace memory
+# bench/run.sh [GROUP...]   groups: start lifecycle build saveload trace memory sim
 # Times learn against the peers that are there, all in one run. It wants root, a busybox binary, and, for the columns of the peers: crun, podman, and a
 # docker whose daemon answers (DOCKER_HOST). PODMAN_RUN adds flags to podman run. N=rounds.
 # The ratio in each table is to its first row.
@@ -105,5 +105,24 @@ memory() {
   $L rm -f "$id" >/dev/null
 }
 
+# The simulator against the kernel: the same lesson, the same container, the same 10,000 files.
+sim() {
+  local K="env LEARN_HOME=$W/simhome/linux LEARN_DRIVER=linux $W/learn" S="env LEARN_HOME=$W/simhome/sim LEARN_DRIVER=sim $W/learn"
+  if [ ! -e "$W/10k/Dockerfile" ]; then
+    mkdir -p "$W/10k/files"; (cd "$W/10k/files" && for d in $(seq 100); do mkdir "d$d"; for f in $(seq 100); do head -c 2000 /dev/urandom >"d$d/f$f"; done; done)
+    printf 'FROM learn/base\nCOPY files /files\nRUN rm /files/d1/f1\n' >"$W/10k/Dockerfile"
+    printf 'FROM learn/base\nRUN mkdir /m && cd /m && for i in $(seq 10000); do echo $i > f$i; done\n' >"$W/10k/run"
+  fi
+  for d in "$K" "$S"; do $d docker run --rm learn/base true; done
+  { c 'lesson 1, kernel' '' "$K play layers --auto"; c 'lesson 1, simulator' '' "$S play layers --auto"; } | t 'sim: lesson layers, whole process' 10
+  { c 'lesson 2, kernel' '' "$K play copy-on-write --auto"; c 'lesson 2, simulator' '' "$S play copy-on-write --auto"; } | t 'sim: lesson copy-on-write, whole process' 10
+  { c 'run, kernel' '' "$K docker run --rm learn/base true"; c 'run, simulator' '' "$S docker run --rm learn/base true"; } | t 'sim: a container that runs true' 20
+  local clean='docker rmi -f k' prune='docker builder prune -f'
+  { c 'COPY 10,000 files and change one, kernel' "$K $clean; $K $prune" "$K docker build -t k $W/10k"
+    c 'COPY 10,000 files and change one, simulator' "$S $clean; $S $prune" "$S docker build -t k $W/10k"; } | t 'sim: build with 10,000 files copied' 5 1
+  { c 'RUN makes 10,000 files, kernel' "$K $clean; $K $prune" "$K docker build -t k -f $W/10k/run $W/ten"
+    c 'RUN makes 10,000 files, simulator' "$S $clean; $S $prune" "$S docker build -t k -f $W/10k/run $W/ten"; } | t 'sim: build with 10,000 files made by a step' 5 1
+}
+
 inputs; peers
-for g in ${@:-start lifecycle build saveload trace memory}; do "$g"; done
+for g in ${@:-start lifecycle build saveload trace memory sim}; do "$g"; done
