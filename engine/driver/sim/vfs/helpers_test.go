@@ -52,7 +52,10 @@ func (*buffer) Close() error             { return nil }
 
 func clock() time.Time { return time.Unix(1000, 0) }
 
-var root = Cred{}
+var (
+	root          = Cred{}
+	writeTruncate = fsys.How{Write: true, Truncate: true}
+)
 
 // world is a namespace on a tmpfs with user 0's view of it.
 func world(t *testing.T) (*Namespace, *View) {

@@ -51,6 +51,8 @@ type SystemInfo struct {
 	CPU      time.Duration // that the container has used
 	OOMKills int
 	Links    []Interface
+	// Namespaces are the numbers of the container's own namespaces: pid, mnt, uts, ipc, net, cgroup.
+	Namespaces map[string]uint64
 }
 
 // Interface is a network interface of the container.

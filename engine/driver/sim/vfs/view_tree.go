@@ -156,7 +156,9 @@ func (w *walker) covered() bool {
 }
 
 // Rename gives what is called from the name to, instead of what has that name.
-func (v *View) Rename(from, to string) error { return linkError("rename", from, to, v.rename(from, to)) }
+func (v *View) Rename(from, to string) error {
+	return linkError("rename", from, to, v.rename(from, to))
+}
 
 func (v *View) rename(from, to string) error {
 	if err := v.enter(); err != nil {
