@@ -98,7 +98,7 @@ func baseFiles(o BaseOptions) ([]baseFile, error) {
 		}
 		files = append(files, baseFile{name: d, mode: mode, dir: true})
 	}
-	files = append(files, baseFile{name: "var/run", link: "../run", mode: 0o777}, program(o))
+	files = append(files, baseFile{name: "var/run", link: "../run", mode: 0o777}, o.program())
 	for _, name := range Names() {
 		files = append(files, baseFile{name: "bin/" + name, link: "learn", mode: 0o777}, baseFile{name: "usr/bin/" + name, link: "../../bin/learn", mode: 0o777})
 	}
@@ -130,7 +130,7 @@ func baseFiles(o BaseOptions) ([]baseFile, error) {
 }
 
 // program is the file that all the links lead to.
-func program(o BaseOptions) baseFile {
+func (o BaseOptions) program() baseFile {
 	if o.Binary == "" {
 		return baseFile{name: "bin/learn", text: simulatedProgram, mode: 0o755}
 	}

@@ -33,7 +33,7 @@ type Env struct {
 	Stderr  io.Writer
 	Files   []io.Closer // what the program was started with as [Command.Files]
 	Environ []string    // "NAME=value"
-	Dir     string   // working directory, absolute
+	Dir     string      // working directory, absolute
 	Now     func() time.Time
 }
 

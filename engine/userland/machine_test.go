@@ -297,14 +297,16 @@ type child struct {
 	p   *proc
 }
 
-func (c child) PID() int               { return c.p.pid }
-func (c child) Signal(n int) error     { return c.p.Kill(c.p.pid, n) }
-func (c child) Wait() (int, error)     { return c.toy.await(c.p), nil }
-func (p *proc) Umask(mask int) int     { old := p.umask; p.umask = mask; return old }
-func (p *proc) Block(f func())         { f() }
-func (p *proc) Go(f func())            { p.toy.threads.Go(f) }
-func (p *proc) Ignore(signals ...int)  { p.act(signals, func(n int) { p.ignore[n] = true }) }
-func (p *proc) Default(signals ...int) { p.act(signals, func(n int) { p.ignore[n] = false; delete(p.notify, n) }) }
+func (c child) PID() int              { return c.p.pid }
+func (c child) Signal(n int) error    { return c.p.Kill(c.p.pid, n) }
+func (c child) Wait() (int, error)    { return c.toy.await(c.p), nil }
+func (p *proc) Umask(mask int) int    { old := p.umask; p.umask = mask; return old }
+func (p *proc) Block(f func())        { f() }
+func (p *proc) Go(f func())           { p.toy.threads.Go(f) }
+func (p *proc) Ignore(signals ...int) { p.act(signals, func(n int) { p.ignore[n] = true }) }
+func (p *proc) Default(signals ...int) {
+	p.act(signals, func(n int) { p.ignore[n] = false; delete(p.notify, n) })
+}
 
 func (p *proc) Notify(ch chan<- int, signals ...int) {
 	p.act(signals, func(n int) { p.ignore[n] = false; p.notify[n] = ch })

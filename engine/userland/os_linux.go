@@ -381,5 +381,3 @@ func (osProcs) SetLimit(flag, value string) error {
 	}
 	return syscall.Setrlimit(n, &r)
 }
-
-
