@@ -42,8 +42,10 @@ func testHostile(t *testing.T, l *lab) {
 			return
 		}
 		must(t, err)
+		// An absolute link makes the folder that it names, inside.
+		imitation := strings.TrimPrefix(filepath.ToSlash(outside), "/")
 		inside := func(name string) bool {
-			return !under(strings.TrimPrefix(filepath.ToSlash(outside), "/"))(name) && !strings.HasPrefix(strings.TrimPrefix(filepath.ToSlash(outside), "/"), name)
+			return !under(imitation)(name) && !strings.HasPrefix(imitation, strings.TrimSuffix(name, "/")+"/")
 		}
 		lines := listing(t, l.exportChain(t, chain), inside)
 		for i := range lines {
@@ -100,6 +102,6 @@ func misuseCases() []hostileCase {
 		{"a hard link to what this layer deletes is refused", nil, fixed(whiteout("w"), hardlink("l", "w")), nil},
 		{"an owner that stands for none is refused", nil, fixed(file("f", "x").owner(1<<32-1, 0)), nil},
 		{"a name of 256 bytes is refused", nil, fixed(file(strings.Repeat("n", 256), "x")), nil},
-		{"a hard link to itself is refused or nothing new", nil, fixed(file("f", "x"), hardlink("f", "f")), []string{`- 0644 f "x"`}},
+		{"a hard link to itself is refused", nil, fixed(file("f", "x"), hardlink("f", "f")), nil},
 	}
 }

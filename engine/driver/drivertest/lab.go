@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,7 +170,8 @@ func (l *lab) start(t testing.TB, spec driver.Spec) *box {
 	return b
 }
 
-// staying is a container in which the shell runs text, which may end in cat to stay for ever: nobody gives its input an end.
+// staying is a container in which the shell runs text, which may end in read to stay for ever: nobody gives its input an end.
+// (A shell that is just starting a program is no good to send signals to: the kernel may deliver one that it would ignore.)
 func (l *lab) staying(t testing.TB, text string) driver.Spec {
 	t.Helper()
 	spec := l.spec(t, script(text)...)
@@ -269,6 +272,30 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// complaints compares what a program said on standard error: as many lines as wanted, each ending as wanted. How a program begins
+// its complaints is its own affair.
+func complaints(got, want string) bool {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	return slices.EqualFunc(g, w, func(g, w string) bool { return strings.HasSuffix(g, w) && (w != "" || g == "") })
+}
+
+// Ends of complaints.
+const (
+	noEntry     = "No such file or directory\n"
+	denied      = "Permission denied\n"
+	notAllowed  = "Operation not permitted\n"
+	readOnlyFS  = "Read-only file system\n"
+	noSpace     = "No space left on device\n"
+	busy        = "Device or resource busy\n"
+	manyLinks   = "Too many levels of symbolic links\n"
+	notEmpty    = "Directory not empty\n"
+	noProcess   = "No such process\n"
+	noDevice    = "No such device or address\n"
+	crossDevice = "Invalid cross-device link\n"
+	badHandle   = "Bad file descriptor\n"
+	tooLong     = "File name too long\n"
+)
 
 // each runs a case for every row, side by side.
 func each[C any](t *testing.T, rows []C, rule func(C) string, run func(*testing.T, C)) {

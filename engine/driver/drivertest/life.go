@@ -21,7 +21,7 @@ func stateTests() []test {
 	return []test{
 		{"ready, running, stopped", func(t *testing.T, l *lab) {
 			before := l.now()
-			b := l.create(t, l.staying(t, "echo up; cat; exit 3"))
+			b := l.create(t, l.staying(t, "echo up; read x; exit 3"))
 			st, err := b.Status(t.Context())
 			if err != nil || st.State != driver.Ready || st.Pid != 0 || !st.StartedAt.IsZero() {
 				t.Errorf("created: %+v, %v", st, err)
@@ -46,7 +46,7 @@ func stateTests() []test {
 			}
 		}},
 		{"a running task is found by its id, and obeys", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			found, err := l.Runtime.Load(t.Context(), b.spec.ID)
 			must(t, err)
@@ -78,7 +78,7 @@ func stateTests() []test {
 			}
 		}},
 		{"the id of a running task is taken", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			if _, err := l.Runtime.Create(t.Context(), b.spec); !errors.Is(err, driver.ErrExists) {
 				t.Errorf("error %v", err)
@@ -109,7 +109,7 @@ func stateTests() []test {
 			}
 		}},
 		{"deleting a running task ends it", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			must(t, b.Delete(t.Context()))
 			if _, err := l.Runtime.Load(t.Context(), b.spec.ID); !errors.Is(err, driver.ErrNotFound) {
@@ -166,7 +166,7 @@ func waitTests() []test {
 			}
 		}},
 		{"many wait at once", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			codes := make(chan int, 5)
 			for range 5 {
@@ -197,7 +197,7 @@ func waitTests() []test {
 			isNotRunning(t, err)
 		}},
 		{"a cancelled wait leaves the container, which may be waited for again", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
@@ -208,8 +208,10 @@ func waitTests() []test {
 				t.Errorf("state %s", state)
 			}
 			must(t, b.Signal(t.Context(), sigKill))
-			if r := b.wait(); r.Code != 137 {
-				t.Errorf("%+v", r)
+			found, err := l.Runtime.Load(t.Context(), b.spec.ID)
+			must(t, err)
+			if exit, err := found.Wait(t.Context()); err != nil || exit.Code != 137 {
+				t.Errorf("%+v, %v", exit, err)
 			}
 		}},
 		{"a second of sleep is a second of the machine's time", func(t *testing.T, l *lab) {
@@ -254,7 +256,7 @@ func pauseTests() []test {
 			eventually(t, "another tick", func() bool { return b.out.String() != before })
 		}},
 		{"pausing what is paused and resuming what runs are refused or nothing", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			p := b.Task.(driver.Pauser)
 			_ = p.Resume(t.Context())
@@ -275,7 +277,7 @@ func pauseTests() []test {
 			isNotRunning(t, b.Task.(driver.Pauser).Resume(t.Context()))
 		}},
 		{"a signal to a paused container works when it is resumed", func(t *testing.T, l *lab) {
-			b := l.started(t, "trap 'echo trapped; exit 3' TERM; echo up; cat & wait")
+			b := l.started(t, idle+"trap 'echo trapped; exit 3' TERM; echo up; cat /tmp/idle & wait")
 			b.says("up\n")
 			p := b.Task.(driver.Pauser)
 			must(t, p.Pause(t.Context()))
@@ -290,7 +292,7 @@ func pauseTests() []test {
 			}
 		}},
 		{"a paused container can be deleted", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			must(t, b.Task.(driver.Pauser).Pause(t.Context()))
 			must(t, b.Delete(t.Context()))
@@ -301,7 +303,7 @@ func pauseTests() []test {
 func neighbourTests() []test {
 	return []test{
 		{"processes are listed with parent, user and command", func(t *testing.T, l *lab) {
-			b := l.started(t, "sleep 100000 & echo up; cat")
+			b := l.started(t, "sleep 100000 & echo up; read x")
 			b.says("up\n")
 			st, err := b.Status(t.Context())
 			must(t, err)
@@ -319,7 +321,7 @@ func neighbourTests() []test {
 			}
 		}},
 		{"a further process is listed with its user", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; cat")
+			b := l.started(t, "echo up; read x")
 			b.says("up\n")
 			p := process("sleep", "100000")
 			p.UID, p.GID, p.Detach = 5, 5, true
@@ -339,15 +341,15 @@ func neighbourTests() []test {
 			isNotRunning(t, err)
 		}},
 		{"two containers see neither each other's files nor processes", func(t *testing.T, l *lab) {
-			a, b := l.started(t, "echo a > /tmp/mine; echo up; cat"), l.started(t, "echo up; cat")
+			a, b := l.started(t, "echo a > /tmp/mine; echo up; read x"), l.started(t, "echo up; read x")
 			a.says("up\n")
 			b.says("up\n")
-			if r := b.exec("cat /tmp/mine; ps -ef | grep -c '[e]cho a'; kill -0 2 2>/dev/null; echo $?"); r.out != "0\n1\n" || r.errs != "cat: /tmp/mine: No such file or directory\n" {
+			if r := b.exec("cat /tmp/mine; ps -ef | grep -c '[e]cho a'; kill -0 2 2>/dev/null; echo $?"); r.out != "0\n1\n" || !complaints(r.errs, noEntry) {
 				t.Errorf("%+v", r)
 			}
 		}},
 		{"two containers have different processes on the host", func(t *testing.T, l *lab) {
-			a, b := l.started(t, "echo up; cat"), l.started(t, "echo up; cat")
+			a, b := l.started(t, "echo up; read x"), l.started(t, "echo up; read x")
 			one, err := a.Status(t.Context())
 			must(t, err)
 			two, err := b.Status(t.Context())

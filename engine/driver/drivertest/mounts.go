@@ -30,7 +30,7 @@ func testMounts(t *testing.T, l *lab) {
 			spec.Mounts = []driver.Mount{c.mount}
 		}
 		r := l.run(t, spec)
-		if r.Code != c.code || r.out != c.out || r.errs != c.errs {
+		if r.Code != c.code || r.out != c.out || !complaints(r.errs, c.errs) {
 			t.Errorf("%+v, want code %d, output %q, errors %q", r, c.code, c.out, c.errs)
 		}
 		if diff := cmp.Diff(c.changes, l.changes(t, spec.Key)); diff != "" {
@@ -46,20 +46,20 @@ func mountCases() []mountCase {
 	}
 	return []mountCase{
 		{rule: "a read-only root can't be written", readOnly: true, script: "echo x > /f; mkdir /d; rm /etc/issue; chmod 700 /etc", code: 1,
-			errs: "sh: /f: Read-only file system\nmkdir: cannot create directory '/d': Read-only file system\nrm: cannot remove '/etc/issue': Read-only file system\nchmod: changing permissions of '/etc': Read-only file system\n"},
+			errs: strings.Repeat(readOnlyFS, 4)},
 		{rule: "with a read-only root /dev is written", readOnly: true, script: "echo x > /dev/shm/f; cat /dev/shm/f; echo y > /dev/null", out: "x\n"},
 		{rule: "a tmpfs is empty, and its content is no change", mount: tmpfs(), script: "ls /mnt; echo x > /mnt/f; mkdir -p /mnt/d/e; cat /mnt/f; ls /mnt", out: "x\nd\nf\n"},
 		{rule: "a tmpfs on a read-only root is written", mount: tmpfs(), readOnly: true, script: "echo x > /mnt/f; cat /mnt/f", out: "x\n"},
 		{rule: "a tmpfs has its mode", mount: tmpfs("mode=700"), script: "stat -c %a /mnt", out: "700\n"},
 		{rule: "a tmpfs is open to all", mount: tmpfs(), script: "stat -c %a /mnt", out: "1777\n"},
 		{rule: "a tmpfs is full when its size is", mount: tmpfs("size=1m"), script: "head -c 2000000 /dev/zero > /mnt/f; echo $?; stat -c %s /mnt/f; rm /mnt/f; echo x > /mnt/g; cat /mnt/g",
-			out: "1\n1048576\nx\n", errs: "head: write error: No space left on device\n"},
-		{rule: "a read-only tmpfs", mount: driver.Mount{Type: "tmpfs", Target: "/mnt", ReadOnly: true}, script: "echo x > /mnt/f", code: 1, errs: "sh: /mnt/f: Read-only file system\n"},
+			out: "1\n1048576\nx\n", errs: noSpace},
+		{rule: "a read-only tmpfs", mount: driver.Mount{Type: "tmpfs", Target: "/mnt", ReadOnly: true}, script: "echo x > /mnt/f", code: 1, errs: readOnlyFS},
 		{rule: "a tmpfs renames, links and deletes like any other", mount: tmpfs(), script: "cd /mnt; mkdir a; echo x > a/f; mv a b; ln b/f g; ln -s g l; cat l; stat -c %h g; rm -r b; cat g; rm g; cat l; mkfifo p; ls",
-			out: "x\n2\nx\nl\np\n", errs: "cat: l: No such file or directory\n"},
+			out: "x\n2\nx\nl\np\n", errs: noEntry},
 		{rule: "a rename from one file system to another is a copy", mount: tmpfs(), script: "echo x > /mnt/f; mv /mnt/f /tmp/f; cat /tmp/f; ls /mnt; ln /tmp/f /mnt/g; echo $?", out: "x\n1\n",
-			errs: "ln: failed to create hard link '/mnt/g': Invalid cross-device link\n", changes: []string{"C /tmp", "A /tmp/f"}},
-		{rule: "a mount point can't be deleted or renamed", mount: tmpfs(), script: "rmdir /mnt; mv -T /mnt /m", code: 1, errs: "rmdir: /mnt: Device or resource busy\nmv: cannot move '/mnt' to '/m': Device or resource busy\n"},
+			errs: crossDevice, changes: []string{"C /tmp", "A /tmp/f"}},
+		{rule: "a mount point can't be deleted or renamed", mount: tmpfs(), script: "rmdir /mnt; mv -T /mnt /m", code: 1, errs: busy + busy},
 		{rule: "a mount's target is made if it is not there", mount: driver.Mount{Type: "tmpfs", Target: "/made/for/it"}, script: "echo x > /made/for/it/f; cat /made/for/it/f", out: "x\n",
 			changes: []string{"A /made", "A /made/for", "A /made/for/it"}},
 		{rule: "a mount's target through a link stays inside", mount: driver.Mount{Type: "tmpfs", Target: "/var/run/t"}, script: "echo x > /run/t/f; cat /var/run/t/f", out: "x\n", changes: []string{"C /run", "A /run/t"}},

@@ -30,7 +30,7 @@ func testPrograms(t *testing.T, l *lab) {
 			c.change(&spec)
 		}
 		r := l.run(t, spec)
-		if got := [3]any{r.Code, r.out, r.errs}; got != [3]any{c.code, c.out, c.errs} || r.OOMKilled {
+		if r.Code != c.code || r.out != c.out || !complaints(r.errs, c.errs) || r.OOMKilled {
 			t.Errorf("code %d, output %q, errors %q (%+v);\nwant %d, %q, %q", r.Code, r.out, r.errs, r.Exit, c.code, c.out, c.errs)
 		}
 	})
@@ -45,8 +45,8 @@ func exitCases() []programCase {
 		{rule: "exit 255", script: "exit 255", code: 255},
 		{rule: "an exit code is a byte", script: "exit 256"},
 		{rule: "a script ends with its last command's code", script: "true; false", code: 1},
-		{rule: "127 from a shell for a command that is not there", script: "nonesuch", code: 127, errs: "sh: nonesuch: not found\n"},
-		{rule: "126 from a shell for a command that can't be executed", script: "/etc/passwd", code: 126, errs: "sh: /etc/passwd: Permission denied\n"},
+		{rule: "127 from a shell for a command that is not there", script: "nonesuch", code: 127, errs: "not found\n"},
+		{rule: "126 from a shell for a command that can't be executed", script: "/etc/passwd", code: 126, errs: denied},
 		{rule: "a program is found by an absolute path", args: []string{"/bin/echo", "hi"}, out: "hi\n"},
 		{rule: "a program is found by a path relative to the working folder", args: []string{"./echo", "hi"}, change: func(s *driver.Spec) { s.Process.Cwd = "/bin" }, out: "hi\n"},
 		{rule: "PATH is searched in order", args: []string{"echo", "hi"}, change: func(s *driver.Spec) { s.Process.Env = []string{"PATH=/nowhere:/usr/bin:/bin"} }, out: "hi\n"},
@@ -137,15 +137,15 @@ func userCases() []programCase {
 	return []programCase{
 		{rule: "root is 0:0", script: "id -u; id -g", out: "0\n0\n"},
 		{rule: "user and group of the process", script: "id -u; id -g; id -un", change: as(65534, 33), out: "65534\n33\nnobody\n"},
-		{rule: "an id without a name", script: "id -u; stat -c %u /proc/self", change: as(4321, 4321), out: "4321\n4321\n"},
+		{rule: "an id without a name", script: "id -u; stat -Lc %u /proc/self", change: as(4321, 4321), out: "4321\n4321\n"},
 		{rule: "supplementary groups", script: "id -G", change: as(5, 6, 6, 77, 100), out: "6 77 100\n"},
-		{rule: "a user may not read what only root may", args: []string{"cat", "/etc/shadow"}, change: as(5, 5), code: 1, errs: "cat: /etc/shadow: Permission denied\n"},
+		{rule: "a user may not read what only root may", args: []string{"cat", "/etc/shadow"}, change: as(5, 5), code: 1, errs: denied},
 		{rule: "root may read what nobody may", script: "chmod 0 /etc/shadow; cat /etc/shadow | wc -l", out: "4\n"},
-		{rule: "a user may not enter what is closed to it", script: "ls /root; cat /root/x", change: as(5, 5), code: 1, errs: "ls: cannot open directory '/root': Permission denied\ncat: /root/x: Permission denied\n"},
-		{rule: "a user may write in /tmp and not in /", script: "echo x > /tmp/x && cat /tmp/x; echo x > /x", change: as(5, 5), code: 1, out: "x\n", errs: "sh: /x: Permission denied\n"},
+		{rule: "a user may not enter what is closed to it", script: "ls /root; cat /root/x", change: as(5, 5), code: 1, errs: denied + denied},
+		{rule: "a user may write in /tmp and not in /", script: "echo x > /tmp/x && cat /tmp/x; echo x > /x", change: as(5, 5), code: 1, out: "x\n", errs: denied},
 		{rule: "a user's file is the user's", script: "touch /tmp/x; stat -c %u:%g /tmp/x", change: as(5, 6), out: "5:6\n"},
-		{rule: "a user may not change the owner of a file", script: "touch /tmp/x; chown 7 /tmp/x", change: as(5, 5), code: 1, errs: "chown: changing ownership of '/tmp/x': Operation not permitted\n"},
-		{rule: "a user may not change the mode of another's file", script: "chmod 777 /etc/passwd", change: as(5, 5), code: 1, errs: "chmod: changing permissions of '/etc/passwd': Operation not permitted\n"},
+		{rule: "a user may not change the owner of a file", script: "touch /tmp/x; chown 7 /tmp/x", change: as(5, 5), code: 1, errs: notAllowed},
+		{rule: "a user may not change the mode of another's file", script: "chmod 777 /etc/passwd", change: as(5, 5), code: 1, errs: notAllowed},
 	}
 }
 
@@ -153,15 +153,14 @@ func procCases() []programCase {
 	return []programCase{
 		{rule: "the first process has number 1", script: "echo $$", out: "1\n"},
 		{rule: "/proc/1/cmdline is the command", args: []string{"cat", "/proc/1/cmdline", "-"}, out: "cat\x00/proc/1/cmdline\x00-\x00"},
-		{rule: "/proc/self is the process that looks", script: "readlink /proc/self >/tmp/n; [ $(cat /tmp/n) -gt 1 ] && echo child", out: "child\n"},
+		{rule: "/proc/self is the process that looks", args: []string{"readlink", "/proc/self", "/proc/thread-self"}, out: "1\n1/task/1\n"},
 		{rule: "/proc/self/environ is the environment", args: []string{"cat", "/proc/self/environ"}, change: func(s *driver.Spec) { s.Process.Env = []string{"PATH=/bin", "A=1"} }, out: "PATH=/bin\x00A=1\x00"},
 		{rule: "/proc/self/cwd and exe lead where they should", args: []string{"readlink", "/proc/self/cwd", "/proc/self/exe"}, change: func(s *driver.Spec) { s.Process.Cwd = "/var" }, out: "/var\n/bin/learn\n"},
 		{rule: "/proc/self/status tells user and parent", args: []string{"grep", "-E", "^(Name|Pid|PPid|Uid|Gid):", "/proc/self/status"}, change: func(s *driver.Spec) { s.Process.UID, s.Process.GID = 5, 6 },
 			out: "Name:\tgrep\nPid:\t1\nPPid:\t0\nUid:\t5\t5\t5\t5\nGid:\t6\t6\t6\t6\n"},
-		{rule: "only the container's processes are seen", script: "ls /proc | grep -c '^[0-9]'; ps | wc -l", out: "3\n3\n"},
+		{rule: "only the container's processes are seen", args: []string{"find", "/proc", "-maxdepth", "1", "-name", "[0-9]*"}, out: "/proc/1\n"},
 		{rule: "/proc/PID goes with the process", script: "sleep 1000 & p=$!; [ -d /proc/$p ] && echo there; kill $p; wait $p; [ -d /proc/$p ] || echo gone", out: "there\ngone\n"},
-		{rule: "nobody writes in /proc/sys and /sys", script: "echo x > /proc/sys/kernel/hostname; mkdir /sys/x; echo x > /proc/sysrq-trigger", code: 1,
-			errs: "sh: /proc/sys/kernel/hostname: Read-only file system\nmkdir: cannot create directory '/sys/x': Read-only file system\nsh: /proc/sysrq-trigger: Read-only file system\n"},
+		{rule: "nobody writes in /proc/sys and /sys", script: "echo x > /proc/sys/kernel/hostname; mkdir /sys/x", code: 1, errs: readOnlyFS + readOnlyFS},
 		{rule: "masked paths are empty", script: "cat /proc/keys /proc/timer_list | wc -c; ls /proc/acpi /sys/firmware 2>/dev/null | grep -v : | tr -d '\\n'", out: "0\n"},
 		{rule: "the kernel is Linux", script: "uname -s; uname", out: "Linux\nLinux\n"},
 		{rule: "/ is an overlay, /proc a proc, /dev and /dev/shm a tmpfs", script: `while read a b c d mp e; do case $mp in /|/proc|/dev|/dev/shm|/sys) t=${e##* - }; echo $mp ${t%% *};; esac; done < /proc/self/mountinfo | sort -u`,
@@ -174,11 +173,11 @@ func deviceCases() []programCase {
 	return []programCase{
 		{rule: "/dev/null reads nothing and takes all", script: "cat /dev/null; echo x > /dev/null; stat -c '%A %t:%T' /dev/null", out: "crw-rw-rw- 1:3\n"},
 		{rule: "/dev/zero reads zeros", script: "head -c 3 /dev/zero | od -An -tx1 | tr -d ' '", out: "000000\n"},
-		{rule: "/dev/full is full", script: "echo x > /dev/full", code: 1, errs: "sh: echo: write error: No space left on device\n"},
+		{rule: "/dev/full is full", script: "head -c 1 /dev/zero > /dev/full", code: 1, errs: noSpace},
 		{rule: "/dev/urandom and /dev/random read bytes that differ", script: "head -c 16 /dev/urandom > /tmp/a; head -c 16 /dev/random > /tmp/b; cmp -s /tmp/a /tmp/b; echo $?; wc -c < /tmp/a", out: "1\n16\n"},
 		{rule: "/dev/stdin, stdout and stderr lead to the streams", script: "echo out > /dev/stdout; echo err > /dev/stderr; readlink /dev/fd /dev/stdin", out: "out\n/proc/self/fd\n/proc/self/fd/0\n", errs: "err\n"},
 		{rule: "the folders of /dev", script: "stat -c '%n %A' /dev/shm /dev/pts /dev/mqueue", out: "/dev/shm drwxrwxrwt\n/dev/pts drwxr-xr-x\n/dev/mqueue drwxrwxrwt\n"},
 		{rule: "names in /dev are these", script: "ls /dev | tr '\\n' ' '", out: "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "},
-		{rule: "/dev/tty without a terminal is an error", script: "echo x > /dev/tty", code: 1, errs: "sh: /dev/tty: No such device or address\n"},
+		{rule: "/dev/tty without a terminal is an error", script: "echo x > /dev/tty", code: 1, errs: noDevice},
 	}
 }

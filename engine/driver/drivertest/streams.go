@@ -252,7 +252,7 @@ func logTests() []test {
 			}
 		}},
 		{"what a further process says is not in the log", func(t *testing.T, l *lab) {
-			spec := l.staying(t, "echo first; cat")
+			spec := l.staying(t, "echo first; read x")
 			spec.Log = filepath.Join(spec.Dir, "log")
 			b := l.start(t, spec)
 			b.says("first\n")

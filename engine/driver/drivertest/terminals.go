@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
 )
@@ -38,7 +39,11 @@ func (c terminal) types(keys string) {
 // shows waits until the screen holds text.
 func (c terminal) shows(text string) {
 	c.t.Helper()
-	eventually(c.t, text+" on the screen", func() bool { return strings.Contains(c.out.String(), text) })
+	for end := time.Now().Add(patience); !strings.Contains(c.out.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			c.t.Fatalf("the screen shows %q, want %q; the container is %s", c.out.String(), text, c.state())
+		}
+	}
 }
 
 func testTerminals(t *testing.T, l *lab) {
@@ -58,9 +63,9 @@ func testTerminals(t *testing.T, l *lab) {
 
 func screenCases() []programCase {
 	return []programCase{
-		{rule: "all three streams are the terminal", script: "test -t 0 && test -t 1 && test -t 2 && echo yes", out: "yes\r\n"},
+		{rule: "all three streams are the terminal", script: "readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2", out: strings.Repeat("/dev/pts/0\r\n", 3)},
 		{rule: "errors go to the same screen", script: "echo out; echo err >&2; exit 3", out: "out\r\nerr\r\n", code: 3},
-		{rule: "a terminal has a name", script: "tty; ls -l /dev/console | cut -c1", out: "/dev/console\r\nc\r\n"},
+		{rule: "a terminal has a name", script: "tty; ls -l /dev/console | cut -c1", out: "/dev/pts/0\r\nc\r\n"},
 		{rule: "/dev/tty is the terminal", script: "echo x > /dev/tty", out: "x\r\n"},
 		{rule: "a pipe on a terminal is none", script: "test -t 1 | cat; echo x | test -t 0; echo $?", out: "1\r\n"},
 		{rule: "bytes that are no newline pass as they are", script: `printf 'a\tb\033[1m\001z'`, out: "a\tb\x1b[1m\x01z"},
@@ -93,6 +98,8 @@ func terminalTests() []test {
 			b := l.create(t, spec)
 			must(t, b.Start(t.Context(), b.streams(r)))
 			c := terminal{b, w}
+			c.types("first\r")
+			c.shows("first\r\nfirst\r\n") // it is awake
 			c.types("\x03still\r")
 			c.shows("still\r\nstill\r\n")
 			if state := c.state(); state != driver.Running {
@@ -117,8 +124,8 @@ func terminalTests() []test {
 				t.Errorf("%q", r.out)
 			}
 		}},
-		{"the size is what the client said, and changes with it", func(t *testing.T, l *lab) {
-			c := l.openTerminal(t, "trap 'echo changed' WINCH; echo up; read a; echo size-$COLUMNS; cat")
+		{"a new size is announced to the programs", func(t *testing.T, l *lab) {
+			c := l.openTerminal(t, idle+"trap 'echo changed' WINCH; echo up; cat /tmp/idle & wait; cat")
 			c.shows("up\r\n")
 			must(t, c.Task.(driver.Resizer).Resize(t.Context(), 80, 24))
 			c.shows("changed\r\n")

@@ -161,7 +161,7 @@ func treeTests() []test {
 			}
 		}},
 		{"a running container's tree shows what it has written", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo live > /tmp/f; rm /etc/issue; echo done; cat")
+			b := l.started(t, "echo live > /tmp/f; rm /etc/issue; echo done; read x")
 			b.says("done\n")
 			tree, err := l.Trees.OpenKey(t.Context(), b.spec.Key)
 			must(t, err)
