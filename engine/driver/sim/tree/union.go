@@ -24,15 +24,15 @@ type Union struct {
 	now   func() time.Time
 
 	mu      sync.RWMutex
-	root    *node           // of the writable layer; nil: there is none
-	lower   *node           // below.root, or nil
-	files   *host           // contents of the writable layer
-	journal *journal        // nil: nothing can be written
-	next    uint64          // last inode number of the writable layer
+	root    *node            // of the writable layer; nil: there is none
+	lower   *node            // below.root, or nil
+	files   *host            // contents of the writable layer
+	journal *journal         // nil: nothing can be written
+	next    uint64           // last inode number of the writable layer
 	dirty   map[*inode]*node // whose journal line is old, each with one of its names
 	copies  map[*node]*inode // what became of lower files that were copied up
-	used    int64           // bytes of content in the writable layer
-	failed  error           // why the journal could not be written
+	used    int64            // bytes of content in the writable layer
+	failed  error            // why the journal could not be written
 	closed  bool
 
 	watch   *watcher // nil: nobody watches

@@ -11,13 +11,16 @@ import (
 // without redirect_dir; programs copy it then.
 func (u *Union) Rename(from, to string) error {
 	return u.change(func() error {
-		old, _, err := u.find(from)
-		if err != nil {
-			return err
+		old, oldDir, missing := u.find(from)
+		if missing != nil && oldDir == nil {
+			return missing
 		}
 		target, dir, err := u.find(to)
 		if err != nil && (err != syscall.ENOENT || dir == nil) {
-			return err
+			return err // the folders are looked at before what is in them
+		}
+		if missing != nil {
+			return missing
 		}
 		if target != nil {
 			dir = target.parent

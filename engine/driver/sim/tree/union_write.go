@@ -51,6 +51,12 @@ func (u *Union) Make(name string, n fsys.New) error {
 		i := &inode{number: u.number(), kind: n.Kind, mode: n.Mode & 0o7777, uid: n.UID, gid: n.GID, rdev: n.Rdev, links: 1}
 		i.mtime = u.now()
 		i.ctime, i.atime = i.mtime, i.mtime
+		if d := dir.inode(); d.mode&0o2000 != 0 { // a folder with the set-group-ID bit hands on its group
+			i.gid = d.gid
+			if n.Kind == fsys.Dir {
+				i.mode |= 0o2000
+			}
+		}
 		switch n.Kind {
 		case fsys.Symlink:
 			i.mode, i.target, i.size = 0o777, n.Target, int64(len(n.Target))
@@ -74,12 +80,12 @@ func (u *Union) Link(existing, name string) error {
 		if err != nil {
 			return err
 		}
-		if at.isDir() {
-			return syscall.EPERM
-		}
 		dir, base, err := u.vacant(name)
 		if err != nil {
 			return err
+		}
+		if at.isDir() {
+			return syscall.EPERM
 		}
 		if at.up == nil {
 			if err := u.copyUp(at, false); err != nil {

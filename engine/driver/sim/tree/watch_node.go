@@ -70,7 +70,9 @@ func (n *watched) find(p string, make bool) *watched {
 }
 
 // remember keeps what was reported last.
-func (n *watched) remember(i *inode) { n.size, n.mtime, n.writes = i.size, i.mtime.UnixNano(), i.writes }
+func (n *watched) remember(i *inode) {
+	n.size, n.mtime, n.writes = i.size, i.mtime.UnixNano(), i.writes
+}
 
 // differs reports whether i is not as it was reported last.
 func (n *watched) differs(i *inode) bool {
