@@ -260,7 +260,7 @@ func (p *proc) Kill(pid, signal int) error {
 
 func (p *proc) post(signal int) {
 	switch ch := p.notify[signal]; {
-	case signal == 0 || signal != 9 && p.ignore[signal] || signal == 17 || signal == 18:
+	case signal == 0 || signal != 9 && p.ignore[signal] || signal >= 17 && signal <= 20:
 	case signal != 9 && ch != nil:
 		ch <- signal
 	default:

@@ -45,6 +45,8 @@ func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task,
 	case "test", "[":
 		t.name = name
 		return status(runTest(t, args))
+	case "pwd":
+		return status(runPwd(t, args))
 	case "cat":
 		t.name = name
 		return status(runCat(t, args))

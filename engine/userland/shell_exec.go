@@ -58,6 +58,10 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		if !sh.onHost() {
 			return append([]string{wordOurs + "mapfile"}, args[1:]...), nil
 		}
+	case "pwd":
+		if !sh.onHost() && slices.Contains(args, "-P") {
+			return append([]string{wordOurs + name}, args[1:]...), nil
+		}
 	case "test", "[":
 		if !sh.onHost() && slices.ContainsFunc(args, func(a string) bool { return slices.Contains([]string{"-t", "-ef", "-O", "-G"}, a) }) {
 			return append([]string{wordOurs + name}, args[1:]...), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -39,13 +40,21 @@ func highRedirects(st *syntax.Stmt) bool {
 	inner := &syntax.Stmt{Cmd: st.Cmd, Redirs: low}
 	block := &syntax.Block{}
 	last := &syntax.CallExpr{Args: []*syntax.Word{literal(wordOurs + "fds"), {Parts: []syntax.WordPart{&syntax.ParamExp{Short: true, Param: &syntax.Lit{Value: "?"}}}}}}
-	for _, r := range high {
+	for i, r := range high {
+		if closes(r) && slices.ContainsFunc(high[:i], func(o *syntax.Redirect) bool { return o.N.Value == r.N.Value }) {
+			continue // it is closed after the command; until then others may be copies of it
+		}
 		block.Stmts = append(block.Stmts, descriptorCall(r))
 		last.Args = append(last.Args, literal(r.N.Value))
 	}
 	block.Stmts = append(block.Stmts, inner, &syntax.Stmt{Cmd: last})
 	st.Cmd, st.Redirs = block, nil
 	return true
+}
+
+// closes tells whether a redirection closes its descriptor.
+func closes(r *syntax.Redirect) bool {
+	return (r.Op == syntax.DplOut || r.Op == syntax.DplIn) && r.Word.Lit() == "-"
 }
 
 // namedDescriptor turns >&3 into >>NAME, when the number is above 2.
