@@ -41,8 +41,8 @@ func Open(h *home.Home, o Options) (*Driver, error) {
 		o.Supervisor = []string{SupervisorName}
 	}
 	m := openMachine(h, o.InProcess, os.Stderr)
-	layers := tree.NewLayers(h, m.now)
-	trees := tree.NewSnapshots(h, layers, m.now)
+	layers := tree.NewLayers(h, m.clock.Now)
+	trees := tree.NewSnapshots(h, layers, m.clock.Now)
 	r := newRuntime(m, trees, o)
 	return &Driver{Layers: layers, Snapshots: &Snapshots{trees, r}, Runtime: r, machine: m}, nil
 }

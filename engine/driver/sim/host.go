@@ -37,10 +37,13 @@ type host struct {
 	io     *stdio
 	proc   *kernel.Process // nil until it was started
 
-	mu     sync.Mutex // guards what follows
-	record record
-	ended  bool
-	talks  sync.WaitGroup // connections being served
+	mu      sync.Mutex // guards what follows
+	record  record
+	started bool           // proc runs, or has run
+	killed  bool           // it is to be killed as soon as it runs
+	closed  bool           // the tree is
+	ended   bool           // the exit is recorded
+	talks   sync.WaitGroup // connections being served
 
 	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
 
@@ -112,7 +115,7 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 	detach = h.io.attach(w, req)
 	h.io.run()
 	failpoint.Hit("sim.start.after-go")
-	return detach, w.sendJSON(frameReply, reply{Kind: replyStarted, Pid: h.proc.HostPID()})
+	return detach, h.reply(w, reply{Kind: replyStarted, Pid: h.proc.HostPID()})
 }
 
 func (h *host) executed(p *kernel.Process, c *driver.Process) trace.Event {
@@ -122,6 +125,9 @@ func (h *host) executed(p *kernel.Process, c *driver.Process) trace.Event {
 func (h *host) writeRecord() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.started = true; h.killed {
+		h.box.Kill()
+	}
 	h.record = record{Pid: h.proc.HostPID(), Supervisor: os.Getpid(), Address: h.address, StartedAt: h.machine.clock.Now().UTC(), Ephemeral: h.spec.Ephemeral}
 	return writeState(h.spec.Dir, taskFile, h.record, false)
 }
@@ -138,13 +144,16 @@ func (h *host) giveUp(w *wire, cause error) {
 	h.group.remove(h.events)
 	h.events.close()
 	_ = removeState(h.spec.Dir, taskFile)
-	_ = w.sendJSON(frameReply, errorReply(cause))
+	_ = h.reply(w, errorReply(cause))
 }
 
 // closeParts closes what a container has on disk and on the switch.
 func (h *host) closeParts() {
 	h.events.flush()
 	h.log.Close()
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
 	if h.root != nil {
 		if err := h.root.Close(); err != nil {
 			h.complain("close writable layer", err)
@@ -186,6 +195,7 @@ func (h *host) finish(leave func()) {
 	h.events.fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
 	h.group.remove(h.events)
 	h.events.close()
+	h.machine.publish()
 	if err := writeState(h.spec.Dir, exitFile, h.exit, !h.spec.Ephemeral); err != nil {
 		h.complain("record exit", err)
 	}
@@ -224,12 +234,32 @@ func (h *host) farewell() {
 func (h *host) kill() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.box != nil && !h.ended {
+	h.killed = true
+	if h.started && !h.ended {
 		h.box.Kill()
-		if h.record.Paused {
-			h.box.Thaw()
-		}
 	}
+}
+
+// admit lets one more connection in, which serve lets out; false before the start and after the end.
+func (h *host) admit() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.started || h.ended {
+		return false
+	}
+	h.talks.Add(1)
+	return true
+}
+
+// settle reports and writes down everything that has happened in the tree.
+func (h *host) settle() error {
+	h.mu.Lock()
+	closed := h.closed
+	h.mu.Unlock()
+	if closed {
+		return nil // and so it is written down already
+	}
+	return h.root.Sync()
 }
 
 // dropStderr removes the file for a supervisor's own complaints when there were none.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
+	"syscall"
 
 	"github.com/learn-containers/learn/engine/driver"
 )
@@ -91,6 +93,9 @@ func (l *link) receive(ctx context.Context) (reply, error) {
 		}
 	case <-ctx.Done():
 		return reply{}, ctx.Err()
+	}
+	if errors.Is(l.err, io.ErrUnexpectedEOF) || errors.Is(l.err, syscall.ECONNRESET) || errors.Is(l.err, net.ErrClosed) || errors.Is(l.err, io.ErrClosedPipe) {
+		l.err = io.EOF // it died in the middle of something
 	}
 	if errors.Is(l.err, io.EOF) {
 		return reply{}, fmt.Errorf("the supervisor closed the connection: %w", l.err)

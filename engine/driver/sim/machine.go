@@ -31,9 +31,9 @@ type machine struct {
 	kernel *kernel.Machine
 	lan    *lan.Switch
 
-	mu   sync.Mutex // guards what follows
-	seen time.Time  // when the file of the time that was read last was written
-	pids pidBlock
+	mu        sync.Mutex // guards what follows
+	published time.Duration
+	pids      pidBlock
 }
 
 // clockRecord is machine/clock.json.
@@ -49,7 +49,7 @@ func openMachine(h *home.Home, frozen bool, complaints io.Writer) *machine {
 	if frozen {
 		m.clock = kernel.NewClock(func() time.Time { return time.Now().Add(begin) }, true, nil)
 	} else {
-		m.clock = kernel.NewClock(time.Now, false, func(time.Duration) { m.storeSkew(m.clock.Skew()) })
+		m.clock = kernel.NewClock(time.Now, false, func(time.Duration) { m.publish() })
 		m.clock.SetSkew(begin)
 	}
 	m.kernel = kernel.New(kernel.Options{Clock: m.clock, NextPID: m.nextPID, CPUs: machineCPUs, MemoryBytes: machineMemory, Log: complaints})
@@ -72,24 +72,31 @@ func (m *machine) now() time.Time {
 
 func (m *machine) sleep(ctx context.Context, d time.Duration) error {
 	m.refresh()
+	defer m.publish()
 	return m.clock.Sleep(ctx, d)
 }
 
 // refresh takes in what other processes skipped.
 func (m *machine) refresh() {
+	if !m.frozen {
+		m.clock.SetSkew(m.readSkew())
+	}
+}
+
+// publish lets the other processes know what was skipped here. It comes before anybody is told of something that happened since.
+func (m *machine) publish() {
 	if m.frozen {
 		return
 	}
-	st, err := os.Stat(m.file("clock.json"))
-	if err != nil {
-		return
-	}
+	skew := m.clock.Skew()
 	m.mu.Lock()
-	news := !st.ModTime().Equal(m.seen)
-	m.seen = st.ModTime()
+	news := skew > m.published
 	m.mu.Unlock()
 	if news {
-		m.clock.SetSkew(m.readSkew())
+		m.storeSkew(skew)
+		m.mu.Lock()
+		m.published = max(m.published, skew)
+		m.mu.Unlock()
 	}
 }
 

@@ -43,6 +43,12 @@ func (h *host) serveStart(w *wire, prepared error) bool {
 	return true
 }
 
+// reply answers a client. What it is told has happened at a time that everybody knows.
+func (h *host) reply(w *wire, r reply) error {
+	h.machine.publish()
+	return w.sendJSON(frameReply, r)
+}
+
 // serve answers one request.
 func (h *host) serve(w *wire) {
 	defer h.talks.Done()
@@ -85,11 +91,11 @@ func (h *host) awaitEnd(w *wire, req *request, detach func()) {
 	}
 	select {
 	case <-h.done:
-		if w.sendJSON(frameReply, reply{Kind: replyExit, Exit: &h.exit}) == nil {
+		if h.reply(w, reply{Kind: replyExit, Exit: &h.exit}) == nil {
 			h.told.Store(true)
 		}
 	case <-late:
-		_ = w.sendJSON(frameReply, reply{Kind: replyLate})
+		_ = h.reply(w, reply{Kind: replyLate})
 	case <-left:
 	}
 	w.close()
@@ -103,7 +109,7 @@ func (h *host) answer(w *wire, req *request) {
 	if err := h.control(req, &r); err != nil {
 		r = errorReply(err)
 	}
-	_ = w.sendJSON(frameReply, r)
+	_ = h.reply(w, r)
 }
 
 func (h *host) control(req *request, r *reply) error {
@@ -121,7 +127,7 @@ func (h *host) control(req *request, r *reply) error {
 	case doPause, doResume:
 		return h.pause(req.Do == doPause)
 	case doSync:
-		return h.root.Sync()
+		return h.settle()
 	case doTrace:
 		return h.beginTrace()
 	case doProcesses:
@@ -143,6 +149,13 @@ func (h *host) signal(sig int) error {
 }
 
 func (h *host) pause(on bool) error {
+	if err := h.freeze(on); err != nil {
+		return err
+	}
+	return h.settle()
+}
+
+func (h *host) freeze(on bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ended {
@@ -154,7 +167,7 @@ func (h *host) pause(on bool) error {
 		h.box.Thaw()
 	}
 	h.record.Paused = on
-	return errors.Join(writeState(h.spec.Dir, taskFile, h.record, false), h.root.Sync())
+	return writeState(h.spec.Dir, taskFile, h.record, false)
 }
 
 // end kills the container for Delete, also a paused one.
@@ -184,12 +197,12 @@ func (h *host) beginTrace() error {
 func (h *host) exec(w *wire, req *request) {
 	p, std, err := h.startExec(req)
 	if err != nil {
-		_ = w.sendJSON(frameReply, errorReply(err))
+		_ = h.reply(w, errorReply(err))
 		return
 	}
 	detach := std.attach(w, req)
 	std.run()
-	_ = w.sendJSON(frameReply, reply{Kind: replyStarted, Pid: p.HostPID()})
+	_ = h.reply(w, reply{Kind: replyStarted, Pid: p.HostPID()})
 	left := make(chan struct{})
 	if req.Detach {
 		w.close()
@@ -204,12 +217,12 @@ func (h *host) exec(w *wire, req *request) {
 	}
 	exit, _ := p.Wait(context.Background())
 	std.drain()
-	if err := h.root.Sync(); err != nil {
+	if err := h.settle(); err != nil {
 		h.complain("write down writable layer", err)
 	}
 	rec := recordOf(exit)
 	h.events.fact(vocab.ProcExit, exitAttrs(h.spec.ID, p.HostPID(), rec)...)
-	_ = w.sendJSON(frameReply, reply{Kind: replyExit, Exit: &rec})
+	_ = h.reply(w, reply{Kind: replyExit, Exit: &rec})
 	w.close()
 	detach()
 	<-left

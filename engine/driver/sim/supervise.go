@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
@@ -27,7 +26,7 @@ func Supervise(argv []string) int {
 		return 2
 	}
 	// Caught and dropped: a supervisor ends with its container and not with a terminal.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1))
 	var o orders
 	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxMessage)).Decode(&o); err != nil {
 		return 1 // whoever spawned it died, or is no client
@@ -128,7 +127,10 @@ func (s *supervisor) accept() {
 		if err != nil {
 			return
 		}
-		s.host.talks.Add(1)
+		if !s.host.admit() {
+			_ = conn.Close()
+			return
+		}
 		go s.host.serve(newWire(conn))
 	}
 }

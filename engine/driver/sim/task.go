@@ -204,8 +204,10 @@ func (t *task) dial(req request, s driver.Streams) (*link, error) {
 
 func (t *task) connect() (*wire, error) {
 	if h := t.runtime.local(t.dir); h != nil {
+		if !h.admit() {
+			return nil, errors.New("it does not run")
+		}
 		near, far := net.Pipe()
-		h.talks.Add(1)
 		go h.serve(newWire(far))
 		return newWire(near), nil
 	}

@@ -1,0 +1,26 @@
+package sim_test
+
+import (
+	"testing"
+
+	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/sim"
+	"github.com/learn-containers/learn/engine/home"
+)
+
+// TestConformance holds this driver to the rules that every driver keeps.
+func TestConformance(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) drivertest.Machine {
+		h, err := home.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := sim.Open(h, sim.Options{InProcess: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		return drivertest.Machine{Home: h, Layers: d.Layers, Snapshots: d.Snapshots, Trees: d.Snapshots, Runtime: d.Runtime,
+			Base: drivertest.ApplyBase(t, d.Layers, drivertest.BuildLearn(t)), Now: d.Now, Sleep: d.Sleep}
+	})
+}
