@@ -43,7 +43,7 @@ func (a *applier) run(ctx context.Context, dir string, want digest.Digest, tar i
 		return err
 	}
 	defer func() { err = errors.Join(err, a.host.close()) }()
-	a.root = a.newFolder(dirMeta{mode: 0o755})
+	a.root = a.newFolder()
 	stream := newHashedStream(ctx, tar)
 	defer stream.close()
 	if err := a.entries(layer.NewReader(stream, layer.Limits{})); err != nil {
@@ -98,8 +98,11 @@ func (a *applier) entry(e *layer.Entry, content io.Reader) error {
 	case layer.File:
 		return a.file(dir, name, e, content)
 	case layer.Dir:
-		a.makeFolder(dir, name, dirMeta{})
-		a.pending = append(a.pending, metaOf(e))
+		a.makeFolder(dir, name)
+		m := metaOf(e)
+		p, _ := dir.path(a.root)
+		m.path = join(p, name) // the entry's own path may lead over links
+		a.pending = append(a.pending, m)
 		return nil
 	case layer.HardLink:
 		return a.hardLink(dir, name, e)
@@ -124,10 +127,10 @@ func (a *applier) clear(dir *node, name string) error {
 		return nil
 	}
 	return old.each(name, func(_ string, n *node) error {
-		if n.ino == nil || n.ino.stored == "" {
+		if n.ino == nil {
 			return nil
 		}
-		if n.ino.links--; n.ino.links > 0 {
+		if n.ino.links--; n.ino.links > 0 || n.ino.stored == "" {
 			return nil
 		}
 		return a.host.remove(n.ino.stored)
@@ -201,22 +204,21 @@ func (a *applier) copy(f *os.File, size int64, content io.Reader) (sum uint32, e
 	return sum, nil
 }
 
-func (a *applier) newFolder(m dirMeta) *node {
+// newFolder is a folder without metadata, which finish gives it.
+func (a *applier) newFolder() *node {
 	a.next++
-	i := &inode{number: a.next, kind: fsys.Dir, links: 1}
-	m.set(i)
-	return &node{ino: i}
+	return &node{ino: &inode{number: a.next, kind: fsys.Dir, links: 1}}
 }
 
 // makeFolder makes the folder name unless it is there. In the place of a whiteout it hides what the lower layers have:
 // the whiteout and the folder of one archive together mean a new folder.
-func (a *applier) makeFolder(dir *node, name string, m dirMeta) {
+func (a *applier) makeFolder(dir *node, name string) {
 	old := dir.kid(name)
 	if old.isDir() {
 		return
 	}
 	_ = a.clear(dir, name) // a content that stays without a name does no harm
-	n := a.newFolder(m)
+	n := a.newFolder()
 	n.opaque = old.isWhiteout()
 	dir.put(name, n)
 }
@@ -234,6 +236,12 @@ func (a *applier) hardLink(dir *node, name string, e *layer.Entry) error {
 		return fmt.Errorf("hard link target %q is not a file in this layer: %w", e.Link, syscall.EPERM)
 	case dir.kid(name) != nil && dir.kid(name).ino == target.ino:
 		return nil // said twice; removing the old name could remove the file
+	}
+	if err := a.clear(dir, name); err != nil {
+		return err
+	}
+	if _, ok := target.path(a.root); !ok {
+		return fmt.Errorf("hard link target %q was in the folder that the link replaces: %w", e.Link, syscall.ENOENT)
 	}
 	return a.place(dir, name, target.ino)
 }

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"fmt"
-	"maps"
 	"path"
 	"strings"
 	"syscall"
@@ -14,7 +13,7 @@ import (
 
 // dirMeta is the metadata of a folder, kept until everything in the folder is made.
 type dirMeta struct {
-	path     string
+	path     string // in the layer, without links
 	mode     uint32
 	uid, gid int
 	mtime    time.Time
@@ -40,18 +39,11 @@ func metaOfInode(p string, i *inode) dirMeta {
 	return dirMeta{p, i.mode, i.uid, i.gid, i.mtime, i.xattrs}
 }
 
-// set gives a folder the metadata m. Attributes that it has already stay.
+// set gives a folder the metadata m.
 func (m dirMeta) set(i *inode) {
 	i.mode, i.uid, i.gid = m.mode, m.uid, m.gid
 	i.mtime, i.ctime, i.atime = m.mtime, m.mtime, m.mtime
-	if kept := keptXattrs(fsys.Dir, m.xattrs); kept != nil {
-		merged := maps.Clone(i.xattrs)
-		if merged == nil {
-			merged = map[string]string{}
-		}
-		maps.Copy(merged, kept)
-		i.xattrs = merged
-	}
+	i.xattrs = keptXattrs(fsys.Dir, m.xattrs)
 }
 
 // clampTime keeps times to those that ext4 can hold, so that trees are the same on every host.
@@ -85,23 +77,10 @@ func (a *applier) finish() {
 			continue
 		}
 		done[m.path] = true
-		if n := a.namedFolder(m.path); n != nil {
+		if n := a.root.walk(m.path); n.isDir() { // or a later entry replaced it
 			m.set(n.ino)
 		}
 	}
-}
-
-// namedFolder is the folder that p, whose last part is no link, leads to; nil if a later entry replaced it.
-func (a *applier) namedFolder(p string) *node {
-	if p == "." {
-		return a.root
-	}
-	dir, base := split(p)
-	in, err := a.resolve(dir)
-	if err != nil || !in.kid(base).isDir() {
-		return nil
-	}
-	return in.kid(base)
 }
 
 const maxLinks = 40 // as the kernel
@@ -202,7 +181,7 @@ func (a *applier) implied(p string, e *layer.Entry) (link string) {
 
 func (a *applier) addFolder(m dirMeta) {
 	dir, base := split(m.path)
-	a.makeFolder(a.root.walk(dir), base, m)
+	a.makeFolder(a.root.walk(dir), base)
 	a.pending = append(a.pending, m)
 }
 
