@@ -38,6 +38,8 @@ func TestShellOnItsOwnMachine(t *testing.T) {
 		{`exec < a; read x; echo "$x"; cat; read y; echo $?`, "one\ntwo\nthree\n1\n"},
 		{`read x < a; echo $x; read -r y <a; echo $y; read -n 2 z <a; echo $z`, "one\none\non\n"},
 		{`read; echo "$REPLY"; read -a w <<<'p q'; echo "${w[1]} ${#w[@]}"`, "typed  in \nq 2\n"},
+		{`sleep 0.3 | { read -t 0.02 v; echo $?; }; (sleep 0.1; echo l1; echo l2) | { read -t 0.01 a; echo "$?[$a]"; read b; read -t 5 c; echo "$b $c"; }`, "142\n142[]\nl1 l2\n"},
+		{`read -t 1 v <<<abc; echo "$v"; read -s p <<<secret; echo $p`, "abc\nsecret\n"},
 		{`mapfile -t m < a; echo "${#m[@]} ${m[2]}"`, "3 three\n"},
 		{`echo "$(<a)"; x=$(< b); echo "$x" | wc -l`, "one\ntwo\nthree\n3\n"},
 		{`exec 3<a; read x <&3; read y <&3; echo "$x$y"; exec 3<&-; cat <&3`, "onetwo\nsh: 3: Bad file descriptor\n[001]"},

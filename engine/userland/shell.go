@@ -24,8 +24,9 @@ type shell struct {
 	began       time.Time
 	ended       chan struct{} // closed when the shell is
 	reading     string        // the file that the interpreter's next open is to read itself
-	timers      []time.Time   // when the time clauses that run began
-	counted     int64         // bytes of variables that the machine was told of
+	ahead       *earlyByte
+	timers      []time.Time // when the time clauses that run began
+	counted     int64       // bytes of variables that the machine was told of
 
 	mu      sync.Mutex
 	jobs    []*job

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -58,7 +57,7 @@ func (sh *shell) read(ctx context.Context, hc interp.HandlerContext, t *task, ar
 			return status(t.errorf("'%s': not a valid identifier", name) + 1)
 		}
 	}
-	line, failure := t.readInput(in, o)
+	line, failure := sh.readInput(t, in, o)
 	if failure != nil && !errors.Is(failure, io.EOF) && !errors.Is(failure, errTimeout) {
 		return status(t.errorf("%s", reason(failure)))
 	}
@@ -149,7 +148,7 @@ func (sh *shell) mapfile(ctx context.Context, hc interp.HandlerContext, t *task,
 }
 
 // readInput reads up to the delimiter, the wanted number of bytes, the end or the time limit.
-func (t *task) readInput(in io.Reader, o opts) (string, error) {
+func (sh *shell) readInput(t *task, in io.Reader, o opts) (string, error) {
 	delim, limit := byte('\n'), -1
 	if d, given := o.value('d'); given {
 		if delim = 0; d != "" {
@@ -175,11 +174,10 @@ func (t *task) readInput(in io.Reader, o opts) (string, error) {
 	}
 	var line []byte
 	for b := make([]byte, 1); limit < 0 || len(line) < limit; {
-		if !end.IsZero() && !t.readable(in, end.Sub(t.now())) {
-			return string(line), errTimeout
-		}
-		n, err := in.Read(b)
+		n, err := sh.readByte(t, in, b, end)
 		switch {
+		case errors.Is(err, errTimeout):
+			return string(line), err
 		case n > 0 && b[0] == '\n' && delim == '\n' && !o.has('r') && len(line) > 0 && line[len(line)-1] == '\\':
 			line = line[:len(line)-1]
 		case n > 0 && (b[0] == delim || b[0] == '\r' && o.has('s')) && !o.has('N'):
@@ -201,15 +199,4 @@ func (t *task) hidden(in io.Reader, o opts) (restore func() error, ok bool) {
 	}
 	restore, err := tty.Raw()
 	return restore, err == nil
-}
-
-// readable waits until there is something to read, or the end, and no longer than d.
-func (t *task) readable(in io.Reader, d time.Duration) bool {
-	switch in := in.(type) {
-	case *os.File:
-		return d > 0 && readable(in, d)
-	case Poller:
-		return in.Readable(t.ctx, max(0, d))
-	}
-	return true
 }
