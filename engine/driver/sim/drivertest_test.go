@@ -1,10 +1,9 @@
-package sim_test
+package sim
 
 import (
 	"testing"
 
 	"github.com/learn-containers/learn/engine/driver/drivertest"
-	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -15,11 +14,15 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := sim.Open(h, sim.Options{InProcess: true})
+		d, err := Open(h, Options{InProcess: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { d.Close() })
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 		return drivertest.Machine{Home: h, Layers: d.Layers, Snapshots: d.Snapshots, Trees: d.Snapshots, Runtime: d.Runtime,
 			Base: drivertest.ApplyBase(t, d.Layers, drivertest.BuildLearn(t)), Now: d.Now, Sleep: d.Sleep}
 	})
