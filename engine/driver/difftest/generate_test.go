@@ -29,7 +29,7 @@ type item struct {
 type generator struct {
 	r     *rand.Rand
 	kinds map[string]fsys.Kind // what is probably at a path
-	links map[string]bool      // paths at which some layer has a symbolic link
+	links map[string]bool      // paths at which some layer may have a symbolic link
 	held  [3]bool              // slots that are probably open
 }
 
@@ -239,7 +239,7 @@ func (g *generator) layer() []item {
 	var items []item
 	for range 1 + g.r.IntN(10) {
 		i := g.item()
-		for !fits(i, items) && g.r.IntN(60) > 0 { // one entry that can't be made refuses the whole layer
+		for !fits(i, items) && (g.r.IntN(60) > 0 || g.links[i.Path]) { // one entry that can't be made refuses the whole layer
 			i = g.item()
 		}
 		if g.r.IntN(3) > 0 { // most archives name the folders above an entry
@@ -358,8 +358,9 @@ func (g *generator) item() item {
 		if i.Link = g.some(fsys.File, fsys.Symlink); i.Link == i.Path {
 			i.Link += "x"
 		}
+		g.links[i.Path] = true // of a link, perhaps
 	case layer.Char, layer.Block:
-		i.Major, i.Minor = pick[uint32](g, 1, 0), pick[uint32](g, 3, 0)
+		i.Major, i.Minor = pick[uint32](g, 1, 0, 300), pick[uint32](g, 3, 70_000)
 	}
 	return i
 }

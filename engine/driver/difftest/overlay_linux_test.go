@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -187,7 +188,6 @@ func (o overlay) Open(name string, how fsys.How) (fsys.Handle, error) {
 	return handle{fd}, nil
 }
 
-// Make makes the inode and then gives it exactly the owner and mode that were asked for.
 func (o overlay) Make(name string, n fsys.New) (err error) {
 	switch n.Kind {
 	case fsys.File:
@@ -204,6 +204,25 @@ func (o overlay) Make(name string, n fsys.New) (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	return o.dress(name, n)
+}
+
+// dress gives a new inode the owner and mode that were asked for, but for what a set-group-ID folder hands on.
+func (o overlay) dress(name string, n fsys.New) error {
+	made, err := o.Lstat(name)
+	if err != nil {
+		return err
+	}
+	dir, err := o.Lstat(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	if dir.Mode&unix.S_ISGID != 0 {
+		n.GID = made.GID
+	}
+	if n.Kind == fsys.Dir {
+		n.Mode |= made.Mode & unix.S_ISGID
 	}
 	c := fsys.Change{UID: &n.UID, GID: &n.GID}
 	if n.Kind != fsys.Symlink {
