@@ -24,8 +24,8 @@ type File struct {
 type openFile struct {
 	handle      fsys.Handle // nil for a folder
 	fs          fsys.FS
-	rel, name   string
-	dev         uint64
+	m           *mount
+	rel, name   string // in m, and as the caller said it
 	read, write bool
 	append      bool
 	folder      fsys.Attr // of a folder, at the time of opening
@@ -38,7 +38,7 @@ type openFile struct {
 
 func newFile(v *View, w *walker, name string, flag int, h fsys.Handle) *File {
 	access := flag & accessMode
-	return &File{view: v, open: &openFile{handle: h, fs: w.fs, rel: w.rel, name: name, dev: w.m.dev, read: access != os.O_WRONLY,
+	return &File{view: v, open: &openFile{handle: h, fs: w.fs, m: w.m, rel: w.rel, name: name, read: access != os.O_WRONLY,
 		write: access != os.O_RDONLY, append: flag&os.O_APPEND != 0, folder: w.attr, refs: 1}}
 }
 
@@ -56,8 +56,8 @@ func (f *File) Inherit(v *View) (*File, error) {
 	return &File{view: v, open: f.open}, nil
 }
 
-// Name is the name that the file was opened by.
-func (f *File) Name() string { return f.open.name }
+// Name is the canonical path that the file was found at, as /proc shows it.
+func (f *File) Name() string { return f.open.m.path(f.open.rel) }
 
 // begin begins a system call on the open file.
 func (f *File) begin(op string) (*openFile, error) {
@@ -242,7 +242,7 @@ func (f *File) Stat() (fs.FileInfo, error) {
 	if err != nil {
 		return nil, o.finish("stat", err)
 	}
-	return &info{path.Base(o.name), Stat{a, o.dev}}, nil
+	return &info{path.Base(o.name), Stat{a, o.m.dev}}, nil
 }
 
 // Close gives the reference back; the file is closed with the last one. It works for a dead process, too.

@@ -219,7 +219,8 @@ func (n *Namespace) place(target string) (*walker, error) {
 
 func epoch() time.Time { return time.Unix(0, 0) }
 
-// Remount gives the mount whose mount point target is other options.
+// Remount changes options of the mount whose mount point target is, as mount(8) does: ro and rw, nodev and dev and so on are one
+// another's opposites, and what is not named stays. EINVAL if target is no mount point. Errors are bare syscall.Errno.
 func (n *Namespace) Remount(target string, options ...string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -230,8 +231,26 @@ func (n *Namespace) Remount(target string, options ...string) error {
 	if w.missing || w.rel != w.m.root {
 		return syscall.EINVAL
 	}
-	w.m.settings.Store(newSettings(options))
+	w.m.settings.Store(newSettings(changeOptions(w.m.settings.Load().options, options)))
 	return nil
+}
+
+// changeOptions replaces in old what the new options contradict.
+func changeOptions(old, options []string) []string {
+	all := slices.Clone(old)
+	for _, o := range options {
+		key, _, _ := strings.Cut(o, "=")
+		all = slices.DeleteFunc(all, func(x string) bool {
+			k, _, _ := strings.Cut(x, "=")
+			return k == key || (k == "ro" || k == "rw") && (o == "ro" || o == "rw") || k == "no"+o || "no"+k == o
+		})
+		switch o {
+		case "dev", "exec", "suid": // nothing is said of what is allowed
+		default:
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // Unmount takes the uppermost mount at target away: EINVAL if target is no mount point, EBUSY if there is another mount below it,

@@ -29,7 +29,7 @@ func (v *View) open(name string, flag int, perm fs.FileMode) (userland.File, err
 	exclusive := flag&os.O_CREATE != 0 && flag&os.O_EXCL != 0
 	// Somebody else may make or remove the name between our look and our deed; then look again.
 	for tries := 0; ; tries++ {
-		var w walker
+		w := walker{creates: flag&os.O_CREATE != 0}
 		if err := v.walk(&w, name, !exclusive); err != nil {
 			return nil, err
 		}
@@ -51,9 +51,6 @@ func (v *View) open(name string, flag int, perm fs.FileMode) (userland.File, err
 
 // openNew makes the file that w found missing. Its own mode does not hinder the one who makes it.
 func (v *View) openNew(w *walker, name string, flag int, perm fs.FileMode) (userland.File, error) {
-	if w.slash {
-		return nil, syscall.EISDIR
-	}
 	if err := v.make(w, fsys.New{Kind: fsys.File, Mode: v.umask(modeBits(perm))}); err != nil {
 		return nil, err
 	}

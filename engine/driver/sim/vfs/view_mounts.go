@@ -113,7 +113,7 @@ func newTmpfsOptions(options []string, now func() time.Time) (*Tmpfs, error) {
 		key, value, _ := strings.Cut(o, "=")
 		switch key {
 		case "size":
-			n, ok := ParseSize(value)
+			n, ok := parseSize(value)
 			if !ok {
 				return nil, syscall.EINVAL
 			}
@@ -129,8 +129,8 @@ func newTmpfsOptions(options []string, now func() time.Time) (*Tmpfs, error) {
 	return NewTmpfs(limit, mode, now, nil), nil
 }
 
-// ParseSize reads a size as a tmpfs takes it: a number of bytes, perhaps with k, m or g after it.
-func ParseSize(s string) (int64, bool) {
+// parseSize reads a size as a tmpfs takes it: a number of bytes, perhaps with k, m or g after it.
+func parseSize(s string) (int64, bool) {
 	if s == "" {
 		return 0, false
 	}

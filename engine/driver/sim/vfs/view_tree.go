@@ -62,20 +62,25 @@ func (v *View) create(name string, n fsys.New) error {
 	return v.make(&w, n)
 }
 
-// walkNew walks to a name that must not be there.
-func (v *View) walkNew(w *walker, name string) error {
-	// A slash at the end would make the walk follow a link, but the name that is asked for is the link's.
+// walkName walks to a name that is to be changed itself: a slash at its end does not make the walk follow a link.
+func (v *View) walkName(w *walker, name string) error {
 	bare := name
-	if len(bare) > 1 {
+	if len(name) > 1 {
 		bare = name[:1+len(strings.TrimRight(name[1:], "/"))]
 	}
-	if err := v.walk(w, bare, false); err != nil {
+	err := v.walk(w, bare, false)
+	w.slash = len(bare) < len(name)
+	return err
+}
+
+// walkNew walks to a name that must not be there.
+func (v *View) walkNew(w *walker, name string) error {
+	if err := v.walkName(w, name); err != nil {
 		return err
 	}
 	if !w.missing {
 		return syscall.EEXIST
 	}
-	w.slash = len(bare) < len(name)
 	return nil
 }
 
@@ -102,24 +107,29 @@ func (v *View) make(w *walker, n fsys.New) error {
 func (v *View) Remove(name string) error { return pathError("remove", name, v.remove(name)) }
 
 func (v *View) remove(name string) error {
-	var w walker
-	err := v.lookup(&w, name, false)
-	if w.missing {
-		if ro := w.writable(); ro != nil {
-			return ro
-		}
+	if err := v.enter(); err != nil {
+		return err
 	}
-	if err != nil {
+	var w walker
+	if err := v.walkName(&w, name); err != nil {
 		return err
 	}
 	switch {
-	case w.dots:
+	case w.dots == 1:
 		return syscall.EINVAL
-	case w.point, w.covered():
+	case w.dots == 2:
+		return syscall.ENOTEMPTY
+	case w.point, !w.missing && w.covered():
 		return syscall.EBUSY
 	}
 	if err := w.writable(); err != nil {
 		return err
+	}
+	switch {
+	case w.missing:
+		return syscall.ENOENT
+	case w.slash && w.attr.Kind != fsys.Dir:
+		return syscall.ENOTDIR
 	}
 	dir, err := w.folder()
 	if err != nil {
@@ -165,14 +175,14 @@ func (v *View) rename(from, to string) error {
 		return err
 	}
 	var a, b walker
-	if err := v.walk(&a, from, false); err != nil {
+	if err := v.walkName(&a, from); err != nil {
 		return err
 	}
-	if err := v.walk(&b, to, false); err != nil {
+	if err := v.walkName(&b, to); err != nil {
 		return err
 	}
 	switch {
-	case a.dots, b.dots:
+	case a.dots > 0, b.dots > 0:
 		return syscall.EBUSY
 	case a.point, b.point:
 		return renamePoint(&a, &b)
@@ -185,6 +195,10 @@ func (v *View) rename(from, to string) error {
 	switch {
 	case a.missing:
 		return syscall.ENOENT
+	case a.attr.Kind != fsys.Dir && (a.slash || b.slash):
+		return syscall.ENOTDIR
+	case a.rel == b.rel, !b.missing && a.attr.Kind != fsys.Dir && a.attr.Kind == b.attr.Kind && a.attr.Inode == b.attr.Inode:
+		return nil // two names of one file, or twice the same
 	case a.covered(), !b.missing && b.covered():
 		return syscall.EBUSY
 	}
@@ -220,8 +234,6 @@ func (v *View) mayRename(a, b *walker) error {
 		return syscall.EINVAL
 	case !b.missing && strings.HasPrefix(a.rel, b.rel+"/"):
 		return syscall.ENOTEMPTY
-	case b.missing && b.slash && !isDir:
-		return syscall.ENOTDIR
 	}
 	from, err := a.folder()
 	if err != nil {

@@ -22,10 +22,11 @@ type walker struct {
 	attr fsys.Attr // of rel; Kind is 0 while unknown
 	dir  fsys.Attr // of the folder that holds rel; Kind is 0 while unknown
 
+	creates bool // the caller would make a file: what ends in a slash can be none
 	missing bool // there is no rel; its folder is there
 	gap     bool // a folder on the way is missing: rel; what should follow is rest
 	slash   bool // the path ended in a slash: rel must be a folder
-	dots    bool // the last part of the path was . or ..
+	dots    int  // how many dots the last part of the path was, if it was . or ..
 	point   bool // rel is the root of a mount that the last part of the path led onto
 	fd      int  // rel is /proc/self/fd/fd-1 and is open on something without a name; 0 if not
 
@@ -146,7 +147,10 @@ func (w *walker) dot(v *View, part string, last bool) error {
 	if err := w.search(v); err != nil {
 		return err
 	}
-	w.dots, w.point = last, false
+	w.point = false
+	if last {
+		w.dots = len(part)
+	}
 	if part == "." {
 		return nil
 	}
@@ -186,6 +190,9 @@ func (w *walker) step(v *View, part string, last, follow bool) error {
 	}
 	if err := w.search(v); err != nil {
 		return err
+	}
+	if w.creates && w.slash {
+		return syscall.EISDIR
 	}
 	rel := w.join(part)
 	if c := w.m.child(rel); c != nil {
