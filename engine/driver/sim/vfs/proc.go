@@ -56,6 +56,8 @@ type procName struct {
 	pid  int    // 0 for what belongs to no process
 	rest string // below the process's folder or /proc
 	fd   int    // number of the descriptor if rest is "fd/N"; else -1
+
+	thread bool // it was asked for by way of task/
 }
 
 // parseProc takes a name apart. A thread's folder is the same as its process's: there is one thread.
@@ -65,16 +67,15 @@ func parseProc(name string) (procName, error) {
 	if !ok || pid == 0 {
 		return procName{rest: name, fd: -1}, nil
 	}
-	if thread, below, more := strings.Cut(strings.TrimPrefix(rest, "task/"), "/"); strings.HasPrefix(rest, "task/") {
-		if thread != first || below == "task" || strings.HasPrefix(below, "task/") {
+	below, thread := strings.CutPrefix(rest, "task/")
+	if thread {
+		var tid string
+		tid, rest, _ = strings.Cut(below, "/")
+		if tid != first || rest == "task" || strings.HasPrefix(rest, "task/") {
 			return procName{}, syscall.ENOENT
 		}
-		rest = below
-		if !more {
-			rest = ""
-		}
 	}
-	n := procName{pid: pid, rest: rest, fd: -1}
+	n := procName{pid: pid, rest: rest, fd: -1, thread: thread}
 	if number, ok := strings.CutPrefix(rest, "fd/"); ok {
 		if n.fd, ok = decimal(number); !ok {
 			return procName{}, syscall.ENOENT
@@ -120,10 +121,14 @@ func (p *procView) find(name string) (*synthNode, *scene, error) {
 	if node == nil {
 		return nil, nil, syscall.ENOENT
 	}
-	switch n.rest {
-	case "fd":
+	switch {
+	case n.rest == "fd":
 		node = fdFolder(node, info)
-	case "task":
+	case n.rest == "." && n.thread:
+		folder := *node
+		folder.names = slices.DeleteFunc(slices.Clone(node.names), func(d fsys.Dirent) bool { return d.Name == "task" })
+		node = &folder
+	case n.rest == "task":
 		node = &synthNode{kind: fsys.Dir, mode: node.mode, inode: node.inode, names: []fsys.Dirent{{Name: strconv.Itoa(n.pid), Kind: fsys.Dir}}}
 	}
 	return node, s, nil
