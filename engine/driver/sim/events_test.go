@@ -117,7 +117,7 @@ func TestWhenEventsAreHandedOut(t *testing.T) {
 		got := [][]string{
 			last(func(ctx context.Context) error { return tk.Start(ctx, driver.Streams{}) }),
 			last(func(ctx context.Context) error {
-				_, err := tk.Exec(ctx, driver.Process{Args: []string{"touch", "/x"}, Env: []string{"PATH=/bin"}}, driver.Streams{})
+				_, err := tk.Exec(ctx, driver.Process{Args: []string{"mkdir", "/x"}, Env: []string{"PATH=/bin"}}, driver.Streams{})
 				return err
 			}),
 			last(tk.Events),
@@ -138,7 +138,7 @@ func TestTraceBeginsLater(t *testing.T) {
 	bothPlaces(t, func(t *testing.T, l *lab) {
 		tk := l.background(t, "sleep 1000")
 		ctx, events := traced(limited(t))
-		_, err := tk.Exec(ctx, driver.Process{Args: []string{"touch", "/x"}, Env: []string{"PATH=/bin"}}, driver.Streams{})
+		_, err := tk.Exec(ctx, driver.Process{Args: []string{"mkdir", "/x"}, Env: []string{"PATH=/bin"}}, driver.Streams{})
 		must(t, err)
 		if diff := cmp.Diff([]string{"proc.exec", "cow.create", "proc.exit"}, kinds(events)); diff != "" {
 			t.Error(diff)

@@ -73,7 +73,7 @@ func (h *host) prepare(ctx context.Context) error {
 		return err
 	}
 	if h.root, err = h.trees.Open(ctx, h.spec.Key, h.reporter()); err != nil {
-		return fmt.Errorf("open writable layer %s: %w", h.spec.Key, err)
+		return err // which names the layer
 	}
 	namespaces(h.spec.ID, h.machine.nextPID(), h.events)
 	h.events.fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
@@ -176,6 +176,8 @@ func errorReply(err error) reply {
 		return reply{Kind: replyCommand, Code: cmd.Code, Message: cmd.Msg}
 	case errors.Is(err, driver.ErrNotRunning):
 		return reply{Kind: replyGone, Message: err.Error()}
+	case errors.Is(err, driver.ErrNotFound):
+		return reply{Kind: replyMissing, Message: err.Error()}
 	}
 	return reply{Kind: replyError, Message: err.Error()}
 }

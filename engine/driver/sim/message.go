@@ -44,6 +44,7 @@ const (
 	replyExit    = "exit"
 	replyLate    = "late" // the time given to a wait is over
 	replyError   = "error"
+	replyMissing = "missing" // something that the container needs is not there
 	replyCommand = "command" // the command cannot be executed
 	replyGone    = "gone"    // nothing runs (any more)
 )

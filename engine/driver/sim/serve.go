@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
@@ -138,6 +139,10 @@ func (h *host) control(req *request, r *reply) error {
 }
 
 func (h *host) signal(sig int) error {
+	const last = 64 // SIGRTMAX
+	if sig < 0 || sig > last {
+		return fmt.Errorf("signal process %d: %w", h.proc.HostPID(), syscall.EINVAL)
+	}
 	h.events.postpone()
 	if err := h.proc.Signal(driver.Signal(sig)); err != nil {
 		h.events.resume()

@@ -176,11 +176,19 @@ func (t *task) replyError(r reply) error {
 		return &driver.CommandError{Code: r.Code, Msg: r.Message}
 	case replyGone:
 		return fmt.Errorf("container %s: %w", t.id, driver.ErrNotRunning)
+	case replyMissing:
+		return &missingError{r.Message}
 	case replyError:
 		return errors.New(r.Message)
 	}
 	return nil
 }
+
+// missingError is driver.ErrNotFound with the words of the host, which end with it already.
+type missingError struct{ msg string }
+
+func (e *missingError) Error() string { return e.msg }
+func (e *missingError) Unwrap() error { return driver.ErrNotFound }
 
 func decodeReply(data []byte, r *reply) error {
 	if err := json.Unmarshal(data, r); err != nil {
