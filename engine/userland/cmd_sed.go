@@ -34,25 +34,9 @@ func runSed(t *task, args []string) int {
 	if !ok {
 		return 1
 	}
-	var script []string
-	for _, f := range o.set {
-		switch f.letter {
-		case 'e':
-			script = append(script, f.value)
-		case 'f':
-			data, err := t.readFile(f.value)
-			if err != nil {
-				return t.errorf("couldn't open file %s: %s", f.value, reason(err))
-			}
-			script = append(script, strings.TrimSuffix(string(data), "\n"))
-		}
-	}
-	names := o.args
-	if len(script) == 0 {
-		if len(names) == 0 {
-			return t.usage("[-nEi] SCRIPT [FILE]...")
-		}
-		script, names = names[:1], names[1:]
+	script, names, code := t.sedScript(o)
+	if code != 0 {
+		return code
 	}
 	cmds, err := parseSed(strings.Join(script, "\n"), o.has('E') || o.has('r'))
 	if err != nil {
@@ -66,27 +50,46 @@ func runSed(t *task, args []string) int {
 		return s.inPlace(names, suffix)
 	}
 	defer t.buffered()()
-	var readers []io.Reader
-	t.inputs(names, func(_ string, r io.Reader) error {
-		data := r
-		if len(names) > 1 {
-			all, err := t.readAll(r)
-			if err != nil {
-				return err
-			}
-			data = bytes.NewReader(all)
-		} else {
-			readers = nil
-			s.run(r)
-			return nil
-		}
-		readers = append(readers, data)
-		return nil
-	})
-	if len(readers) > 0 {
-		s.run(io.MultiReader(readers...))
-	}
+	s.runAll(names)
 	return max(s.exit, t.code()*2)
+}
+
+// sedScript collects the script from the flags, or takes the first argument for it; the rest are names of files.
+func (t *task) sedScript(o opts) (script, names []string, code int) {
+	for _, f := range o.set {
+		switch f.letter {
+		case 'e':
+			script = append(script, f.value)
+		case 'f':
+			data, err := t.readFile(f.value)
+			if err != nil {
+				return nil, nil, t.errorf("couldn't open file %s: %s", f.value, reason(err))
+			}
+			script = append(script, strings.TrimSuffix(string(data), "\n"))
+		}
+	}
+	if len(script) > 0 {
+		return script, o.args, 0
+	}
+	if len(o.args) == 0 {
+		return nil, nil, t.usage("[-nEi] SCRIPT [FILE]...")
+	}
+	return o.args[:1], o.args[1:], 0
+}
+
+// runAll edits the files as one stream.
+func (s *sed) runAll(names []string) {
+	if len(names) < 2 {
+		s.inputs(names, func(_ string, r io.Reader) error { s.run(r); return nil })
+		return
+	}
+	var readers []io.Reader
+	s.inputs(names, func(_ string, r io.Reader) error {
+		all, err := s.readAll(r)
+		readers = append(readers, bytes.NewReader(all))
+		return err
+	})
+	s.run(io.MultiReader(readers...))
 }
 
 // sedInPlace gives -i, whose value is optional and attached, the value that options expects.

@@ -76,7 +76,7 @@ func TestShellOnItsOwnMachine(t *testing.T) {
 		{`tail /dev/zero`, "[137]"},
 		{`x=a; while :; do x=$x$x; done`, "[137]"},
 		{`yes | sort`, "[137]"},
-		{`dd if=/dev/zero of=/dev/null bs=100M count=1`, "[137]"},
+		{`dd if=/dev/zero of=/dev/null bs=32M count=1`, "[137]"},
 		{`x=$(cat /dev/zero)`, "[137]"},
 		{`cat /dev/zero | head -c 3 | od -c | head -n 1`, "0000000  \\0  \\0  \\0\n"},
 		{`ulimit -n`, "sh: ulimit: -n: not supported\n[001]"},

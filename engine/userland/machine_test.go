@@ -334,7 +334,7 @@ func (p *proc) AfterFunc(d time.Duration, f func()) func() bool { return time.Af
 func (p *proc) Grow(n int64) error {
 	p.toy.mu.Lock()
 	defer p.toy.mu.Unlock()
-	if p.toy.grown += n; p.toy.grown > 64<<20 {
+	if p.toy.grown += n; p.toy.grown > 16<<20 {
 		p.toy.finish(p, 137)
 		return syscall.ENOMEM
 	}

@@ -11,7 +11,6 @@ import (
 	"path"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // task is one run of one program.
@@ -85,13 +84,6 @@ func lookupEnv(environ []string, name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-func (t *task) now() time.Time {
-	if t.Now == nil {
-		return time.Now()
-	}
-	return t.Now()
 }
 
 func (t *task) stat(name string) (fs.FileInfo, error) {

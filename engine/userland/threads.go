@@ -68,3 +68,11 @@ func first[T any](t *task, from <-chan T, d time.Duration) (value T, came bool) 
 	})
 	return value, came
 }
+
+// now is the machine's time.
+func (t *task) now() time.Time {
+	if t.Now == nil {
+		return time.Now()
+	}
+	return t.Now()
+}
