@@ -83,6 +83,7 @@ type lab struct {
 	engine *lessonEngine
 	dir    string
 	out    bytes.Buffer
+	err    bytes.Buffer
 }
 
 func newLab(t *testing.T, driver string) *lab {
@@ -94,7 +95,7 @@ func newLab(t *testing.T, driver string) *lab {
 
 func (l *lab) docker(words ...string) int {
 	l.t.Helper()
-	app := &docker.App{Open: func(context.Context) (*engine.Engine, error) { return l.engine.engine, nil }, In: strings.NewReader(""), Out: &l.out, Err: &l.out,
+	app := &docker.App{Open: func(context.Context) (*engine.Engine, error) { return l.engine.engine, nil }, In: strings.NewReader(""), Out: &l.out, Err: &l.err,
 		Dir: l.dir, Environ: lookup([]string{"SOURCE_DATE_EPOCH=1700000000"}), Plain: true}
 	return docker.Execute(trace.With(l.t.Context(), l.engine.recorder), app, words)
 }
@@ -125,7 +126,7 @@ func TestScriptsAreTheSameOnBothDrivers(t *testing.T) {
 			}
 			real, code := run(nativeName)
 			simulated, simCode := run(simName)
-			if d := cmp.Diff(real.out.String(), simulated.out.String()); d != "" || code != simCode {
+			if d := cmp.Diff(real.out.String()+"\n"+real.err.String(), simulated.out.String()+"\n"+simulated.err.String()); d != "" || code != simCode {
 				t.Errorf("exit code %d on the kernel and %d on the simulator; output (-kernel +simulator)\n%s", code, simCode, d)
 			}
 			if d := tracetest.Difference(real.events(), simulated.events()); d != "" {
@@ -166,7 +167,7 @@ func TestDockerfilesGiveTheSameLayers(t *testing.T) {
 				}
 				l.out.Reset()
 				if code := l.docker("build", "-t", "x", "."); code != 0 {
-					t.Fatalf("build on %s: exit code %d\n%s", l.engine.driver.Name, code, l.out.String())
+					t.Fatalf("build on %s: exit code %d\n%s", l.engine.driver.Name, code, l.err.String())
 				}
 				img, err := l.engine.engine.Images.Resolve(t.Context(), "x")
 				check(t, err)

@@ -20,6 +20,8 @@ var Masks = []Mask{
 	{ProcExec, "pid", "", "a process of the host"},
 	{ProcSignal, "pid", "", "a process of the host"},
 	{ProcExit, "pid", "", "a process of the host"},
+	{Build, "dockerfile", "", "a file of the host"},
+	{Build, "context", "", "a folder of the host"},
 	{SnapshotPrepare, "upper", "", "a folder of the host"},
 	{NamespaceCreate, "inode", "", "a number of the kernel"},
 	{MountDo, "source", "", "a folder or file of the host"},

@@ -43,8 +43,12 @@ func (t *task) settle(ctx context.Context) {
 	_, _ = l.receive(ctx)
 }
 
-func (t *task) importEvents(ctx context.Context) error {
-	events, err := t.takeEvents()
+func (t *task) importEvents(ctx context.Context) error { return t.importThrough(ctx, "") }
+
+// importThrough hands out what is recorded up to the first event of kind, or all if there is none: what comes after it waits until the
+// caller has told what it did itself.
+func (t *task) importThrough(ctx context.Context, kind string) error {
+	events, err := t.takeEvents(kind)
 	if err != nil {
 		return fmt.Errorf("read events of %s: %w", t.id, err)
 	}
@@ -59,8 +63,15 @@ func (t *task) handOut(ctx context.Context) {
 	}
 }
 
-// takeEvents returns what has not been handed out yet, and marks it as handed out.
-func (t *task) takeEvents() ([]trace.Event, error) {
+// handOutThrough is handOut up to an event of kind.
+func (t *task) handOutThrough(ctx context.Context, kind string) {
+	if trace.From(ctx) != nil {
+		_ = t.importThrough(ctx, kind)
+	}
+}
+
+// takeEvents returns what has not been handed out yet, up to the first event of kind, and marks it as handed out.
+func (t *task) takeEvents(kind string) ([]trace.Event, error) {
 	path := filepath.Join(t.dir, shim.EventsFile)
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
@@ -83,8 +94,9 @@ func (t *task) takeEvents() ([]trace.Event, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	_, err = f.WriteAt(shim.EventsMark(offset+int64(len(data))), 0)
-	return parseEvents(data), err
+	events, length := parseEvents(data, kind)
+	_, err = f.WriteAt(shim.EventsMark(offset+int64(length)), 0)
+	return events, err
 }
 
 func readMark(f *os.File) int64 {
@@ -97,13 +109,19 @@ func readMark(f *os.File) int64 {
 	return v
 }
 
-// parseEvents passes over lines that are no events: a process may have died while it wrote one.
-func parseEvents(data []byte) []trace.Event {
-	var events []trace.Event
+// parseEvents reads lines up to the first event of kind and tells how many bytes that were. It passes over lines that are no events: a
+// process may have died while it wrote one.
+func parseEvents(data []byte, kind string) (events []trace.Event, length int) {
 	for line := range bytes.Lines(data) {
-		if e, err := trace.ParseJSON(line); err == nil {
-			events = append(events, e)
+		length += len(line)
+		e, err := trace.ParseJSON(line)
+		if err != nil {
+			continue
+		}
+		events = append(events, e)
+		if e.Kind == kind {
+			break
 		}
 	}
-	return events
+	return events, length
 }

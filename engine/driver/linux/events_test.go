@@ -36,7 +36,7 @@ func appendEvents(t *testing.T, tk *task, text string) {
 
 func takenHosts(t *testing.T, tk *task) []string {
 	t.Helper()
-	events, err := tk.takeEvents()
+	events, err := tk.takeEvents("")
 	if err != nil {
 		t.Error(err)
 	}
@@ -121,5 +121,21 @@ func TestEventsAreTakenOnce(t *testing.T) {
 	sort.Strings(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestEventsAreHandedOutUpToOne(t *testing.T) {
+	line := func(kind string) string {
+		return string(trace.AppendJSON(nil, trace.Event{Kind: kind, Phase: trace.Note})) + "\n"
+	}
+	data := line("mount") + "torn\n" + line("proc.exec") + line("proc.exit")
+	events, length := parseEvents([]byte(data), "proc.exec")
+	rest, _ := parseEvents([]byte(data[length:]), "")
+	var kinds []string
+	for _, e := range append(events, rest...) {
+		kinds = append(kinds, e.Kind)
+	}
+	if len(events) != 2 || strings.Join(kinds, " ") != "mount proc.exec proc.exit" {
+		t.Errorf("handed out %d, and in all %v", len(events), kinds)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 )
 
 // Start implements driver.Task. The supervisor is spawned first, so that it wakes up while its orders are written.
@@ -43,7 +44,7 @@ func (t *task) Start(ctx context.Context, streams driver.Streams) error {
 	}
 	reply, err := l.receive(ctx)
 	failpoint.Hit("runtime.start.after-go")
-	t.handOut(ctx)
+	t.handOutThrough(ctx, vocab.ProcExec) // what the program does comes after the news that it runs
 	if err == nil {
 		err = t.replyError(reply)
 	}

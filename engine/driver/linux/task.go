@@ -18,6 +18,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 )
 
 // task is one container's processes, as seen from any command. Its truth is in the container's folder and in the kernel.
@@ -141,7 +142,7 @@ func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, erro
 
 // Signal implements driver.Task.
 func (t *task) Signal(ctx context.Context, sig driver.Signal) error {
-	_, err := t.ask(ctx, shim.Request{Do: shim.DoSignal, Signal: int(sig)})
+	_, err := t.askThrough(ctx, shim.Request{Do: shim.DoSignal, Signal: int(sig)}, vocab.ProcSignal)
 	return err
 }
 
@@ -178,6 +179,11 @@ func (t *task) Processes(ctx context.Context) ([]driver.ProcessInfo, error) {
 
 // ask makes a request that is answered at once.
 func (t *task) ask(ctx context.Context, req shim.Request) (shim.Reply, error) {
+	return t.askThrough(ctx, req, "")
+}
+
+// askThrough is ask, and hands out no event after the first of kind.
+func (t *task) askThrough(ctx context.Context, req shim.Request, kind string) (shim.Reply, error) {
 	l, err := t.dial(req, driver.Streams{})
 	if err != nil {
 		return shim.Reply{}, err
@@ -187,7 +193,7 @@ func (t *task) ask(ctx context.Context, req shim.Request) (shim.Reply, error) {
 	if err != nil {
 		return reply, fmt.Errorf("ask supervisor of %s: %w", t.id, err)
 	}
-	t.handOut(ctx)
+	t.handOutThrough(ctx, kind)
 	return reply, t.replyError(reply)
 }
 
