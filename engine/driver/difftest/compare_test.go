@@ -124,22 +124,55 @@ func sameArchive(what string, a, b []byte) error {
 
 // operate does all operations on both sides, one by one, and compares what comes of each and of all.
 func (t *trial) operate(ops []op) (err error) {
-	var hands [2]performer
+	var hands [2]hand
 	for i, s := range t.sides {
-		live, done, err := s.open(key)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		hands[i].side = s
+		if err := hands[i].start(); err != nil {
+			return err
 		}
-		hands[i].tree = live
-		defer func() { err = errors.Join(err, done()) }()
+		defer func() { err = errors.Join(err, hands[i].stop()) }()
 	}
-	defer func() { err = errors.Join(err, hands[0].finish(), hands[1].finish()) }()
 	for n, o := range append(ops, op{Do: doLook}) {
 		if err := differ(fmt.Sprintf("operation %d, %s", n, o), hands[0].do(o), hands[1].do(o)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hand works on the live tree of one side.
+type hand struct {
+	performer
+	side *side
+	done func() error
+}
+
+func (h *hand) start() (err error) {
+	if h.tree, h.done, err = h.side.open(key); err != nil {
+		return fmt.Errorf("%s: %w", h.side.name, err)
+	}
+	return nil
+}
+
+// stop ends the live tree; without one it does nothing.
+func (h *hand) stop() error {
+	if h.done == nil {
+		return nil
+	}
+	done := h.done
+	h.done = nil
+	return errors.Join(h.finish(), done())
+}
+
+// do does what a performer does, and what takes ending the tree and opening it again.
+func (h *hand) do(o op) string {
+	if o.Do != doRemount {
+		return h.performer.do(o)
+	}
+	if err := errors.Join(h.stop(), h.start()); err != nil {
+		return h.side.name + ": " + err.Error()
+	}
+	return "ok"
 }
 
 // harvest compares what is made of the changes: lists, archives, and layers committed and applied.

@@ -105,6 +105,8 @@ func (g *generator) expect(o op) {
 		g.held[o.Slot] = g.held[o.Slot] || there == fsys.File
 	case doRelease:
 		g.held[o.Slot] = false
+	case doRemount:
+		g.held = [3]bool{}
 	}
 }
 
@@ -154,12 +156,13 @@ func (g *generator) attr() string { return pick(g, "user.a", "user.b", "user.lon
 var verbs = [...]verb{
 	doCreate, doCreate, doCreate, doWrite, doWrite, doAppend, doEmpty, doTruncate, doTouch, doMkdir, doMkdir, doMkdir, doSymlink, doNode,
 	doLink, doLink, doUnlink, doUnlink, doUnlink, doRmdir, doRmdir, doRename, doRename, doRename, doRename, doChmod, doChown, doUtimes,
-	doSetXattr, doDelXattr, doHold, doHold, doHeld, doHeld, doCut, doRelease, doLook,
+	doSetXattr, doDelXattr, doHold, doHold, doHeld, doHeld, doCut, doRelease, doLook, doRemount,
 }
 
 func (g *generator) op() op {
 	o := op{Do: verbs[g.r.IntN(len(verbs))]}
 	switch o.Do {
+	case doLook, doRemount:
 	case doCreate, doMkdir, doSymlink, doNode:
 		return g.makeOp(o)
 	case doHeld, doCut, doRelease:

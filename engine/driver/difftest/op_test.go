@@ -33,7 +33,8 @@ const (
 	doHeld     verb = "heldwrite" // Data at Off through Slot
 	doCut      verb = "heldcut"   // truncates through Slot
 	doRelease  verb = "release"
-	doLook     verb = "look" // compares the whole trees
+	doRemount  verb = "remount" // ends the live tree and opens it again, from what is on disk
+	doLook     verb = "look"    // compares the whole trees
 )
 
 // op is one operation. Which fields count depends on the verb.

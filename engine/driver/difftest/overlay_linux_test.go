@@ -46,6 +46,10 @@ func linuxSide(t testing.TB, dir string) *side {
 
 // mountOverlay mounts as the driver does, attached nowhere: the mount ends with its descriptor, however the test ends.
 func mountOverlay(lowers []string, upper, work string) (int, error) {
+	// The mark that a volatile mount leaves, which forbids the next one.
+	if err := os.RemoveAll(filepath.Join(work, "work", "incompat")); err != nil {
+		return -1, err
+	}
 	ctx, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, fmt.Errorf("mount overlay: %w", err)
