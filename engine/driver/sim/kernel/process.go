@@ -135,7 +135,7 @@ func (p *Process) end(e driver.Exit) {
 	p.zombie, p.stopped = true, false
 	p.im.end()
 	b.charge(p, -p.memory)
-	e.At = b.m.clock.now()
+	e.At = b.m.clock.now().UTC()
 	e.OOMKilled = b.ooms > 0 && (e.Signal == sigKILL || e.Code == 128+sigKILL)
 	p.exit = e
 	p.leaveTerminal()
