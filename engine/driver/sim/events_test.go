@@ -121,7 +121,14 @@ func TestWhenEventsAreHandedOut(t *testing.T) {
 				return err
 			}),
 			last(tk.Events),
-			last(func(ctx context.Context) error { return tk.Signal(ctx, 15) }),
+			last(func(ctx context.Context) error {
+				eventually(t, "trap", func() bool { // it is set when the first sleep runs
+					list, err := tk.Processes(t.Context())
+					must(t, err)
+					return len(list) == 2
+				})
+				return tk.Signal(ctx, 15)
+			}),
 			last(func(ctx context.Context) error { _, err := tk.Wait(ctx); return err }),
 			last(tk.Events),
 			last(tk.Delete),

@@ -30,7 +30,7 @@ func TestMounts(t *testing.T) {
 		"bind": {[]driver.Mount{{Type: "bind", Source: source, Target: "/m/n"}},
 			"cat /m/n/f; echo back > /m/n/g", "from host\n", 0},
 		"read-only bind": {[]driver.Mount{{Type: "bind", Source: source, Target: "/m", ReadOnly: true}},
-			"cat /m/f; echo x > /m/h", "from host\nsh: can't create /m/h: Read-only file system\n", 1},
+			"exec 2>&1; cat /m/f; echo x > /m/h", "from host\nsh: can't create /m/h: Read-only file system\n", 1},
 		"bind of a file": {[]driver.Mount{{Type: "bind", Source: filepath.Join(source, "f"), Target: "/etc/f"}},
 			"cat /etc/f", "from host\n", 0},
 		"tmpfs": {[]driver.Mount{{Type: "tmpfs", Target: "/t", Options: []string{"size=64k", "mode=0700"}}},
@@ -58,7 +58,7 @@ func TestMountErrors(t *testing.T) {
 		"mount /proc/sys: cannot be mounted because it is inside /proc": {Type: "bind", Source: t.TempDir(), Target: "/proc/sys"},
 		"mount /t: mount tmpfs: option size=x: invalid argument":        {Type: "tmpfs", Target: "/t", Options: []string{"size=x"}},
 		"mount /t: mount tmpfs: option colour=red: invalid argument":    {Type: "tmpfs", Target: "/t", Options: []string{"colour=red"}},
-		"mount /etc/passwd/x: make folder /etc/passwd: not a directory": {Type: "tmpfs", Target: "/etc/passwd/x"},
+		"mount /etc/passwd/x: stat /etc/passwd/x: not a directory":      {Type: "tmpfs", Target: "/etc/passwd/x"},
 		"mount /etc/passwd: make folder /etc/passwd: not a directory":   {Type: "tmpfs", Target: "/etc/passwd"},
 	} {
 		spec := l.spec(t, "true")

@@ -17,6 +17,11 @@ import (
 func TestTwoCommandsShareAContainer(t *testing.T) {
 	l := newLab(t, false)
 	tk := l.background(t, "trap 'exit 5' TERM; while true; do sleep 1; done")
+	eventually(t, "trap", func() bool { // it is set when the first sleep runs
+		list, err := tk.Processes(t.Context())
+		must(t, err)
+		return len(list) == 2
+	})
 	other := openLab(t, l.home, false)
 	loaded, err := other.Runtime.Load(t.Context(), tk.id)
 	must(t, err)

@@ -27,6 +27,22 @@ type task struct {
 	link *link // the connection that Start left open, until Wait has used it
 }
 
+var (
+	_ driver.Runtime     = (*Runtime)(nil)
+	_ driver.Leaker      = (*Runtime)(nil)
+	_ driver.Clock       = (*Runtime)(nil)
+	_ driver.Snapshots   = (*Snapshots)(nil)
+	_ driver.Trees       = (*Snapshots)(nil)
+	_ driver.Task        = (*task)(nil)
+	_ driver.Pauser      = (*task)(nil)
+	_ driver.Execer      = (*task)(nil)
+	_ driver.Attacher    = (*task)(nil)
+	_ driver.Resizer     = (*task)(nil)
+	_ driver.PatientTask = (*task)(nil)
+	_ driver.Lister      = (*task)(nil)
+	_ driver.Eventer     = (*task)(nil)
+)
+
 // Status implements driver.Task: what is recorded counts only as long as somebody holds the container.
 func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	rec, recorded := readRecord(t.dir)
@@ -337,6 +353,9 @@ func (t *task) Delete(ctx context.Context) error {
 		}
 	}
 	t.handOut(ctx)
+	if rec.Address != "" {
+		_ = os.Remove(rec.Address) // of a supervisor that was killed
+	}
 	if far := rec.farFolder(t.runtime.home.Root()); far != "" {
 		_ = os.RemoveAll(far)
 	}
