@@ -27,9 +27,18 @@ func NewProc(src ProcSource) fsys.FS {
 // as is /proc as the process of v sees it.
 func (p *Proc) as(v *View) fsys.FS { return &procView{p, v} }
 
-func (p *Proc) Lstat(name string) (fsys.Attr, error)       { return (&procView{p, nil}).Lstat(name) }
-func (p *Proc) ReadDir(name string) ([]fsys.Dirent, error) { return (&procView{p, nil}).ReadDir(name) }
-func (p *Proc) Readlink(name string) (string, error)       { return (&procView{p, nil}).Readlink(name) }
+// Lstat describes a name as nobody sees it: there is no self.
+func (p *Proc) Lstat(name string) (fsys.Attr, error) { return (&procView{p, nil}).Lstat(name) }
+
+// ReadDir lists a folder.
+func (p *Proc) ReadDir(name string) ([]fsys.Dirent, error) {
+	return (&procView{p, nil}).ReadDir(name)
+}
+
+// Readlink gives the text of a link.
+func (p *Proc) Readlink(name string) (string, error) { return (&procView{p, nil}).Readlink(name) }
+
+// Open makes the content of a file; EROFS for writing.
 func (p *Proc) Open(name string, how fsys.How) (fsys.Handle, error) {
 	return (&procView{p, nil}).Open(name, how)
 }

@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -234,6 +233,3 @@ func (v *View) Real(name string) (string, error) {
 	}
 	return w.m.path(w.rel), nil
 }
-
-// again tells whether an error only means that somebody was quicker.
-func again(err error) bool { return errors.Is(err, syscall.EEXIST) }
