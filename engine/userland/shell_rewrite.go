@@ -122,6 +122,8 @@ func (sh *shell) statement(st *syntax.Stmt) (changed, over bool) {
 	if pipe, ok := st.Cmd.(*syntax.BinaryCmd); ok && sh.pipes() && (pipe.Op == syntax.Pipe || pipe.Op == syntax.PipeAll) {
 		sh.asPipeline(st, pipe)
 		return true, true
+	} else if ok && (pipe.Op == syntax.Pipe || pipe.Op == syntax.PipeAll) && sh.ownLast(pipe.Y) {
+		pipe.Y, changed = &syntax.Stmt{Cmd: &syntax.Subshell{Stmts: []*syntax.Stmt{pipe.Y}}}, true
 	}
 	if sub, ok := st.Cmd.(*syntax.Subshell); ok && sh.Starter != nil && apartScript(sub.Stmts, false) {
 		st.Cmd, changed = asProcess(sub.Stmts), true
@@ -134,6 +136,18 @@ func (sh *shell) statement(st *syntax.Stmt) (changed, over bool) {
 		changed = sh.pipes() && processSubstitutions(st) || changed
 	}
 	return highRedirects(st) || changed, false
+}
+
+// ownLast tells whether the last part of a pipeline needs a subshell, because the interpreter would run it in the shell itself,
+// where it could set variables or end the shell.
+func (sh *shell) ownLast(st *syntax.Stmt) bool {
+	switch cmd := st.Cmd.(type) {
+	case *syntax.Subshell:
+		return false
+	case *syntax.CallExpr:
+		return len(cmd.Args) == 0 || len(cmd.Assigns) > 0 || !sh.external(cmd.Args[0].Lit())
+	}
+	return true
 }
 
 // substitution rewrites $( ).
