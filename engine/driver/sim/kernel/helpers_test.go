@@ -49,12 +49,15 @@ func newLab(t *testing.T, frozen bool, limits driver.Limits) *lab {
 	for _, name := range userland.Names() {
 		l.must(view.Symlink("learn", "/bin/"+name))
 	}
-	l.must(l.ns.Mount("/dev", vfs.Mount{FS: vfs.NewDev(l.clock.Now, fsys.MakeDev(5, 1)), Source: "tmpfs", Type: "tmpfs"}))
+	dev := vfs.NewTmpfs(0, 0o755, l.clock.Now, nil)
+	for name, number := range map[string]uint64{"null": fsys.MakeDev(1, 3), "zero": fsys.MakeDev(1, 5), "tty": fsys.MakeDev(5, 0)} {
+		l.must(dev.Make(name, fsys.New{Kind: fsys.CharDevice, Mode: 0o666, Rdev: number}))
+	}
+	l.must(dev.Make("pts", fsys.New{Kind: fsys.Dir, Mode: 0o755}))
+	l.must(l.ns.Mount("/dev", vfs.Mount{FS: dev, Source: "tmpfs", Type: "tmpfs", Options: []string{"rw"}}))
 	l.must(l.ns.Mount("/dev/pts", vfs.Mount{FS: pts, Source: "devpts", Type: "devpts"}))
 	l.box = l.m.NewBox(BoxConfig{ID: "box", Hostname: "box", NS: l.ns, Pts: pts, Limits: limits})
-	if proc := vfs.NewProc(l.box.Source()); proc != nil {
-		l.must(l.ns.Mount("/proc", vfs.Mount{FS: proc, Source: "proc", Type: "proc"}))
-	}
+	l.must(l.ns.Mount("/proc", vfs.Mount{FS: vfs.NewProc(l.box.Source()), Source: "proc", Type: "proc"}))
 	t.Cleanup(func() {
 		l.box.Kill()
 		select {
