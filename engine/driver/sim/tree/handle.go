@@ -48,7 +48,10 @@ func (u *Union) Open(name string, how fsys.How) (fsys.Handle, error) {
 		if h, err = u.openAt(at); err != nil {
 			return err
 		}
-		h.write, h.name = true, at.up
+		if h.ino.first == nil {
+			h.ino.first = at.up
+		}
+		h.write, h.name = true, h.ino.first
 		if how.Truncate {
 			return h.resize(0)
 		}

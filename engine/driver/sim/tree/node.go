@@ -31,6 +31,7 @@ type inode struct {
 	origin uint64 // the inode number that a lower file showed before it was copied up; 0 if none
 	dirty  bool   // the journal does not know it as it is
 	writes uint64 // how often it was written to
+	first  *node  // the name by which it came, under which overlayfs opens it whatever name it is asked for
 	open   int    // handles
 }
 
@@ -39,6 +40,7 @@ func (i *inode) copied() *inode {
 	c := *i
 	c.xattrs = maps.Clone(i.xattrs)
 	c.number, c.origin, c.links, c.open, c.writes = 0, 0, 0, 0, 0
+	c.first, c.dirty = nil, false
 	return &c
 }
 

@@ -160,15 +160,24 @@ func link(kind byte, name, target string) header {
 
 func archive(t testing.TB, entries ...header) []byte {
 	t.Helper()
+	data, err := pack(entries...)
+	must(t, err)
+	return data
+}
+
+func pack(entries ...header) ([]byte, error) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, e := range entries {
-		must(t, w.WriteHeader(&e.Header))
-		_, err := io.WriteString(w, e.text)
-		must(t, err)
+		if err := w.WriteHeader(&e.Header); err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(w, e.text); err != nil {
+			return nil, err
+		}
 	}
-	must(t, w.Close())
-	return buf.Bytes()
+	err := w.Close()
+	return buf.Bytes(), err
 }
 
 // listing describes an archive for comparing and reading.

@@ -29,6 +29,7 @@ func (u *Union) adopt(dir *node, at *place) *node {
 		i.origin = at.low.layer.base + at.low.ino.number
 	}
 	n := &node{ino: i}
+	i.first = n
 	_, base := split(at.path)
 	dir.put(base, n)
 	u.journal.put(at.path, n)

@@ -68,7 +68,8 @@ func (u *Union) Make(name string, n fsys.New) error {
 			_ = f.Close()
 			i.stored = stored
 		}
-		u.attach(dir, base, &node{ino: i})
+		i.first = &node{ino: i}
+		u.attach(dir, base, i.first)
 		return nil
 	})
 }
