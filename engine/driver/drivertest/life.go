@@ -143,7 +143,7 @@ func stateTests() []test {
 				t.Errorf("%+v", r)
 			}
 		}},
-		{"a task can be started again after its command failed to start", func(t *testing.T, l *lab) {
+		{"a container can be created again after its command failed to start", func(t *testing.T, l *lab) {
 			spec := l.spec(t, "nonesuch")
 			b := l.create(t, spec)
 			if err := b.Start(t.Context(), driver.Streams{}); !errors.Is(err, driver.ErrCommand) {
@@ -344,7 +344,7 @@ func neighbourTests() []test {
 			a, b := l.started(t, "echo a > /tmp/mine; echo up; read x"), l.started(t, "echo up; read x")
 			a.says("up\n")
 			b.says("up\n")
-			if r := b.exec("cat /tmp/mine; ps -ef | grep -c '[e]cho a'; kill -0 2 2>/dev/null; echo $?"); r.out != "0\n1\n" || !complaints(r.errs, noEntry) {
+			if r := b.exec("cat /tmp/mine; ps -ef | grep -c '[e]cho a'"); r.out != "0\n" || !complaints(r.errs, noEntry) {
 				t.Errorf("%+v", r)
 			}
 		}},
