@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -384,4 +385,99 @@ func TestSnapshotLifecycle(t *testing.T) {
 	s.prepare("m", chain)
 	must(t, s.snapshots.Remove(ctx, "m"))
 	s.noScratch()
+}
+
+// What was written before and is written again after the layer was opened anew is there, for the next process too.
+func TestReopenedLayerKeepsWhatIsWritten(t *testing.T) {
+	s := newStore(t)
+	s.prepare("k", s.base())
+	u := s.open("k", nil)
+	shell(t, u, ">> etc/passwd more")
+	must(t, u.Close())
+	s.clock = s.clock.Add(time.Hour)
+	s = s.again()
+	u = s.open("k", nil)
+	shell(t, u, ">> etc/passwd andmore")
+	must(t, u.Close())
+	u, err := s.again().snapshots.view("k")
+	must(t, err)
+	a, err := u.Lstat("etc/passwd")
+	if got := read(t, u, "etc/passwd"); got != "root\nmoreandmore" || a.Size != 16 || !a.Mtime.Equal(s.clock) || err != nil {
+		t.Errorf("content %q, %+v, %v", got, a, err)
+	}
+}
+
+// Handles live longer than names.
+func TestHandles(t *testing.T) {
+	s := newStore(t)
+	s.prepare("k", s.base())
+	u := s.open("k", nil)
+	low, err := u.Open("plain", fsys.How{})
+	must(t, err)
+	shell(t, u, ">> plain q")
+	if text, err := io.ReadAll(&reader{h: low}); string(text) != "pq" || err != nil {
+		t.Errorf("a reader of the lower file sees %q, %v after the copy", text, err)
+	}
+	must(t, low.Close())
+	kept, err := u.Open("plain", fsys.How{Write: true})
+	must(t, err)
+	shell(t, u, "mv plain moved; rm moved; > moved other")
+	_, err = kept.WriteAt([]byte("r"), -1)
+	must(t, err)
+	if a, err := kept.Attr(); err != nil || a.Links != 0 || a.Size != 3 {
+		t.Errorf("unlinked: %+v, %v", a, err)
+	}
+	if text, err := io.ReadAll(&reader{h: kept}); string(text) != "pqr" || err != nil {
+		t.Errorf("unlinked file has %q, %v", text, err)
+	}
+	must(t, kept.Truncate(1<<20))
+	_, before, _, _ := u.Space()
+	must(t, kept.Close())
+	if _, after, _, _ := u.Space(); after-before != 1<<20 {
+		t.Errorf("closing it gave %d bytes back", after-before)
+	}
+	if err := kept.Close(); err == nil {
+		t.Error("closed twice")
+	}
+	readOnly, err := u.Open("moved", fsys.How{})
+	must(t, err)
+	if _, err := readOnly.WriteAt([]byte("x"), 0); err == nil {
+		t.Error("written to what was opened for reading")
+	}
+	must(t, readOnly.Close())
+	if _, err := u.Open("etc", fsys.How{}); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("open a folder: %v", err)
+	}
+}
+
+func TestRenameErrors(t *testing.T) {
+	tests := []struct {
+		script, from, to string
+		want             error
+	}{
+		{"", "d", "e", syscall.EXDEV},
+		{"chmod600 d", "d", "e", syscall.EXDEV},
+		{"mkdir n", "n", "e", nil},
+		{"mkdir n", "n", "n/sub", syscall.EINVAL},
+		{"mkdir n", "n", "etc", syscall.ENOTEMPTY},
+		{"mkdir n; mkdir m", "n", "m", nil},
+		{"mkdir n", "n", "plain", syscall.ENOTDIR},
+		{"", "plain", "d", syscall.EISDIR},
+		{"", "plain", "ln", nil},
+		{"", "plain", "plain", nil},
+		{"ln plain p2", "plain", "p2", nil},
+		{"", "none", "x", syscall.ENOENT},
+		{"", "plain", "none/x", syscall.ENOENT},
+		{"", "plain", "etc/hosts/x", syscall.ENOTDIR},
+		{"rm-r d; mkdir d", "d", "e", nil},
+	}
+	for _, tt := range tests {
+		s := newStore(t)
+		s.prepare("k", s.base())
+		u := s.open("k", nil)
+		shell(t, u, tt.script)
+		if err := u.Rename(tt.from, tt.to); err != tt.want {
+			t.Errorf("%s; mv %s %s: %v, want %v", tt.script, tt.from, tt.to, err, tt.want)
+		}
+	}
 }

@@ -231,6 +231,7 @@ func (u *Union) writeDirty() {
 func (u *Union) stale(i *inode, n *node) {
 	i.dirty = true
 	u.dirty[i] = n
+	u.journal.changes++
 }
 
 // Close reports what is pending and what was missed, writes the tree down in order and ends the union. Handles must not be used
@@ -264,7 +265,7 @@ func (u *Union) Close() error {
 
 // tidy writes the tree anew, sorted, in the place of the journal.
 func (u *Union) tidy() error {
-	if u.journal.lines == 0 {
+	if u.journal.changes == 0 {
 		return nil // it stays as it was, closed in order
 	}
 	name := filepath.Join(u.dir, treeFile)
@@ -282,13 +283,13 @@ func (u *Union) SetReport(r Report) {
 	case r == nil && u.watch != nil:
 		u.watch.flush()
 		u.watch, u.told = nil, true
-		u.journal.lines = 0
+		u.journal.changes = 0
 	case r == nil:
 	case u.watch != nil:
 		u.watch.report = r
 	default:
 		u.watch = newWatcher(u, r)
-		u.watch.start(u.told && u.journal.lines == 0)
+		u.watch.start(u.told && u.journal.changes == 0)
 	}
 	u.mu.Unlock()
 	u.emit()
@@ -296,10 +297,10 @@ func (u *Union) SetReport(r Report) {
 
 // journal appends to the tree.jsonl of a writable layer.
 type journal struct {
-	f     *os.File
-	buf   bytes.Buffer
-	lines int // since it was opened
-	err   error
+	f       *os.File
+	buf     bytes.Buffer
+	changes int // since it was opened, or since all was told
+	err     error
 }
 
 func openJournal(name string) (*journal, error) {
@@ -311,7 +312,7 @@ func openJournal(name string) (*journal, error) {
 }
 
 func (j *journal) write(l line) {
-	j.lines++
+	j.changes++
 	if err := writeLine(&j.buf, l); err != nil {
 		j.err = err
 	}
