@@ -334,3 +334,41 @@ func TestManyAtOnce(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// The streams of a start end with its context; the container does not, and can be waited for all the same.
+func TestStreamsEndWithTheirContext(t *testing.T) {
+	bothPlaces(t, func(t *testing.T, l *lab) {
+		tk := l.create(t, l.spec(t, "sh", "-c", "sleep 1000"))
+		ctx, cancel := context.WithCancel(limited(t))
+		must(t, tk.Start(ctx, driver.Streams{Stdout: &buffer{}}))
+		cancel()
+		must(t, tk.Pause(t.Context()))
+		must(t, tk.Resume(t.Context()))
+		must(t, tk.Signal(t.Context(), 9))
+		if exit, err := tk.Wait(limited(t)); err != nil || exit.Code != 137 {
+			t.Errorf("exit = %+v, %v", exit, err)
+		}
+	})
+}
+
+// A wait that was given up leaves everything connected for the next.
+func TestWaitCanBeGivenUp(t *testing.T) {
+	bothPlaces(t, func(t *testing.T, l *lab) {
+		spec := l.spec(t, "sh", "-c", "read x; echo got $x")
+		tk := l.create(t, spec)
+		var out buffer
+		in, typist := io.Pipe()
+		must(t, tk.Start(limited(t), driver.Streams{Stdin: in, Stdout: &out}))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		if _, err := tk.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error = %v", err)
+		}
+		_, err := io.WriteString(typist, "a\n")
+		must(t, err)
+		if exit, err := tk.Wait(limited(t)); err != nil || exit.Code != 0 || out.String() != "got a\n" {
+			t.Errorf("exit = %+v, %v; output %q", exit, err, out.String())
+		}
+		_ = typist.Close()
+	})
+}

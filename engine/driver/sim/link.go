@@ -19,7 +19,8 @@ type link struct {
 	streams driver.Streams
 	replies chan reply
 	reading sync.WaitGroup
-	err     error // why there are no more replies; to be read when replies is closed
+	leave   func() bool // forgets whose end is the link's end; may be nil
+	err     error       // why there are no more replies; to be read when replies is closed
 }
 
 // newLink makes the request and connects the streams. After an error the connection is closed.
@@ -105,6 +106,9 @@ func (l *link) receive(ctx context.Context) (reply, error) {
 
 // close ends the link and waits until nothing is written to the streams any more. What came before the last reply has been written.
 func (l *link) close() {
+	if l.leave != nil {
+		l.leave()
+	}
 	l.w.close()
 	l.reading.Wait()
 }

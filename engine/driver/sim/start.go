@@ -96,6 +96,7 @@ func (t *task) keep(ctx context.Context, l *link, s driver.Streams) {
 		l.close()
 		return
 	}
+	l.leave = context.AfterFunc(ctx, l.w.close)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.link = l

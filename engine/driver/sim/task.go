@@ -81,10 +81,10 @@ func (t *task) Wait(ctx context.Context) (driver.Exit, error) {
 		return driver.Exit{}, ctx.Err()
 	}
 	l.close()
-	t.handOut(ctx)
 	if err != nil || r.Exit == nil {
-		return t.recordedExit(ctx, err)
+		return t.waitAnew(ctx, nil) // the streams' own context ended, or the supervisor did
 	}
+	t.handOut(ctx)
 	return r.Exit.exit(), nil
 }
 

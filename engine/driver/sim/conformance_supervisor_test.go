@@ -1,0 +1,22 @@
+package sim
+
+import (
+	"testing"
+
+	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/home"
+)
+
+// TestConformanceInSupervisors is TestConformance with containers that live in processes of their own.
+func TestConformanceInSupervisors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	drivertest.Run(t, func(t *testing.T) drivertest.Machine {
+		h, err := home.Open(t.TempDir())
+		must(t, err)
+		l := openLab(t, h, false)
+		return drivertest.Machine{Home: h, Layers: l.Layers, Snapshots: l.Snapshots, Trees: l.Snapshots, Runtime: l.Runtime,
+			Base: drivertest.ApplyBase(t, l.Layers, drivertest.BuildLearn(t)), Now: l.Now, Sleep: l.Sleep}
+	})
+}
