@@ -41,8 +41,6 @@ func (u *Union) number() uint64 {
 	return u.next
 }
 
-func (u *Union) journalPut(p string, n *node) { u.journal.put(p, n) }
-
 // copyUp copies a lower name that is no folder into the writable layer; empty leaves the content out.
 func (u *Union) copyUp(at *place, empty bool) error {
 	if at.isDir() {
