@@ -169,7 +169,11 @@ func (h *hand) do(o op) string {
 	if o.Do != doRemount {
 		return h.performer.do(o)
 	}
-	if err := errors.Join(h.stop(), h.start()); err != nil {
+	again := func() error { return errors.Join(h.stop(), h.start()) }
+	if h.side.steady {
+		again = h.finish
+	}
+	if err := again(); err != nil {
 		return h.side.name + ": " + err.Error()
 	}
 	return "ok"

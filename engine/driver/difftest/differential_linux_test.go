@@ -1,38 +1,12 @@
 package difftest
 
 import (
-	"context"
-	"errors"
-	"flag"
 	"testing"
 	"time"
-)
 
-var (
-	sequences = flag.Int("sequences", 300, "how many random sequences TestDifferential plays")
-	firstSeed = flag.Uint64("seed", 1, "seed of the first sequence; the next has the next")
-	keepOn    = flag.Bool("keepon", false, "go on after a difference")
+	"github.com/learn-containers/learn/engine/driver/sim/fsys"
+	"github.com/learn-containers/learn/engine/layer"
 )
-
-// play plays one seed and reports a difference with the little that is needed for it.
-func play(t testing.TB, sides [2]*side, seed uint64) {
-	t.Helper()
-	s := generate(seed)
-	err := compare(t.Context(), sides, s)
-	if err == nil {
-		return
-	}
-	var d *difference
-	if !errors.As(err, &d) {
-		t.Errorf("seed %d: %v\n%s", seed, err, s)
-		return
-	}
-	small := shrink(s, 400, func(c scenario) bool {
-		var again *difference
-		return errors.As(compare(context.Background(), sides, c), &again)
-	})
-	t.Errorf("seed %d, shrunk:\n%s\n(-%s +%s) %v", seed, small, sides[0].name, sides[1].name, compare(t.Context(), sides, small))
-}
 
 func TestDifferential(t *testing.T) {
 	both := sides(t)
@@ -55,3 +29,44 @@ func FuzzDifferential(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) { play(t, both, seed) })
 }
+
+// TestScenarios plays what once differed, and what random operations come upon too seldom.
+func TestScenarios(t *testing.T) {
+	both := sides(t)
+	dir := func(p string, x map[string]string) item {
+		return item{Entry: layer.Entry{Path: p, Kind: layer.Dir, Mode: 0o755, ModTime: long(1), Xattrs: x}}
+	}
+	file := func(p, content string) item {
+		return item{Entry: layer.Entry{Path: p, Kind: layer.File, Mode: 0o4755, Size: int64(len(content)), ModTime: long(2)}, Content: content}
+	}
+	link := func(kind layer.Kind, p, to string) item {
+		return item{Entry: layer.Entry{Path: p, Kind: kind, Mode: 0o777, Link: to, ModTime: long(3)}}
+	}
+	mark := func(kind layer.Kind, p string) item { return item{Entry: layer.Entry{Path: p, Kind: kind}} }
+	for name, s := range map[string]scenario{
+		"a hard link in the place of the folder that holds its target": {Layers: [][]item{{file("d/f", "x"), link(layer.HardLink, "d", "d/f")}}},
+		"a folder described after what is in it":                       {Layers: [][]item{{dir("b", map[string]string{"user.a": "v"})}, {file("b/f", ""), dir("b", nil)}}},
+		"a whiteout of nothing":                                        {Layers: [][]item{{mark(layer.Whiteout, "c/g/f")}}, Ops: []op{{Do: doRmdir, Path: "c/g"}}},
+		"a file of an opened layer grows": {Layers: [][]item{{file("b/f", "0123456789")}}, Ops: []op{
+			{Do: doWrite, Path: "b/f", Off: 5, Data: "abc"}, {Do: doRemount}, {Do: doWrite, Path: "b/f", Off: 10_000, Data: "end"}}},
+		"a hard link of a lower file is broken": {Layers: [][]item{{file("a", "one"), link(layer.HardLink, "b", "a"), link(layer.HardLink, "c", "a")}}, Ops: []op{
+			{Do: doAppend, Path: "b", Data: "two"}, {Do: doLink, Path: "c", To: "d"}, {Do: doRemount}, {Do: doUnlink, Path: "a"}}},
+		"deleted and made again as something else": {Layers: [][]item{{file("a/b/f", "x"), file("c", "y")}, {mark(layer.Opaque, "a")}}, Ops: []op{
+			{Do: doUnlink, Path: "c"}, {Do: doMkdir, Path: "c", Mode: 0o700}, {Do: doRmdir, Path: "c"}, {Do: doSymlink, Path: "c", To: "a"},
+			{Do: doMkdir, Path: "a/b", Mode: 0o755}, {Do: doRename, Path: "a/b", To: "a/c"}, {Do: doRename, Path: "c", To: "a/c/l"}}},
+		"written after it lost its name": {Layers: [][]item{{file("f", "below")}}, Ops: []op{
+			{Do: doHold, Path: "f"}, {Do: doUnlink, Path: "f"}, {Do: doHeld, Off: 3, Data: "gone"}, {Do: doCreate, Path: "f", Data: "new"}, {Do: doCut, Off: 1}, {Do: doLook},
+			{Do: doRelease}}},
+		"a set-group-ID folder": {Layers: [][]item{{{Entry: layer.Entry{Path: "g", Kind: layer.Dir, Mode: 0o2775, GID: 50}}}}, Ops: []op{
+			{Do: doMkdir, Path: "g/d", Mode: 0o755}, {Do: doCreate, Path: "g/d/f", Mode: 0o644, GID: 7}, {Do: doNode, Path: "g/p", Kind: fsys.Pipe, Mode: 0o600}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Ops = append(s.Ops, op{Do: doLook}, op{Do: doRemount})
+			if err := compare(t.Context(), both, s); err != nil {
+				t.Errorf("%v\n%s", err, s)
+			}
+		})
+	}
+}
+
+func long(year int) time.Time { return time.Date(2000+year, 1, 2, 3, 4, 5, 6, time.UTC) }

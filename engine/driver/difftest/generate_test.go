@@ -330,6 +330,10 @@ func (g *generator) folder(p string) item {
 	return item{Entry: layer.Entry{Path: p, Kind: layer.Dir, Mode: g.mode(), UID: g.id(), GID: g.id(), ModTime: g.time(), Xattrs: g.xattrs()}}
 }
 
+// capability is a file capability (cap_net_raw, effective) as the kernel keeps it: revision 2, 20 bytes. It goes when the file is
+// written or given away.
+const capability = "\x01\x00\x00\x02\x00\x20\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
 func (g *generator) xattrs() map[string]string {
 	if g.r.IntN(5) > 0 {
 		return nil
@@ -354,6 +358,9 @@ func (g *generator) item() item {
 	case layer.File:
 		i.Content = g.data()
 		i.Size = int64(len(i.Content))
+		if g.r.IntN(12) == 0 {
+			i.Xattrs = map[string]string{"security.capability": capability}
+		}
 	case layer.Symlink:
 		i.Link = pick(g, "a", "../b", "/c", "x/y")
 		g.links[i.Path] = true

@@ -269,7 +269,7 @@ func (o overlay) Xattr(name string) (map[string]string, error) {
 	}
 	all := make(map[string]string)
 	for attr := range strings.SplitSeq(strings.TrimRight(string(buf[:n]), "\x00"), "\x00") {
-		if attr == "" || strings.HasPrefix(attr, "security.") {
+		if attr == "" || strings.HasPrefix(attr, "security.") && attr != "security.capability" { // the machine's own policy
 			continue
 		}
 		value := make([]byte, 64<<10)

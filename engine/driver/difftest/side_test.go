@@ -17,6 +17,8 @@ type side struct {
 	snapshots snapshots
 	// open gives the live tree of a writable layer. done ends it, and leaves the times that the machine set by itself as stamp.
 	open func(key string) (t tree, done func() error, err error)
+	// steady: the live tree stays through a remount, which then only closes files.
+	steady bool
 }
 
 type snapshots interface {
