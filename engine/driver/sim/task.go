@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -301,93 +300,4 @@ func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.
 		return driver.Exit{}, fmt.Errorf("exec in %s: the supervisor went away: %w", t.id, errors.Join(err, driver.ErrNotRunning))
 	}
 	return r.Exit.exit(), nil
-}
-
-// Events implements driver.Eventer.
-func (t *task) Events(ctx context.Context) error {
-	if trace.From(ctx) == nil {
-		return nil
-	}
-	t.settle(ctx)
-	return t.importEvents(ctx)
-}
-
-// settle has a living container record everything that has happened so far.
-func (t *task) settle(ctx context.Context) {
-	l, err := t.dial(request{Do: doSync}, driver.Streams{})
-	if err != nil {
-		return // it has ended: all is recorded
-	}
-	defer l.close()
-	_, _ = l.receive(ctx)
-}
-
-func (t *task) importEvents(ctx context.Context) error {
-	events, err := takeEvents(ctx, t.dir)
-	if err != nil {
-		return fmt.Errorf("read events of %s: %w", t.id, err)
-	}
-	trace.Import(ctx, events)
-	return nil
-}
-
-// handOut hands out what is recorded, where nobody can do anything about an error: a trace that lacks events is no reason to fail.
-func (t *task) handOut(ctx context.Context) {
-	if trace.From(ctx) != nil {
-		_ = t.importEvents(ctx)
-	}
-}
-
-// Delete implements driver.Task.
-func (t *task) Delete(ctx context.Context) error {
-	t.mu.Lock()
-	if t.link != nil {
-		t.link.close()
-		t.link = nil
-	}
-	t.mu.Unlock()
-	rec, recorded := readRecord(t.dir)
-	if recorded {
-		if err := t.end(ctx, rec); err != nil {
-			return err
-		}
-	}
-	t.handOut(ctx)
-	if rec.Address != "" {
-		_ = os.Remove(rec.Address) // of a supervisor that was killed
-	}
-	if far := rec.farFolder(t.runtime.home.Root()); far != "" {
-		_ = os.RemoveAll(far)
-	}
-	// The record goes last: while it is there, a killed removal is taken up again.
-	if err := removeState(t.dir, socketName, eventsFile, handFile, stderrFile, exitFile, liveFile, taskFile); err != nil {
-		return fmt.Errorf("delete task %s: %w", t.id, err)
-	}
-	return nil
-}
-
-// end brings the task to its end and waits until nobody holds its files.
-func (t *task) end(ctx context.Context, rec record) error {
-	if _, ended := readExit(t.dir); !ended {
-		if l, err := t.dial(request{Do: doDelete}, driver.Streams{}); err == nil {
-			_, _ = l.receive(ctx)
-			l.close()
-		}
-	}
-	if !awaitDeath(ctx, t.dir, 10*time.Second) {
-		return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.Supervisor)
-	}
-	return nil
-}
-
-// farFolder is the folder outside of the home in which the task's socket lies, empty if there is none.
-func (r record) farFolder(root string) string {
-	if r.Address == "" || strings.HasPrefix(r.Address, root+string(filepath.Separator)) {
-		return ""
-	}
-	dir := filepath.Dir(r.Address)
-	if !strings.HasPrefix(filepath.Base(dir), farPrefix) {
-		return ""
-	}
-	return dir
 }
