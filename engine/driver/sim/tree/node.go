@@ -49,6 +49,7 @@ type node struct {
 	ino    *inode           // nil: a whiteout
 	kids   map[string]*node // of a folder
 	opaque bool             // a folder that hides what lies below
+	dirs   int              // how many of kids are folders
 
 	// Of a merged tree only:
 	layer *stratum // where ino is from
@@ -75,8 +76,12 @@ func (n *node) put(name string, c *node) {
 	if n.kids == nil {
 		n.kids = map[string]*node{}
 	}
+	n.take(name)
 	c.parent, c.name = n, name
 	n.kids[name] = c
+	if c.isDir() {
+		n.dirs++
+	}
 }
 
 // take removes the child of that name.
@@ -85,6 +90,9 @@ func (n *node) take(name string) *node {
 	if c != nil {
 		delete(n.kids, name)
 		c.parent = nil
+		if c.isDir() {
+			n.dirs--
+		}
 	}
 	return c
 }
@@ -111,17 +119,6 @@ func (n *node) sorted() []string {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// subfolders counts the children that are folders.
-func (n *node) subfolders() int {
-	count := 0
-	for _, c := range n.kids {
-		if c.isDir() {
-			count++
-		}
-	}
-	return count
-}
 
 // walk finds the name p, clean and relative, below n; nil if there is none.
 func (n *node) walk(p string) *node {
@@ -196,6 +193,11 @@ func merge(low, up *node, s *stratum) *node {
 			n.kids[name] = m
 		} else {
 			delete(n.kids, name)
+		}
+	}
+	for _, c := range n.kids {
+		if c.isDir() {
+			n.dirs++
 		}
 	}
 	return n

@@ -229,6 +229,10 @@ func (u *Union) writeDirty() {
 
 // stale notes that the journal does not know the inode, which n is a name of, as it is now.
 func (u *Union) stale(i *inode, n *node) {
+	if u.journal.changes == 0 { // the journal must not say any more that it was closed in order
+		u.journal.put(".", u.root)
+		_ = u.journal.flush() // which keeps its error
+	}
 	i.dirty = true
 	u.dirty[i] = n
 	u.journal.changes++

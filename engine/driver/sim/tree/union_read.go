@@ -45,9 +45,9 @@ func folderLinks(at *place) int {
 	case at.up != nil && at.low != nil, at.up == nil && at.low.stack, at.path == ".":
 		return 1
 	case at.up != nil:
-		return 2 + at.up.subfolders()
+		return 2 + at.up.dirs
 	}
-	return 2 + at.low.subfolders()
+	return 2 + at.low.dirs
 }
 
 func (u *Union) upperAttr(i *inode) fsys.Attr {
