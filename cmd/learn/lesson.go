@@ -81,7 +81,8 @@ func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened.Containers.Random = rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%s %d", e.id, e.seed)))
+	random := rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%s %d", e.id, e.seed)))
+	opened.Containers.Random, opened.Builder.Random = random, random
 	return opened, nil
 }
 

@@ -2,8 +2,10 @@ package build
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/learn-containers/learn/engine/blob"
@@ -18,6 +20,9 @@ import (
 
 // Builder builds images. It is safe for concurrent use: builds share the cache and nothing else.
 type Builder struct {
+	// Random gives the bytes that the names of build steps under way are made of: crypto/rand, unless they are to repeat.
+	Random io.Reader
+
 	home      *home.Home
 	images    *image.Store
 	layers    driver.Layers
@@ -28,7 +33,7 @@ type Builder struct {
 
 // New returns a Builder over h and one driver.
 func New(h *home.Home, images *image.Store, layers driver.Layers, snapshots driver.Snapshots, trees driver.Trees, runtime driver.Runtime) *Builder {
-	return &Builder{home: h, images: images, layers: layers, snapshots: snapshots, trees: trees, runtime: runtime}
+	return &Builder{Random: rand.Reader, home: h, images: images, layers: layers, snapshots: snapshots, trees: trees, runtime: runtime}
 }
 
 // Options say what to build.

@@ -2,10 +2,10 @@ package build
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +31,7 @@ func (st *stage) execute(ctx context.Context, id int, argv []string) (l image.La
 		return l, err
 	}
 	s := st.session
-	key, err := randomKey()
+	key, err := st.session.randomKey()
 	if err != nil {
 		return l, err
 	}
@@ -88,12 +88,12 @@ func (b *Builder) UndoClaim(ctx context.Context, c home.Claim) (done bool, err e
 	return false, nil
 }
 
-func randomKey() (string, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
+func (b *Builder) randomKey() (string, error) {
+	var bytes [8]byte
+	if _, err := io.ReadFull(b.Random, bytes[:]); err != nil {
 		return "", fmt.Errorf("name build step: %w", err)
 	}
-	return keyPrefix + hex.EncodeToString(b[:]), nil
+	return keyPrefix + hex.EncodeToString(bytes[:]), nil
 }
 
 // spec describes the container of one RUN.

@@ -136,8 +136,9 @@ func (l *eventLog) close() {
 	}
 }
 
-// takeEvents returns what of the events in dir has not been handed out yet, and marks it as handed out.
-func takeEvents(ctx context.Context, dir string) ([]trace.Event, error) {
+// takeEvents returns what of the events in dir has not been handed out yet, up to the first event of kind (empty: all), and marks it as
+// handed out.
+func takeEvents(ctx context.Context, dir, kind string) ([]trace.Event, error) {
 	path := filepath.Join(dir, eventsFile)
 	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -164,8 +165,9 @@ func takeEvents(ctx context.Context, dir string) ([]trace.Event, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	_, err = f.WriteAt(eventsMark(offset+int64(len(data))), 0)
-	return parseEvents(data), err
+	events, length := parseEvents(data, kind)
+	_, err = f.WriteAt(eventsMark(offset+int64(length)), 0)
+	return events, err
 }
 
 func readMark(f io.ReaderAt) int64 {
@@ -178,13 +180,19 @@ func readMark(f io.ReaderAt) int64 {
 	return v
 }
 
-// parseEvents passes over lines that are no events: a process may have died while it wrote one.
-func parseEvents(data []byte) []trace.Event {
-	var events []trace.Event
+// parseEvents reads lines up to the first event of kind and tells how many bytes that were. It passes over lines that are no events: a
+// process may have died while it wrote one.
+func parseEvents(data []byte, kind string) (events []trace.Event, length int) {
 	for line := range bytes.Lines(data) {
-		if e, err := trace.ParseJSON(line); err == nil {
-			events = append(events, e)
+		length += len(line)
+		e, err := trace.ParseJSON(line)
+		if err != nil {
+			continue
+		}
+		events = append(events, e)
+		if e.Kind == kind {
+			break
 		}
 	}
-	return events
+	return events, length
 }

@@ -138,6 +138,7 @@ func (h *host) giveUp(w *wire, cause error) {
 		h.box.Kill()
 		if h.proc != nil {
 			<-h.box.Done()
+			h.proc.Settled()
 		}
 	}
 	h.closeParts()
@@ -208,6 +209,7 @@ func (h *host) finish(leave func()) {
 	leave()
 	close(h.done)
 	h.farewell()
+	h.proc.Settled()
 	if !h.told.Load() && len(h.spec.OnExit) > 0 {
 		if err := runDetached(h.spec.OnExit, h.orders.OnExitEnv); err != nil {
 			h.complain("run command at exit", err)

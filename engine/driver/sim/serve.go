@@ -77,7 +77,7 @@ func (h *host) serve(w *wire) {
 // awaitEnd tells the client how the container ended, unless it leaves before or its time is over. What it types goes to the container
 // meanwhile. Somebody waits, so the machine hurries.
 func (h *host) awaitEnd(w *wire, req *request, detach func()) {
-	defer h.machine.clock.Hurry()()
+	defer h.box.Hurry()()
 	left := make(chan struct{})
 	go func() {
 		h.io.feed(w, req.Stdin)
@@ -205,6 +205,7 @@ func (h *host) exec(w *wire, req *request) {
 		_ = h.reply(w, errorReply(err))
 		return
 	}
+	defer p.Settled() // when nobody hurries any more
 	detach := std.attach(w, req)
 	std.run()
 	_ = h.reply(w, reply{Kind: replyStarted, Pid: p.HostPID()})
@@ -213,7 +214,7 @@ func (h *host) exec(w *wire, req *request) {
 		w.close()
 		close(left)
 	} else {
-		defer h.machine.clock.Hurry()()
+		defer h.box.Hurry()()
 		go func() {
 			std.feed(w, req.Stdin)
 			detach() // a client that left takes its streams along

@@ -13,6 +13,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 )
 
 // Start implements driver.Task.
@@ -38,7 +39,7 @@ func (t *task) Start(ctx context.Context, streams driver.Streams) error {
 		return t.startError(err)
 	}
 	r, err := l.receive(ctx)
-	t.handOut(ctx)
+	t.handOutThrough(ctx, vocab.ProcExec) // what the program does comes after the news that it runs
 	if err == nil {
 		err = t.replyError(r)
 	}

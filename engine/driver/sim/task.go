@@ -14,6 +14,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 )
 
 // task is one container's processes, as seen from any command. Its truth is in the container's folder and in who holds its lock.
@@ -138,7 +139,7 @@ func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, erro
 
 // Signal implements driver.Task.
 func (t *task) Signal(ctx context.Context, sig driver.Signal) error {
-	_, err := t.ask(ctx, request{Do: doSignal, Signal: int(sig)})
+	_, err := t.askThrough(ctx, request{Do: doSignal, Signal: int(sig)}, vocab.ProcSignal)
 	return err
 }
 
@@ -171,6 +172,11 @@ func (t *task) Processes(ctx context.Context) ([]driver.ProcessInfo, error) {
 
 // ask makes a request that is answered at once.
 func (t *task) ask(ctx context.Context, req request) (reply, error) {
+	return t.askThrough(ctx, req, "")
+}
+
+// askThrough is ask, and hands out no event after the first of kind.
+func (t *task) askThrough(ctx context.Context, req request, kind string) (reply, error) {
 	l, err := t.dial(req, driver.Streams{})
 	if err != nil {
 		return reply{}, err
@@ -180,7 +186,7 @@ func (t *task) ask(ctx context.Context, req request) (reply, error) {
 	if err != nil {
 		return r, fmt.Errorf("ask supervisor of %s: %w", t.id, err)
 	}
-	t.handOut(ctx)
+	t.handOutThrough(ctx, kind)
 	return r, t.replyError(r)
 }
 

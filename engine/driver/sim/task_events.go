@@ -27,8 +27,10 @@ func (t *task) settle(ctx context.Context) {
 	_, _ = l.receive(ctx)
 }
 
-func (t *task) importEvents(ctx context.Context) error {
-	events, err := takeEvents(ctx, t.dir)
+func (t *task) importEvents(ctx context.Context) error { return t.importThrough(ctx, "") }
+
+func (t *task) importThrough(ctx context.Context, kind string) error {
+	events, err := takeEvents(ctx, t.dir, kind)
 	if err != nil {
 		return fmt.Errorf("read events of %s: %w", t.id, err)
 	}
@@ -37,8 +39,11 @@ func (t *task) importEvents(ctx context.Context) error {
 }
 
 // handOut hands out what is recorded, where nobody can do anything about an error: a trace that lacks events is no reason to fail.
-func (t *task) handOut(ctx context.Context) {
+func (t *task) handOut(ctx context.Context) { t.handOutThrough(ctx, "") }
+
+// handOutThrough is handOut up to the first event of kind: what comes after it waits until the caller has told what it did itself.
+func (t *task) handOutThrough(ctx context.Context, kind string) {
 	if trace.From(ctx) != nil {
-		_ = t.importEvents(ctx)
+		_ = t.importThrough(ctx, kind)
 	}
 }

@@ -50,6 +50,7 @@ type timer struct {
 }
 
 type hurry struct {
+	box     *Box // whose processes are waited for; nil: a time is
 	jumps   int
 	skipped time.Duration
 }
@@ -102,11 +103,18 @@ func (c *Clock) SetSkew(d time.Duration) {
 	}
 }
 
-// Hurry says that somebody waits: until done is called, times in which every process waits are skipped, up to a bound.
-func (c *Clock) Hurry() (done func()) {
+// Hurry says that somebody outside waits for a time of an AfterFunc: until done is called, times in which every process waits are
+// skipped, up to a bound.
+func (c *Clock) Hurry() (done func()) { return c.hurry(nil) }
+
+// Hurry says that somebody outside waits for the box: until done is called, times in which its processes sleep and every process of the
+// machine waits are skipped, up to a bound.
+func (b *Box) Hurry() (done func()) { return b.m.clock.hurry(b) }
+
+func (c *Clock) hurry(box *Box) (done func()) {
 	c.lock()
 	defer c.unlock()
-	h := new(hurry)
+	h := &hurry{box: box}
 	c.hurries = append(c.hurries, h)
 	c.consider()
 	return sync.OnceFunc(func() {
@@ -233,8 +241,17 @@ func (c *Clock) idle() bool {
 	return d <= 0 || c.hurried(d)
 }
 
+// hurried tells whether d may be skipped: somebody waits for a timer, if perhaps a later one, and has not skipped too much already.
 func (c *Clock) hurried(d time.Duration) bool {
-	return slices.ContainsFunc(c.hurries, func(h *hurry) bool { return h.jumps < hurryJumps && d <= hurryTime-h.skipped })
+	return slices.ContainsFunc(c.hurries, func(h *hurry) bool {
+		return h.jumps < hurryJumps && d <= hurryTime-h.skipped && c.awaited(h)
+	})
+}
+
+// awaited tells whether h waits for some timer. What a process waits for otherwise, such as input, takes as long as it takes, and the
+// timers of other boxes are nothing to h.
+func (c *Clock) awaited(h *hurry) bool {
+	return slices.ContainsFunc(c.timers, func(t *timer) bool { return !t.held() && (t.box == nil || t.box == h.box) })
 }
 
 // settle fires timers, one at a time, as long as the machine stays idle in between. It ends when it does not.

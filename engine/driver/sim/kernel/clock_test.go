@@ -40,7 +40,7 @@ func TestNoSkipWithoutHurry(t *testing.T) {
 	if !l.clock.Now().Equal(epoch) {
 		t.Errorf("the clock went on to %v", l.clock.Now())
 	}
-	done := l.clock.Hurry()
+	done := l.box.Hurry()
 	r.wait()
 	done()
 	if d := l.clock.Now().Sub(epoch); d != 3000*time.Second {

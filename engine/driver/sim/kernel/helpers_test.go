@@ -145,6 +145,7 @@ func (r *running) wait() driver.Exit {
 	if err != nil {
 		r.t.Fatalf("wait: %v; output so far: %q", err, r.output)
 	}
+	r.Settled()
 	return exit
 }
 
@@ -173,7 +174,7 @@ func (r *running) until(text string) {
 // script runs a shell script as the box's first process, with somebody waiting.
 func (l *lab) script(text string) (string, driver.Exit) {
 	l.t.Helper()
-	defer l.clock.Hurry()()
+	defer l.box.Hurry()()
 	r := l.start("sh", "-c", text)
 	r.stdin.Close()
 	exit := r.wait()

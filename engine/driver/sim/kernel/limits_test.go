@@ -39,7 +39,7 @@ func TestFreeze(t *testing.T) {
 	l := newLab(t, true, driver.Limits{})
 	r := l.start("sh", "-c", "sleep 1; echo awake")
 	l.box.Freeze()
-	done := l.clock.Hurry()
+	done := l.box.Hurry()
 	defer done()
 	time.Sleep(20 * time.Millisecond)
 	if !l.clock.Now().Equal(epoch) || r.output.String() != "" {

@@ -32,6 +32,7 @@ type Process struct {
 	stopNews  bool // the parent has not been told yet
 	zombie    bool
 	exit      driver.Exit
+	outside   bool // started from outside, and what is outside has not taken in its end yet
 	changed   queue // parents' threads that wait for a child
 	cpu       time.Duration
 	memory    int64
@@ -55,6 +56,18 @@ func (p *Process) Wait(ctx context.Context) (driver.Exit, error) {
 		return p.exit, nil
 	case <-ctx.Done():
 		return driver.Exit{}, ctx.Err()
+	}
+}
+
+// Settled says that those outside have taken in the end of a process that they started. Until then the machine counts as busy, and no
+// time is skipped.
+func (p *Process) Settled() {
+	c := p.box.m.clock
+	c.lock()
+	defer c.unlock()
+	if p.outside && p.zombie {
+		p.outside = false
+		c.down()
 	}
 }
 
@@ -133,6 +146,9 @@ func (p *Process) end(e driver.Exit) {
 	}
 	b := p.box
 	p.zombie, p.stopped = true, false
+	if p.outside {
+		b.m.clock.up()
+	}
 	p.im.end()
 	b.charge(p, -p.memory)
 	e.At = b.m.clock.now().UTC()

@@ -109,7 +109,7 @@ func TestWorkingFolder(t *testing.T) {
 func TestExecIsNoChild(t *testing.T) {
 	l := newLab(t, true, driver.Limits{})
 	first := l.start("sh", "-c", "trap 'echo bye; exit 3' TERM; while :; do sleep 1000; done")
-	defer l.clock.Hurry()()
+	defer l.box.Hurry()()
 	second := l.start("sh", "-c", "echo $PPID")
 	second.wait()
 	if got := second.all(); got != "0\n" {

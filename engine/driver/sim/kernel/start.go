@@ -75,6 +75,7 @@ func (im *image) startFrom(cfg ProcessConfig) error {
 	c.lock()
 	err := im.p.box.launch(im)
 	if err == nil {
+		im.p.outside = true
 		if t := im.terminal(); t != nil && cfg.Terminal {
 			im.p.takeTerminal(t)
 		}
