@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/layer"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/engine/passwd"
 	"github.com/learn-containers/learn/trace"
@@ -220,7 +221,7 @@ func (st *stage) commit(ctx context.Context, key string, parent digest.Digest) (
 		return l, err
 	}
 	defer w.Close()
-	if stats, err = s.snapshots.Diff(ctx, key, w); err != nil {
+	if stats, err = s.diff(ctx, key, w); err != nil {
 		return l, fmt.Errorf("commit build step: %w", err)
 	}
 	failpoint.Hit("build.step.after-diff")
@@ -229,6 +230,9 @@ func (st *stage) commit(ctx context.Context, key string, parent digest.Digest) (
 		return l, err
 	}
 	l = st.layer(desc)
+	if s.opts.Epoch != nil { // the tree has other times than its archive: whoever needs it unpacks that
+		return l, s.snapshots.Remove(ctx, key)
+	}
 	if err := s.op.Claim("chain", l.ChainID.String()); err != nil {
 		return l, err
 	}
@@ -238,6 +242,27 @@ func (st *stage) commit(ctx context.Context, key string, parent digest.Digest) (
 	failpoint.Hit("build.step.after-commit")
 	st.unpacked = len(st.layers) + 1
 	return l, nil
+}
+
+// diff writes the changes in key as an archive. With SOURCE_DATE_EPOCH nothing in it is later than that.
+func (s *session) diff(ctx context.Context, key string, w io.Writer) (stats driver.DiffStats, err error) {
+	if s.opts.Epoch == nil {
+		return s.snapshots.Diff(ctx, key, w)
+	}
+	r, raw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := layer.Rewrite(w, r, func(e *layer.Entry) {
+			if e.ModTime.After(*s.opts.Epoch) {
+				e.ModTime = *s.opts.Epoch
+			}
+		})
+		_, drained := io.Copy(io.Discard, r) // padding after the archive's end
+		done <- errors.Join(err, drained, r.CloseWithError(err))
+	}()
+	stats, err = s.snapshots.Diff(ctx, key, raw)
+	raw.CloseWithError(err)
+	return stats, errors.Join(err, <-done)
 }
 
 // layer names an uncompressed archive as the next layer of the stage.

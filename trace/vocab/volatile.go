@@ -27,6 +27,9 @@ var Masks = []Mask{
 	{MountDo, "source", "", "a folder or file of the host"},
 	{MountDo, "options", "type=overlay", "folders of the host"},
 	{MountDo, "", "type=mask", "which of these paths there are depends on the kernel"},
+	{CgroupCreate, "", "", "which control groups there are depends on the version that the kernel has of them"},
+	{CgroupWrite, "", "", "the same"},
+	{CgroupRemove, "", "", "the same"},
 	{SeccompLoad, "instructions", "", "the filter is made for the host's architecture"},
 	{BlobWrite, "size_bytes", "media_type=application/vnd.oci.image.config.v1+json", "the document holds times, whose length varies"},
 }

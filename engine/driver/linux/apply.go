@@ -188,7 +188,9 @@ func (a *applier) folder(fd int, name string, e *layer.Entry) error {
 	if err := a.makeFolder(fd, name); err != nil {
 		return err
 	}
-	a.pending = append(a.pending, metaOf(e))
+	meta := metaOf(e)
+	meta.path = path.Join(a.parent, name) // the entry's own path may lead over links that only a lower layer has
+	a.pending = append(a.pending, meta)
 	return nil
 }
 

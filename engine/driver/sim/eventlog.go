@@ -78,6 +78,19 @@ func (l *eventLog) fact(kind string, attrs ...trace.Attr) {
 	l.write()
 }
 
+// observed records one note on what programs do. Those of the time before flush come after what started the first of them.
+func (l *eventLog) observed(kind string, attrs ...trace.Attr) {
+	l.mu.Lock()
+	early := l.f != nil && l.hold
+	if early {
+		l.late = append(trace.AppendJSON(l.late, note(kind, attrs...)), '\n')
+	}
+	l.mu.Unlock()
+	if !early {
+		l.fact(kind, attrs...)
+	}
+}
+
 // postpone keeps what happens from now on behind the notes that resume gives: a program may have done something before the one who
 // started it has said so.
 func (l *eventLog) postpone() {
@@ -114,7 +127,15 @@ func (l *eventLog) holdBack() {
 func (l *eventLog) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endHold()
+}
+
+func (l *eventLog) endHold() {
 	l.hold = false
+	if l.wait == 0 {
+		l.held = append(l.held, l.late...)
+		l.late = nil
+	}
 	l.write()
 }
 
@@ -128,8 +149,7 @@ func (l *eventLog) write() {
 func (l *eventLog) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hold = false
-	l.write()
+	l.endHold()
 	if l.f != nil {
 		_ = l.f.Close()
 		l.f = nil

@@ -92,7 +92,7 @@ func (h *host) reporter() tree.Report {
 	if !h.events.on() {
 		return nil
 	}
-	return h.events.fact
+	return h.events.observed
 }
 
 // start runs the container's first process for the client that made the request.

@@ -194,7 +194,7 @@ func (h *host) beginTrace() error {
 	if err := h.events.begin(); err != nil {
 		return err
 	}
-	h.root.SetReport(h.events.fact)
+	h.root.SetReport(h.events.observed)
 	return nil
 }
 

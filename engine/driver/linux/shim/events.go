@@ -29,6 +29,8 @@ type eventLog struct {
 	fd   int
 	hold bool // keep notes until flush
 	held []byte
+	wait bool   // a note is to come before those that come now
+	late []byte // those
 }
 
 // openEvents opens the events file of the task in dir for appending, or makes it.
@@ -52,10 +54,39 @@ func (l *eventLog) fact(kind string, attrs ...trace.Attr) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held = append(trace.AppendJSON(l.held, trace.Event{Kind: kind, Phase: trace.Note, Attrs: attrs}), '\n')
+	e := trace.Event{Kind: kind, Phase: trace.Note, Attrs: attrs}
+	if l.wait {
+		l.late = append(trace.AppendJSON(l.late, e), '\n')
+		return
+	}
+	l.held = append(trace.AppendJSON(l.held, e), '\n')
 	if !l.hold {
 		l.write()
 	}
+}
+
+// postpone keeps notes back until resume: a program may have done something before the supervisor knows that it runs.
+func (l *eventLog) postpone() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wait = true
+}
+
+// resume records first and then what came since postpone.
+func (l *eventLog) resume(first ...trace.Event) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range first {
+		l.held = append(trace.AppendJSON(l.held, e), '\n')
+	}
+	l.held, l.late, l.wait = append(l.held, l.late...), nil, false
+	l.write()
 }
 
 // flush writes what is held.

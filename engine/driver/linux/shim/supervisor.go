@@ -130,12 +130,14 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	}
 	failpoint.Hit("shim.start.before-go")
 	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil}
+	s.events.postpone()
 	if err := s.handOver(stage, cfg, s.io, s.pid); err != nil {
 		return nil, err
 	}
+	s.events.resume(trace.Event{Kind: vocab.ProcExec, Phase: trace.Note, Attrs: []trace.Attr{trace.String("container", s.cfg.ID),
+		trace.Int("pid", int64(s.pid)), trace.Strings("argv", s.cfg.Process.Args)}})
 	detach = s.io.attach(client)
 	s.io.run()
-	s.events.fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(s.pid)), trace.Strings("argv", s.cfg.Process.Args))
 	failpoint.Hit("shim.start.after-go")
 	return detach, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
 }
@@ -216,6 +218,7 @@ func (s *shim) giveUp(conn *Conn, err error) {
 	if s.watcher != nil {
 		_ = s.watcher.Finish()
 	}
+	s.events.resume()
 	s.groups.remove()
 	for _, name := range []string{TaskFile, socketName} {
 		_ = os.Remove(filepath.Join(s.cfg.Dir, name))
