@@ -29,13 +29,12 @@ type item struct {
 type generator struct {
 	r     *rand.Rand
 	kinds map[string]fsys.Kind // what is probably at a path
-	links map[string]bool      // paths at which some layer may have a symbolic link
 	held  [3]bool              // slots that are probably open
 }
 
 // generate makes the scenario of a seed.
 func generate(seed uint64) scenario {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 0x6c6561726e)), kinds: make(map[string]fsys.Kind), links: make(map[string]bool)}
+	g := &generator{r: rand.New(rand.NewPCG(seed, 0x6c6561726e)), kinds: make(map[string]fsys.Kind)}
 	var s scenario
 	for range g.r.IntN(6) {
 		s.Layers = append(s.Layers, g.layer())
@@ -242,7 +241,7 @@ func (g *generator) layer() []item {
 	var items []item
 	for range 1 + g.r.IntN(10) {
 		i := g.item()
-		for !fits(i, items) && (g.r.IntN(60) > 0 || g.links[i.Path]) { // one entry that can't be made refuses the whole layer
+		for !fits(i, items) && g.r.IntN(60) > 0 { // one entry that can't be made refuses the whole layer
 			i = g.item()
 		}
 		if g.r.IntN(3) > 0 { // most archives name the folders above an entry
@@ -274,7 +273,7 @@ func fits(i item, items []item) bool {
 func (g *generator) above(i item, items []item) []item {
 	var made []item
 	for dir := path.Dir(i.Path); dir != "." && i.Kind != layer.Opaque; dir = path.Dir(dir) {
-		if !has(items, dir) && !g.throughLink(dir) {
+		if !has(items, dir) {
 			made = append(made, g.folder(dir))
 		}
 	}
@@ -345,11 +344,8 @@ func (g *generator) item() item {
 	i := g.folder(pick(g, g.name(), g.some(fsys.File, fsys.Dir, fsys.Symlink)))
 	i.Kind = pick(g, layer.File, layer.File, layer.File, layer.File, layer.Dir, layer.Dir, layer.Symlink, layer.HardLink, layer.HardLink, layer.Fifo,
 		layer.Char, layer.Block, layer.Whiteout, layer.Whiteout, layer.Opaque)
-	switch {
-	case g.r.IntN(40) == 0:
+	if g.r.IntN(40) == 0 {
 		i.Path, i.Kind = ".", layer.Dir
-	case i.Kind == layer.Dir && g.throughLink(i.Path):
-		i.Kind = layer.File
 	}
 	if i.Kind != layer.File && i.Kind != layer.Dir {
 		i.Xattrs = nil
@@ -363,25 +359,12 @@ func (g *generator) item() item {
 		}
 	case layer.Symlink:
 		i.Link = pick(g, "a", "../b", "/c", "x/y")
-		g.links[i.Path] = true
 	case layer.HardLink:
 		if i.Link = g.some(fsys.File, fsys.Symlink); i.Link == i.Path {
 			i.Link += "x"
 		}
-		g.links[i.Path] = true // of a link, perhaps
 	case layer.Char, layer.Block:
 		i.Major, i.Minor = pick[uint32](g, 1, 0, 300), pick[uint32](g, 3, 70_000)
 	}
 	return i
-}
-
-// throughLink reports whether a path may lead through a symbolic link. A folder's entry by such a path is not generated: what
-// becomes of its mode and time is not settled.
-func (g *generator) throughLink(p string) bool {
-	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-		if g.links[dir] {
-			return true
-		}
-	}
-	return false
 }

@@ -16,7 +16,7 @@ import (
 
 // dirMeta is the metadata of a folder, kept until everything in the folder is made.
 type dirMeta struct {
-	path     string
+	path     string // without links in it
 	mode     uint32
 	uid, gid int
 	mtime    unix.Timespec
@@ -79,7 +79,7 @@ func (a *applier) finish() error {
 }
 
 func (a *applier) finishDir(m dirMeta) error {
-	fd, err := openIn(a.root, m.path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	fd, err := openReal(a.root, m.path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return nil // replaced by a later entry
 	}

@@ -19,7 +19,15 @@ import (
 
 // openIn opens a path as if root were the root of everything: links, absolute ones too, stay inside.
 func openIn(root int, p string, flags uint64) (int, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	return openAs(root, p, unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
+}
+
+// openReal opens a path that has no symbolic link in it; ELOOP if it has one.
+func openReal(root int, p string, flags uint64) (int, error) {
+	return openAs(root, p, unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS})
+}
+
+func openAs(root int, p string, how unix.OpenHow) (int, error) {
 	for try := 0; ; try++ {
 		fd, err := unix.Openat2(root, p, &how)
 		// EAGAIN: something was renamed meanwhile and the kernel could not tell whether ".." stayed inside.
@@ -50,18 +58,18 @@ func removeAt(fd int, name string) error {
 }
 
 // enter opens the folder that an entry goes into, and makes it if the archive has no entry for it. The descriptor belongs
-// to the applier.
+// to the applier, and so does a.parent, the folder's real path.
 func (a *applier) enter(dir string, e *layer.Entry) (int, error) {
 	if a.parentFD >= 0 && dir == a.parent {
 		return a.parentFD, nil
 	}
 	a.leave()
-	fd, err := openIn(a.root, dir, unix.O_PATH|unix.O_DIRECTORY)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+	fd, err := openReal(a.root, dir, unix.O_PATH|unix.O_DIRECTORY)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		if dir, err = a.makeParents(dir, e); err != nil {
 			return -1, err
 		}
-		fd, err = openIn(a.root, dir, unix.O_PATH|unix.O_DIRECTORY)
+		fd, err = openReal(a.root, dir, unix.O_PATH|unix.O_DIRECTORY)
 	}
 	if err != nil {
 		return -1, fmt.Errorf("open folder %q: %w", dir, err)

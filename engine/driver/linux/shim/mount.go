@@ -88,6 +88,7 @@ func setAttrs(mnt int, attrs uint64, recursive bool) error {
 // ours, and that nobody else in this mount namespace looks at.
 func mountRoot(r Root) (tree, error) {
 	// The mark of a volatile mount, which would forbid the next one. Whoever asked for it knows that a power cut may cost the layer.
+	_ = unix.Unlink(r.Work + "/work/incompat/volatile/dirty")
 	_ = unix.Rmdir(r.Work + "/work/incompat/volatile")
 	mnt, err := overlay(r)
 	if r.Volatile && errors.Is(err, unix.EINVAL) {
