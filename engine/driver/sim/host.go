@@ -99,7 +99,7 @@ func (h *host) reporter() tree.Report {
 func (h *host) start(w *wire, req *request) (detach func(), err error) {
 	c := kernel.ProcessConfig{Process: h.spec.Process}
 	h.io = newStdio(h.machine.kernel, &c, req, req.Stdin || h.spec.OpenStdin, h.spec.StdinOnce || !h.spec.OpenStdin, h.log)
-	failpoint.Hit("sim.start.before-go")
+	failpoint.Hit("sim.host.before-go")
 	h.events.postpone()
 	h.proc, err = h.box.Start(c)
 	if err != nil {
@@ -114,7 +114,7 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 	}
 	detach = h.io.attach(w, req)
 	h.io.run()
-	failpoint.Hit("sim.start.after-go")
+	failpoint.Hit("sim.host.after-go")
 	return detach, h.reply(w, reply{Kind: replyStarted, Pid: h.proc.HostPID()})
 }
 
@@ -191,7 +191,7 @@ func (h *host) finish(leave func()) {
 		h.complain("wait for first process", err)
 	}
 	<-h.box.Done()
-	failpoint.Hit("sim.exit.before-record")
+	failpoint.Hit("sim.host.before-record")
 	h.exit = recordOf(exit)
 	h.io.drain()
 	h.closeParts()
@@ -202,7 +202,7 @@ func (h *host) finish(leave func()) {
 	if err := writeState(h.spec.Dir, exitFile, h.exit, !h.spec.Ephemeral); err != nil {
 		h.complain("record exit", err)
 	}
-	failpoint.Hit("sim.exit.after-record")
+	failpoint.Hit("sim.host.after-record")
 	h.mu.Lock()
 	h.ended = true
 	h.mu.Unlock()

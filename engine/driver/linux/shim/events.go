@@ -29,7 +29,7 @@ type eventLog struct {
 	fd   int
 	hold bool // keep notes until flush
 	held []byte
-	wait bool   // a note is to come before those that come now
+	wait int    // how many notes are to come before those that come now
 	late []byte // those
 }
 
@@ -55,7 +55,7 @@ func (l *eventLog) fact(kind string, attrs ...trace.Attr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := trace.Event{Kind: kind, Phase: trace.Note, Attrs: attrs}
-	if l.wait {
+	if l.wait > 0 {
 		l.late = append(trace.AppendJSON(l.late, e), '\n')
 		return
 	}
@@ -72,10 +72,10 @@ func (l *eventLog) postpone() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wait = true
+	l.wait++
 }
 
-// resume records first and then what came since postpone.
+// resume records first and then, unless somebody else postpones, what came meanwhile.
 func (l *eventLog) resume(first ...trace.Event) {
 	if l == nil {
 		return
@@ -85,7 +85,9 @@ func (l *eventLog) resume(first ...trace.Event) {
 	for _, e := range first {
 		l.held = append(trace.AppendJSON(l.held, e), '\n')
 	}
-	l.held, l.late, l.wait = append(l.held, l.late...), nil, false
+	if l.wait--; l.wait <= 0 {
+		l.held, l.late, l.wait = append(l.held, l.late...), nil, 0
+	}
 	l.write()
 }
 

@@ -47,3 +47,29 @@ func TestEventLog(t *testing.T) {
 	none.fact("dropped")
 	none.flush()
 }
+
+func TestWhatWasCausedComesAfterItsCause(t *testing.T) {
+	dir := t.TempDir()
+	l, err := openEvents(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.postpone()
+	l.postpone() // by somebody else at the same time
+	l.fact("caused")
+	l.resume(trace.Event{Kind: "first.cause", Phase: trace.Note})
+	l.resume(trace.Event{Kind: "second.cause", Phase: trace.Note})
+	l.fact("later")
+	data, err := os.ReadFile(filepath.Join(dir, EventsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := -1
+	for _, kind := range []string{"first.cause", "second.cause", "caused", "later"} {
+		i := strings.Index(string(data), `"`+kind+`"`)
+		if i < at {
+			t.Fatalf("%s is not in its place:\n%s", kind, data)
+		}
+		at = i
+	}
+}

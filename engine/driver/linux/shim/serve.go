@@ -171,13 +171,14 @@ func (s *shim) control(req *Request, reply *Reply) error {
 }
 
 func (s *shim) signal(sig unix.Signal) error {
+	events := s.eventLog()
+	events.postpone() // what the signal causes comes after it
 	if err := unix.PidfdSendSignal(s.pidfd, sig, nil, 0); err != nil {
+		events.resume()
 		return fmt.Errorf("signal process %d: %w", s.pid, err)
 	}
-	s.mu.Lock()
-	events := s.events
-	s.mu.Unlock()
-	events.fact(vocab.ProcSignal, trace.String("container", s.cfg.ID), trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig)))
+	events.resume(trace.Event{Kind: vocab.ProcSignal, Phase: trace.Note, Attrs: []trace.Attr{trace.String("container", s.cfg.ID),
+		trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig))}})
 	return nil
 }
 
