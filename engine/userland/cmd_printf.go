@@ -22,8 +22,7 @@ func runPrintf(t *task, args []string) int {
 			break
 		}
 	}
-	t.print(p.out.String())
-	return t.code()
+	return max(t.code(), t.put(p.out.String()))
 }
 
 // printer is one printf; the format is used again while arguments are left.

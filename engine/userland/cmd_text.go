@@ -112,10 +112,7 @@ func runEcho(t *task, args []string) int {
 	if newline {
 		s += "\n"
 	}
-	if _, err := io.WriteString(t.Stdout, s); err != nil {
-		return t.errorf("write error: %s", reason(err))
-	}
-	return 0
+	return t.put(s)
 }
 
 // unescape replaces backslash escapes.

@@ -31,9 +31,12 @@ type shell struct {
 	mu      sync.Mutex
 	jobs    []*job
 	traps   map[int]string
+	events  map[string]string // bodies of the traps of EXIT and ERR
+	inExit  bool              // the trap of EXIT runs
+	final   string            // the exit code that it asked for
 	pending []int
-	wake    chan struct{} // holds a token when a trapped signal came
-	signals chan int
+	signals chan int          // that have traps and came
+	keys    chan int          // that came and are only to be survived
 	funcs   map[string]string // functions declared so far: name to source
 	defined map[string]bool
 	files   map[int]*descriptor // open descriptors above 2
@@ -45,6 +48,9 @@ type shell struct {
 	giveUp      func() // cancels the command that runs
 	interrupted bool   // by Ctrl-C
 }
+
+// signalRoom is how many signals may come before the shell looks.
+const signalRoom = 64
 
 // shellArgs are the arguments of sh.
 type shellArgs struct {
@@ -63,7 +69,7 @@ func runShell(t *task, args []string) int {
 		t.errorf("%s", err)
 		return 2
 	}
-	sh := &shell{task: t, traps: map[int]string{}, wake: make(chan struct{}, 1), funcs: map[string]string{}, defined: map[string]bool{},
+	sh := &shell{task: t, traps: map[int]string{}, events: map[string]string{}, signals: make(chan int, signalRoom), funcs: map[string]string{}, defined: map[string]bool{},
 		began: t.now(), ended: make(chan struct{})}
 	defer sh.end()
 	name, params := t.name, a.rest
@@ -223,6 +229,11 @@ func (sh *shell) result(err error) int {
 		sh.errorf("%s", err)
 		code = 1
 	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.inExit && sh.final != "" {
+		code = int(uint8(number(sh.final)))
+	}
 	return code
 }
 
@@ -246,10 +257,8 @@ func (sh *shell) replaceable(file *syntax.File) bool {
 	good := true
 	syntax.Walk(st, func(n syntax.Node) bool {
 		switch n := n.(type) {
-		case *syntax.ProcSubst:
+		case *syntax.ProcSubst, *syntax.CmdSubst: // a command within them is not the last one
 			good = false
-		case *syntax.CmdSubst:
-			good = good && last == 0
 		case *syntax.Redirect:
 			good = good && n.Hdoc == nil && n.Op != syntax.WordHdoc
 		}
@@ -321,7 +330,7 @@ func (sh *shell) readEval() int {
 		}
 	}
 	if !ended {
-		sh.exitTrap()
+		code = sh.exitTrap(code)
 	}
 	return code
 }

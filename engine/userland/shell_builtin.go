@@ -3,9 +3,11 @@ package userland
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
@@ -25,8 +27,8 @@ func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task,
 		return status(sh.backgroundJob(t, args))
 	case "disown":
 		return nil
-	case "kill":
-		return status(sh.kill(t, args))
+	case "ending":
+		return sh.ending(ctx, hc, args[0])
 	case "trap":
 		return sh.trapBuiltin(ctx, hc, t, args)
 	case "umask":
@@ -92,12 +94,25 @@ func (sh *shell) replace(ctx context.Context, hc interp.HandlerContext, t *task,
 	return hc.Builtin(ctx, []string{"exit", itoa(code)})
 }
 
+// said is a builtin that prints. Where nobody reads any more the shell, or the subshell, ends, as by SIGPIPE.
+func (sh *shell) said(ctx context.Context, hc interp.HandlerContext, t *task, print program, args []string) error {
+	sh.mu.Lock()
+	_, trapped := sh.traps[sigPIPE]
+	sh.mu.Unlock()
+	t.mortal = !trapped
+	code := print(t, args)
+	if code == codeBrokenPipe && t.mortal {
+		return hc.Builtin(ctx, []string{"exit", itoa(code)})
+	}
+	return status(code)
+}
+
 // printfBuiltin has printf's -v, which sets a variable.
 func (sh *shell) printfBuiltin(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
-	t.name = "printf"
 	if len(args) < 3 || args[0] != "-v" || !syntax.ValidName(args[1]) {
-		return status(runPrintf(t, args))
+		return sh.said(ctx, hc, t, runPrintf, args)
 	}
+	t.name = "printf"
 	var b strings.Builder
 	t.Stdout = &b
 	if code := runPrintf(t, args[2:]); code != 0 {
@@ -120,7 +135,16 @@ func (sh *shell) kill(t *task, args []string) int {
 		}
 	}
 	t.name = sh.name + ": kill"
-	return runKill(t, out)
+	code := runKill(t, out)
+	if sh.Procs == nil || code != 0 {
+		return code
+	}
+	if self, _ := sh.Procs.Self(); slices.Contains(out, itoa(self)) || slices.Contains(out, "0") {
+		if n, ok := signalOf(out); ok {
+			sh.settle(n)
+		}
+	}
+	return code
 }
 
 func (t *task) umask(args []string) int {
@@ -230,7 +254,7 @@ func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *t
 	}
 	if len(args) == 0 || args[0] == "-p" {
 		sh.showTraps(t)
-		return hc.Builtin(ctx, []string{"trap"})
+		return nil
 	}
 	if args[0] == "-l" {
 		return status(runKill(t, []string{"-l"}))
@@ -242,11 +266,11 @@ func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *t
 	for _, name := range names {
 		switch name = strings.ToUpper(name); name {
 		case "EXIT", "0":
-			if err := hc.Builtin(ctx, []string{"trap", "--", sh.prepared(body), "EXIT"}); err != nil {
+			if err := sh.trapEvent(ctx, hc, "EXIT", body, wordOurs+"ending "+quote([]string{sh.prepared(body)})); err != nil {
 				return err
 			}
 		case "ERR":
-			if err := hc.Builtin(ctx, []string{"trap", "--", sh.prepared(body), "ERR"}); err != nil {
+			if err := sh.trapEvent(ctx, hc, "ERR", body, sh.prepared(body)); err != nil {
 				return err
 			}
 		case "DEBUG", "RETURN":
@@ -261,9 +285,49 @@ func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *t
 	return nil
 }
 
+// trapEvent sets one of the interpreter's traps; body is what the script says and text what is run.
+func (sh *shell) trapEvent(ctx context.Context, hc interp.HandlerContext, event, body, text string) error {
+	sh.mu.Lock()
+	delete(sh.events, event)
+	if body != "-" {
+		sh.events[event] = body
+	}
+	sh.mu.Unlock()
+	if body == "-" || body == "" {
+		text = body
+	}
+	return hc.Builtin(ctx, []string{"trap", "--", text, event})
+}
+
+// ending runs the trap of EXIT.
+func (sh *shell) ending(ctx context.Context, hc interp.HandlerContext, body string) error {
+	sh.mu.Lock()
+	sh.inExit, sh.final = true, ""
+	sh.mu.Unlock()
+	err := hc.Builtin(ctx, []string{"eval", body + "\n:"})
+	if err == nil { // an exit was a subshell's
+		sh.mu.Lock()
+		sh.final = ""
+		sh.mu.Unlock()
+	}
+	return err
+}
+
+// exits remembers what an EXIT trap has the shell end with. The interpreter keeps the code from before the trap.
+func (sh *shell) exits(args []string) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.inExit && len(args) == 1 && isNumber(args[0]) {
+		sh.final = args[0]
+	}
+}
+
 func (sh *shell) showTraps(t *task) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	for _, event := range slices.Sorted(maps.Keys(sh.events)) {
+		t.printf("trap -- %s %s\n", quote([]string{sh.events[event]}), event)
+	}
 	for n := 1; n < 65; n++ {
 		if body, ok := sh.traps[n]; ok && body != caught {
 			t.printf("trap -- %s %s\n", quote([]string{body}), signalName(n))
@@ -289,50 +353,69 @@ func (sh *shell) trap(body string, n int) {
 		return
 	}
 	sh.traps[n] = body
-	if sh.signals == nil {
-		sh.signals = make(chan int, 64)
-		sh.spawn(sh.collect)
+	if body != caught {
+		sh.Signals.Notify(sh.signals, n)
+		return
 	}
-	sh.Signals.Notify(sh.signals, n)
+	if sh.keys == nil {
+		sh.keys = make(chan int, signalRoom)
+		sh.spawn(sh.heed)
+	}
+	sh.Signals.Notify(sh.keys, n)
 }
 
-// collect notes the signals that come, for as long as the shell lives.
-func (sh *shell) collect() {
-	for {
-		n := 0
+// heed takes the signals that an interactive shell only survives, for as long as it lives.
+func (sh *shell) heed() {
+	for n := -1; n != 0; {
 		sh.block(func() {
 			select {
-			case n = <-sh.signals:
+			case n = <-sh.keys:
 			case <-sh.ended:
+				n = 0
 			}
 		})
-		if n == 0 {
-			return
-		}
-		sh.mu.Lock()
-		body := sh.traps[n]
-		if body == caught {
-			sh.mu.Unlock()
-			if n == 2 {
-				sh.interrupt()
-			}
-			continue
-		}
-		if body != "" {
-			sh.pending = append(sh.pending, n)
-		}
-		sh.mu.Unlock()
-		select {
-		case sh.wake <- struct{}{}:
-		default:
+		if n == sigINT {
+			sh.interrupt()
 		}
 	}
 }
 
+// due tells whether traps are to be run. Nobody else takes the signals from where the machine puts them, so one that came before
+// a command ended is seen after it.
 func (sh *shell) due() bool {
+	for {
+		select {
+		case n := <-sh.signals:
+			sh.note(n)
+		default:
+			sh.mu.Lock()
+			defer sh.mu.Unlock()
+			return len(sh.pending) > 0
+		}
+	}
+}
+
+// note remembers a signal until its trap is run.
+func (sh *shell) note(n int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return len(sh.pending) > 0
+	if body := sh.traps[n]; body != "" && body != caught {
+		sh.pending = append(sh.pending, n)
+	}
+}
+
+// settle waits for a signal that the shell has just sent itself: on a single thread it would come before kill returns.
+func (sh *shell) settle(signal int) {
+	const moment = 100 * time.Millisecond
+	sh.mu.Lock()
+	body := sh.traps[signal]
+	sh.mu.Unlock()
+	if body == "" || body == caught || sh.due() {
+		return
+	}
+	if n, came := first(sh.task, sh.signals, moment); came {
+		sh.note(n)
+	}
 }
 
 // runTraps runs the traps of the signals that came. An error means that a trap ended the shell.
@@ -351,6 +434,17 @@ func (sh *shell) runTraps(ctx context.Context, hc interp.HandlerContext) error {
 			return err
 		}
 	}
+}
+
+// signalOf is the signal that the arguments of kill mean.
+func signalOf(args []string) (int, bool) {
+	switch {
+	case len(args) > 1 && (args[0] == "-s" || args[0] == "-n"):
+		return signalNumber(args[1])
+	case len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "--":
+		return signalNumber(args[0][1:])
+	}
+	return sigTERM, true
 }
 
 func isNumber(s string) bool {

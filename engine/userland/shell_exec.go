@@ -27,6 +27,7 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	sh.mu.Lock()
 	function := sh.defined[name]
 	sh.mu.Unlock()
+	sh.replaceLast = sh.replaceLast && !function && !interp.IsBuiltin(name) // which may run commands that are not the last
 	if function {
 		return args, nil
 	}
@@ -36,7 +37,7 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 			return args, nil
 		}
 		return append([]string{wordOurs + name}, args[1:]...), nil
-	case "kill", "trap", "umask", "ulimit", "type", "printf", "disown", "times":
+	case "echo", "kill", "trap", "umask", "ulimit", "type", "printf", "disown", "times":
 		return append([]string{wordOurs + name}, args[1:]...), nil
 	case "exec":
 		if len(args) > 1 {
@@ -66,6 +67,8 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		if !sh.onHost() && slices.ContainsFunc(args, func(a string) bool { return slices.Contains([]string{"-t", "-ef", "-O", "-G"}, a) }) {
 			return append([]string{wordOurs + name}, args[1:]...), nil
 		}
+	case "exit":
+		sh.exits(args[1:])
 	case "set":
 		return setArgs(args), nil
 	case "cd":
@@ -194,6 +197,11 @@ func exported(env expand.Environ) []string {
 // exec runs a command that is neither a function nor the interpreter's own.
 func (sh *shell) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
+	if args[0] == wordOurs+"echo" {
+		t := &task{Env: sh.Env, ctx: ctx, name: sh.name}
+		t.Stdout, t.Stderr = bare(plain(hc.Stdout)), bare(plain(hc.Stderr))
+		return sh.said(ctx, hc, t, runEcho, args[1:])
+	}
 	t := sh.inner(hc)
 	t.ctx = ctx
 	var err error
@@ -214,10 +222,13 @@ func (sh *shell) exec(ctx context.Context, args []string) error {
 	case wordJob:
 		return sh.startScript(ctx, hc, t, args[1])
 	default:
-		if ours, ok := strings.CutPrefix(args[0], wordOurs); ok {
+		if ours, ok := strings.CutPrefix(args[0], wordOurs); ok && ours != "kill" {
 			return sh.builtin(ctx, hc, t, ours, args[1:])
+		} else if ok {
+			err = status(sh.kill(t, args[1:]))
+		} else {
+			err = status(sh.foreground(ctx, t, args))
 		}
-		err = status(sh.foreground(ctx, t, args))
 	}
 	if sh.due() {
 		if exit := sh.runTraps(ctx, hc); exit != nil {

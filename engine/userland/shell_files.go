@@ -76,7 +76,13 @@ func ownStream(name string) (string, bool) {
 	return "", false
 }
 
-func (sh *shell) statPath(_ context.Context, name string, follow bool) (fs.FileInfo, error) {
+func (sh *shell) statPath(ctx context.Context, name string, follow bool) (fs.FileInfo, error) {
+	if fd, ok := strings.CutPrefix(path.Base(name), wordTerminal); ok {
+		if runTest(sh.inner(interp.HandlerCtx(ctx)), []string{"-t", fd}) == 0 {
+			return nil, nil
+		}
+		return nil, fs.ErrNotExist
+	}
 	if follow {
 		return sh.FS.Stat(name)
 	}

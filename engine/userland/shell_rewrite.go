@@ -17,6 +17,7 @@ const (
 	wordOurs       = "\x01"     // + the name of a builtin that we do ourselves
 	wordProcess    = "\x02proc" // the source of a subshell that must be a process
 	wordPipe       = "\x02pipe" // the parts of a pipeline
+	wordTerminal   = "\x02tty"  // + a number: a file that is there if the descriptor is a terminal
 	wordDescriptor = "\x02fd"   // + a number: an open descriptor as a path
 	lastJob        = "_LAST_JOB"
 )
@@ -42,6 +43,11 @@ func (sh *shell) rewrite(node syntax.Node) bool {
 			changed = unescapeWord(n.Value) || changed
 		case *syntax.ArrayElem:
 			changed = unescapeWord(n.Value) || changed
+		case *syntax.UnaryTest:
+			if w, ok := n.X.(*syntax.Word); ok && n.Op == syntax.TsFdTerm && !sh.onHost() {
+				n.Op, changed = syntax.TsExists, true
+				n.X = &syntax.Word{Parts: append([]syntax.WordPart{&syntax.SglQuoted{Value: wordTerminal}}, w.Parts...)}
+			}
 		case *syntax.CaseClause:
 			changed = unescapeWord(n.Word) || changed
 		case *syntax.Redirect:
@@ -173,13 +179,13 @@ func (sh *shell) pipes() bool { return sh.Pipes != nil && sh.Starter != nil }
 // background turns "command &" into a call of ours.
 func (sh *shell) background(st *syntax.Stmt) {
 	st.Background = false
-	input, high := false, false
+	input, apart := false, false
 	for _, r := range st.Redirs {
-		high = high || r.N != nil && number(r.N.Value) > 2
+		apart = apart || r.N != nil && number(r.N.Value) > 2 || opensFile(r)
 		input = input || r.Op == syntax.RdrIn || r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc || r.Op == syntax.WordHdoc
 	}
 	call, simple := st.Cmd.(*syntax.CallExpr)
-	if simple && !high && len(call.Args) > 0 && len(call.Assigns) == 0 && !st.Negated {
+	if simple && !apart && len(call.Args) > 0 && len(call.Assigns) == 0 && !st.Negated {
 		for _, w := range call.Args {
 			sh.rewrite(w)
 		}
@@ -193,6 +199,16 @@ func (sh *shell) background(st *syntax.Stmt) {
 	if !input {
 		st.Redirs = append([]*syntax.Redirect{{Op: syntax.RdrIn, Word: literal("/dev/null")}}, st.Redirs...)
 	}
+}
+
+// opensFile tells whether a redirection opens a file, for which the shell might have to wait: a FIFO. In the background that is
+// the new process's business.
+func opensFile(r *syntax.Redirect) bool {
+	switch r.Op {
+	case syntax.DplIn, syntax.DplOut, syntax.Hdoc, syntax.DashHdoc, syntax.WordHdoc:
+		return false
+	}
+	return r.Word.Lit() != "/dev/null"
 }
 
 // literal is a word that expands to exactly s, and is printed so that it does.

@@ -12,6 +12,7 @@ const (
 	sigINT, sigQUIT, sigTERM            = 2, 3, 15
 	sigCONT, sigTSTP, sigTTIN, sigTTOU  = 18, 20, 21, 22
 	codeInterrupted, codeStoppedByCtrlZ = 128 + sigINT, 128 + sigTSTP
+	sigPIPE, codeBrokenPipe             = 13, 128 + sigPIPE
 )
 
 // takeTerminal makes the shell the one that a person talks to: the keys of the terminal do not end it, and it

@@ -87,27 +87,21 @@ func (sh *shell) waitAny(ctx context.Context, hc interp.HandlerContext) error {
 
 // await waits for done or for a trapped signal, whose trap it runs.
 func (sh *shell) await(ctx context.Context, hc interp.HandlerContext, done <-chan struct{}) (bool, error) {
-	woken := false
+	signal := 0
 	sh.block(func() {
 		select {
 		case <-done:
 		case <-ctx.Done():
-		case <-sh.wake:
-			woken = true
+		case signal = <-sh.signals:
+			sh.note(signal)
 		}
 	})
 	switch {
 	case ctx.Err() != nil:
 		return true, ctx.Err()
-	case !woken:
+	case signal == 0:
 		return false, nil
 	}
-	sh.mu.Lock()
-	signal := 0
-	if len(sh.pending) > 0 {
-		signal = sh.pending[0]
-	}
-	sh.mu.Unlock()
 	if err := sh.runTraps(ctx, hc); err != nil {
 		return true, err
 	}

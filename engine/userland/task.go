@@ -20,6 +20,7 @@ type task struct {
 	name   string
 	failed bool
 	broken bool // its buffered output can't be written
+	mortal bool // writing where nobody reads any more ends it
 	main   bool // it is the process, not a program that a shell runs within itself
 
 	told, untold int64 // bytes that the machine's Memory knows of, and not yet
@@ -28,6 +29,18 @@ type task struct {
 func (t *task) printf(format string, a ...any) { fmt.Fprintf(t.Stdout, format, a...) }
 
 func (t *task) print(s string) { io.WriteString(t.Stdout, s) }
+
+// put prints and tells by an exit code whether that worked.
+func (t *task) put(s string) int {
+	_, err := io.WriteString(t.Stdout, s)
+	switch {
+	case err == nil:
+		return 0
+	case t.mortal && errors.Is(err, syscall.EPIPE):
+		return codeBrokenPipe
+	}
+	return t.errorf("write error: %s", reason(err))
+}
 
 // errorf writes "name: message" to standard error and remembers the failure.
 func (t *task) errorf(format string, a ...any) int {
