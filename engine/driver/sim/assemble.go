@@ -50,12 +50,10 @@ func (nobody) Device(uint64, bool) (vfs.Stream, error)       { return nil, sysca
 func (nobody) Pipe(fsys.FS, uint64, int) (vfs.Stream, error) { return nil, syscall.ENXIO }
 func (n nobody) Now() time.Time                              { return n.now() }
 
-// build mounts everything, for the processes of box.
-func (b *builder) build(box *kernel.Box) error {
-	b.box, b.proc, b.sys = box, vfs.NewProc(box.Source()), vfs.NewSys(box.Source())
-	lowers, upper := b.root.Where()
-	b.mounted("/", "overlay", "overlay", "lowerdir="+strings.Join(lowers, ":")+",upperdir="+upper)
-	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.bindNames, b.mountUser}
+// build mounts everything, for the processes of box, which source tells of.
+func (b *builder) build(box *kernel.Box, source vfs.ProcSource) error {
+	b.box, b.proc, b.sys = box, vfs.NewProc(source), vfs.NewSys(source)
+	steps := []func() error{b.mountRoot, b.mountProc, b.mountDev, b.mountSys, b.bindNames, b.mountUser}
 	if !b.spec.Process.Privileged {
 		steps = append(steps, b.mask)
 	}
@@ -65,6 +63,17 @@ func (b *builder) build(box *kernel.Box) error {
 		}
 	}
 	b.log.fact(vocab.PivotRoot, trace.String("container", b.spec.ID))
+	return nil
+}
+
+// mountRoot tells of the root, which is mounted from the beginning, and has the mount table say what it is made of.
+func (b *builder) mountRoot() error {
+	lowers, upper := b.root.Where()
+	options := []string{"lowerdir=" + strings.Join(lowers, ":"), "upperdir=" + upper}
+	b.mounted("/", "overlay", "overlay", strings.Join(options, ","))
+	if err := b.ns.Remount("/", options...); err != nil {
+		return fmt.Errorf("mount overlay at /: %w", err)
+	}
 	return nil
 }
 

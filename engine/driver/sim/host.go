@@ -75,12 +75,12 @@ func (h *host) prepare(ctx context.Context) error {
 	if h.root, err = h.trees.Open(ctx, h.spec.Key, h.reporter()); err != nil {
 		return err // which names the layer
 	}
-	namespaces(h.spec.ID, h.machine.nextPID(), h.events)
+	numbers := namespaces(h.spec.ID, h.machine.nextPID(), h.events)
 	h.events.fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.lan.Host(h.spec.ID, h.spec.Hostname)
 	b := newBuilder(h.spec, h.events, h.machine.clock.Now, h.root)
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
-	if err := b.build(h.box); err != nil {
+	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
 	}
 	noteLimits(h.spec, h.events)

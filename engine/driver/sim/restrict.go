@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -22,12 +23,28 @@ func noteLimits(spec *driver.Spec, log *eventLog) {
 	log.fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))))
 }
 
-// namespaces records which views of its own a container gets. Their numbers are made of one that no other container has.
-func namespaces(id string, number int, log *eventLog) {
+// namespaces records which views of its own a container gets, and gives their numbers by kind. They are made of a number that no other
+// container has.
+func namespaces(id string, number int, log *eventLog) map[string]uint64 {
 	const first = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
 	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
+	numbers := make(map[string]uint64, len(names))
 	for i, name := range names {
-		log.fact(vocab.NamespaceCreate, trace.String("container", id), trace.String("namespace", name),
-			trace.Int("inode", int64(first+number*len(names)+i)))
+		numbers[name] = uint64(first + number*len(names) + i)
+		log.fact(vocab.NamespaceCreate, trace.String("container", id), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
 	}
+	return numbers
+}
+
+// numbered is what /proc shows of a container whose namespaces have these numbers.
+type numbered struct {
+	vfs.ProcSource
+	namespaces map[string]uint64
+}
+
+// System implements vfs.ProcSource.
+func (n numbered) System() vfs.SystemInfo {
+	info := n.ProcSource.System()
+	info.Namespaces = n.namespaces
+	return info
 }

@@ -120,7 +120,11 @@ func TestInherit(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	n, v := world(t)
-	dev := NewDev(clock, fsys.MakeDev(136, 0))
+	dev := NewTmpfs(0, 0o755, clock, nil)
+	for name, rdev := range map[string]uint64{"null": fsys.MakeDev(1, 3), "zero": fsys.MakeDev(1, 5), "full": fsys.MakeDev(1, 7),
+		"random": fsys.MakeDev(1, 8), "urandom": fsys.MakeDev(1, 9), "console": fsys.MakeDev(136, 0)} {
+		dev.mustMake(name, fsys.New{Kind: fsys.CharDevice, Mode: 0o666, Rdev: rdev})
+	}
 	if err := n.Mount("/dev", Mount{FS: dev, Type: "tmpfs", Options: []string{"nosuid"}}); err != nil {
 		t.Fatal(err)
 	}

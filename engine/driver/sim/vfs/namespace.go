@@ -308,15 +308,31 @@ func (n *Namespace) mountInfo() string {
 				break
 			}
 		}
-		root, state := "/", "rw"
+		root := "/"
 		if m.root != "." {
 			root = "/" + m.root
 		}
-		s := m.settings.Load()
+		own, super := ownOptions(m.settings.Load().options)
 		b.WriteString(strconv.Itoa(m.id) + " " + strconv.Itoa(parent) + " " + device(m.dev) + " " + escape(root) + " " + escape(m.target) + " " +
-			strings.Join(s.options, ",") + " - " + m.kind + " " + escape(m.source) + " " + state + "\n")
+			own + " - " + m.kind + " " + escape(m.source) + " " + escape(super) + "\n")
 	}
 	return b.String()
+}
+
+// ownOptions parts a mount's own options from those of the file system, which all its mounts share and which stays writable when a mount
+// does not.
+func ownOptions(options []string) (own, super string) {
+	var mine []string
+	shared := []string{"rw"}
+	for _, o := range options {
+		switch o {
+		case "ro", "rw", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "nosymfollow":
+			mine = append(mine, o)
+		default:
+			shared = append(shared, o)
+		}
+	}
+	return strings.Join(mine, ","), strings.Join(shared, ",")
 }
 
 func device(dev uint64) string {
