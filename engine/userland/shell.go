@@ -32,8 +32,6 @@ type shell struct {
 	jobs    []*job
 	traps   map[int]string
 	events  map[string]string // bodies of the traps of EXIT and ERR
-	inExit  bool              // the trap of EXIT runs
-	final   string            // the exit code that it asked for
 	pending []int
 	signals chan int          // that have traps and came
 	keys    chan int          // that came and are only to be survived
@@ -98,9 +96,9 @@ func runShell(t *task, args []string) int {
 		sh.profile()
 	}
 	if source == nil {
-		return sh.readEval()
+		return sh.finish(sh.readEval())
 	}
-	return sh.script(source, name, a.isCommand)
+	return sh.finish(sh.script(source, name, a.isCommand))
 }
 
 // parseShellArgs reads sh's flags: those of set, and c, i, s, l.
@@ -229,11 +227,6 @@ func (sh *shell) result(err error) int {
 		sh.errorf("%s", err)
 		code = 1
 	}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.inExit && sh.final != "" {
-		code = int(uint8(number(sh.final)))
-	}
 	return code
 }
 
@@ -316,7 +309,7 @@ func (sh *shell) readEval() int {
 	if sh.interactive {
 		return sh.converse()
 	}
-	code, ended := 0, false
+	code := 0
 	for st, err := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(&byteReader{r: sh.Stdin}) {
 		if err != nil {
 			sh.errorf("%s", syntaxError(err))
@@ -325,12 +318,9 @@ func (sh *shell) readEval() int {
 		}
 		sh.rewrite(st)
 		code = sh.result(sh.runner.Run(sh.ctx, st))
-		if ended = sh.runner.Exited(); ended {
+		if sh.runner.Exited() {
 			break
 		}
-	}
-	if !ended {
-		code = sh.exitTrap(code)
 	}
 	return code
 }

@@ -27,8 +27,6 @@ func (sh *shell) builtin(ctx context.Context, hc interp.HandlerContext, t *task,
 		return status(sh.backgroundJob(t, args))
 	case "disown":
 		return nil
-	case "ending":
-		return sh.ending(ctx, hc, args[0])
 	case "trap":
 		return sh.trapBuiltin(ctx, hc, t, args)
 	case "umask":
@@ -247,7 +245,7 @@ func (sh *shell) kindOf(t *task, name string) (kind, text string) {
 	return file, file
 }
 
-// trapBuiltin is trap: EXIT and ERR are the interpreter's, signals are ours.
+// trapBuiltin is trap: ERR is the interpreter's, the rest ours.
 func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *task, args []string) error {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
@@ -265,12 +263,11 @@ func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *t
 	}
 	for _, name := range names {
 		switch name = strings.ToUpper(name); name {
-		case "EXIT", "0":
-			if err := sh.trapEvent(ctx, hc, "EXIT", body, wordOurs+"ending "+quote([]string{sh.prepared(body)})); err != nil {
-				return err
+		case "EXIT", "ERR", "0":
+			if name == "0" {
+				name = "EXIT"
 			}
-		case "ERR":
-			if err := sh.trapEvent(ctx, hc, "ERR", body, sh.prepared(body)); err != nil {
+			if err := sh.trapEvent(ctx, hc, name, body); err != nil {
 				return err
 			}
 		case "DEBUG", "RETURN":
@@ -285,41 +282,41 @@ func (sh *shell) trapBuiltin(ctx context.Context, hc interp.HandlerContext, t *t
 	return nil
 }
 
-// trapEvent sets one of the interpreter's traps; body is what the script says and text what is run.
-func (sh *shell) trapEvent(ctx context.Context, hc interp.HandlerContext, event, body, text string) error {
+// trapEvent sets the trap of EXIT or ERR. That of EXIT is ours, except where subshells can't be processes: the interpreter's neither
+// ends with an exit in it nor changes the exit code.
+func (sh *shell) trapEvent(ctx context.Context, hc interp.HandlerContext, event, body string) error {
 	sh.mu.Lock()
 	delete(sh.events, event)
 	if body != "-" {
 		sh.events[event] = body
 	}
 	sh.mu.Unlock()
-	if body == "-" || body == "" {
-		text = body
+	if event == "EXIT" && sh.Starter != nil {
+		return nil
 	}
-	return hc.Builtin(ctx, []string{"trap", "--", text, event})
+	return hc.Builtin(ctx, []string{"trap", "--", sh.prepared(body), event})
 }
 
-// ending runs the trap of EXIT.
-func (sh *shell) ending(ctx context.Context, hc interp.HandlerContext, body string) error {
+// finish runs the trap of EXIT, which has the last word on the exit code.
+func (sh *shell) finish(code int) int {
 	sh.mu.Lock()
-	sh.inExit, sh.final = true, ""
+	body := sh.events["EXIT"]
+	delete(sh.events, "EXIT")
 	sh.mu.Unlock()
-	err := hc.Builtin(ctx, []string{"eval", body + "\n:"})
-	if err == nil { // an exit was a subshell's
-		sh.mu.Lock()
-		sh.final = ""
-		sh.mu.Unlock()
+	if sh.Starter == nil {
+		body = "" // the interpreter has run it
 	}
-	return err
-}
-
-// exits remembers what an EXIT trap has the shell end with. The interpreter keeps the code from before the trap.
-func (sh *shell) exits(args []string) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.inExit && len(args) == 1 && isNumber(args[0]) {
-		sh.final = args[0]
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(body), "trap")
+	if err != nil || len(file.Stmts) == 0 {
+		return code
 	}
+	sh.rewrite(file)
+	sh.replaceLast = false
+	ended := sh.result(sh.runner.Run(sh.ctx, file))
+	if sh.runner.Exited() {
+		return ended
+	}
+	return code
 }
 
 func (sh *shell) showTraps(t *task) {

@@ -67,8 +67,6 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		if !sh.onHost() && slices.ContainsFunc(args, func(a string) bool { return slices.Contains([]string{"-t", "-ef", "-O", "-G"}, a) }) {
 			return append([]string{wordOurs + name}, args[1:]...), nil
 		}
-	case "exit":
-		sh.exits(args[1:])
 	case "set":
 		return setArgs(args), nil
 	case "cd":

@@ -39,7 +39,7 @@ func (sh *shell) converse() int {
 			code, in.line = 130, nil
 		case err == nil || errors.Is(err, io.EOF):
 			io.WriteString(sh.Stderr, "\n")
-			return sh.exitTrap(code)
+			return code
 		default:
 			sh.errorf("%s", syntaxError(err))
 			code, in.line = 2, nil
@@ -88,19 +88,6 @@ func (sh *shell) wasInterrupted() bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	return sh.interrupted
-}
-
-// exitTrap runs the trap of EXIT, which has the last word on the exit code.
-func (sh *shell) exitTrap(code int) int {
-	if file, err := syntax.NewParser().Parse(strings.NewReader(""), "sh"); err == nil {
-		sh.runner.Run(sh.ctx, file)
-	}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.final != "" {
-		code = int(uint8(number(sh.final)))
-	}
-	return code
 }
 
 // variable is the value of a variable of the running script.
