@@ -21,8 +21,8 @@ type Env struct {
 	Threads Threads // what a machine of its own has to know of threads and time; nil: the operating system's
 	Pipes   Pipes   // makes the pipes between programs; nil: the operating system's
 	Memory  Memory  // told of large buffers; optional
-	// Shell is the file of the shell for scripts and the parts of pipelines; empty: sh in the PATH, or what the operating system
-	// says this program is.
+	// Shell is the file of the shell for scripts and the parts of pipelines where the PATH has no sh of ours; empty: what the
+	// operating system says this program is.
 	Shell string
 	// Own tells whether a file is the binary that holds these programs, so that a shell may run them
 	// within itself. Nil: every program known by name is.
@@ -139,10 +139,12 @@ type Command struct {
 }
 
 // Group says which process group a program is started in: 0 the caller's, [OwnGroup] one of its own, or an existing one.
-// Foreground gives a group of its own the terminal that is the program's standard input.
+// Foreground gives a group of its own the terminal that is the program's standard input. Session makes a session of its own, which has
+// no terminal unless Foreground says so.
 type Group struct {
 	ID         int
 	Foreground bool
+	Session    bool
 }
 
 // OwnGroup is the ID of a new group, whose number is that of the program's process.
@@ -158,6 +160,11 @@ type Starter interface {
 // Terminals gives the terminal that a stream is to a process group, 0 for the caller's own. Optional ability of a Starter.
 type Terminals interface {
 	Foreground(terminal any, group int) error
+}
+
+// Sessions makes the caller the leader of a session of its own (setsid(2)): EPERM for the leader of a group. Optional ability of a Starter.
+type Sessions interface {
+	NewSession() error
 }
 
 // ErrStopped is what Wait returns for a process that a signal stopped.

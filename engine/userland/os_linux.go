@@ -51,6 +51,10 @@ func osMknod(name string, mode fs.FileMode, dev uint64) error {
 }
 
 func processGroup(cmd *exec.Cmd, g Group) {
+	if g.Session {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: g.Foreground} // Ctty 0: its standard input
+		return
+	}
 	if g.ID == 0 {
 		return
 	}
@@ -122,6 +126,12 @@ func (osStarter) Foreground(terminal any, group int) error {
 		group = unix.Getpgrp()
 	}
 	return unix.IoctlSetPointerInt(int(f.Fd()), unix.TIOCSPGRP, group)
+}
+
+// NewSession is setsid(2).
+func (osStarter) NewSession() error {
+	_, err := syscall.Setsid()
+	return err
 }
 
 func exitCode(state *os.ProcessState) int {

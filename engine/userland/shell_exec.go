@@ -324,12 +324,13 @@ func (t *task) startFile(ctx context.Context, c Command) (Child, error) {
 
 // shellFile is the file that is our own shell when called sh.
 func (t *task) shellFile() string {
-	if t.Shell != "" {
-		return t.Shell
-	}
 	if !t.onHost() {
-		if file, err := t.lookPath("sh"); err == nil {
+		file, err := t.lookPath("sh")
+		switch {
+		case err == nil && (t.Own == nil || t.Own(file)):
 			return file
+		case t.Shell != "":
+			return t.Shell
 		}
 		return "/bin/sh"
 	}

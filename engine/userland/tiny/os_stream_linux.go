@@ -79,7 +79,9 @@ func cat(args []string) (int, bool) {
 	buf, code := make([]byte, 64<<10), 0
 	for _, a := range args {
 		fd, err := 0, error(nil)
-		if a != "-" {
+		if a == "-" {
+			defaultSignals() // it may wait for long
+		} else {
 			fd, err = syscall.Open(a, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 		}
 		if err == nil {

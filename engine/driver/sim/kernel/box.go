@@ -167,7 +167,7 @@ func (b *Box) Processes() []driver.ProcessInfo {
 		if p.zombie {
 			continue
 		}
-		info := driver.ProcessInfo{Pid: p.hostPID, UID: p.UID, CPU: p.cpu, StartedAt: p.started, TTY: p.ttyName(), Argv: slices.Clone(p.Args)}
+		info := driver.ProcessInfo{Pid: p.hostPID, UID: uint32(p.cred.UID), CPU: p.cpu, StartedAt: p.started, TTY: p.ttyName(), Argv: slices.Clone(p.Args)}
 		if p.parent != nil {
 			info.PPid = p.parent.hostPID
 		}

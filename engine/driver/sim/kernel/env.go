@@ -14,14 +14,23 @@ import (
 	"github.com/learn-containers/learn/engine/userland"
 )
 
+const standardStreams = 3
+
 // env is the world of the image's program.
 func (im *image) env() userland.Env {
 	p := im.p
 	files := fileSystem{im.view, im}
 	e := userland.Env{FS: files, Procs: procs{im}, Starter: starter{im}, Host: host{im}, Mounts: mounts{im.view}, Signals: signals{im},
-		Threads: threads{im}, Pipes: pipes{im}, Memory: memory{im}, Own: im.own,
-		User:  userland.User{UID: p.cred.UID, GID: p.cred.GID, Groups: slices.Clone(p.cred.Groups)},
+		Threads: threads{im}, Pipes: pipes{im}, Memory: memory{im}, Own: im.own, Shell: im.prog.exe,
+		User:  userland.User{UID: im.cred.UID, GID: im.cred.GID, Groups: slices.Clone(im.cred.Groups)},
 		Stdin: im.fds[0], Stdout: im.fds[1], Stderr: im.fds[2], Environ: slices.Clone(p.Env), Dir: p.Cwd, Now: im.clock().Now}
+	for _, f := range im.fds[min(len(im.fds), standardStreams):] {
+		if _, closed := f.(closedStream); closed {
+			e.Files = append(e.Files, nil)
+		} else {
+			e.Files = append(e.Files, f)
+		}
+	}
 	if h := p.box.cfg.Host; h != nil {
 		e.Dialer = userDialer{im, h}
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -40,6 +41,38 @@ const (
 	scriptNesting = 4
 	headSize      = 256 // of what an interpreter line may have
 )
+
+// powers are the rights that a program runs with: p's own, or those that the set-user-ID and set-group-ID bits of its file give.
+func (p *Process) powers(file string) vfs.Cred {
+	cred := p.cred
+	info, err := p.box.root.Stat(file)
+	if err != nil || p.NoNewPrivs || p.box.noSetID(file) {
+		return cred
+	}
+	st, ok := info.Sys().(*vfs.Stat)
+	if !ok {
+		return cred
+	}
+	if info.Mode()&fs.ModeSetuid != 0 {
+		cred.UID = st.UID
+	}
+	if info.Mode()&fs.ModeSetgid != 0 {
+		cred.GID = st.GID
+	}
+	return cred
+}
+
+// noSetID tells whether a canonical name lies on a mount where those bits mean nothing.
+func (b *Box) noSetID(file string) bool {
+	best, none := -1, false
+	for _, m := range b.cfg.NS.Mounts() {
+		target := strings.TrimSuffix(m.Target, "/")
+		if len(target) >= best && (file == target || strings.HasPrefix(file, target+"/")) { // of equals the last one hides the others
+			best, none = len(target), slices.Contains(strings.Split(m.Options, ","), "nosuid")
+		}
+	}
+	return none
+}
 
 // load is the part of execve that can fail: it finds out what file, as v may use it, is. dir is where relative names begin.
 func (b *Box) load(v *vfs.View, dir, file string, args []string) (program, error) {

@@ -129,6 +129,9 @@ func (e *pipeEnd) read(im *image, b []byte) (int, error) {
 	return n, nil
 }
 
+// readable tells whether a read would not wait.
+func (e *pipeEnd) readable() (bool, *queue) { return !e.reads || e.held > 0 || e.writers == 0, &e.rq }
+
 func (p *pipe) take(b []byte) int {
 	n := 0
 	for n < len(b) && p.held > 0 {

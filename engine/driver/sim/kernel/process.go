@@ -26,13 +26,14 @@ type Process struct {
 	tty       *tty     // controlling terminal
 	im        *image   // nil before the start
 	umask     int
+	limits    resources
 	actions   [maxSignal + 1]action
 	pending   uint64 // signals that could not be delivered yet
 	stopped   bool
 	stopNews  bool // the parent has not been told yet
 	zombie    bool
 	exit      driver.Exit
-	outside   bool // started from outside, and what is outside has not taken in its end yet
+	outside   bool  // started from outside, and what is outside has not taken in its end yet
 	changed   queue // parents' threads that wait for a child
 	cpu       time.Duration
 	memory    int64
@@ -71,15 +72,17 @@ func (p *Process) Settled() {
 	}
 }
 
-// Signal is kill(2) from outside. driver.ErrNotRunning if the process has ended.
+// Signal is kill(2) from outside; 0 only asks. EINVAL for what is no signal, driver.ErrNotRunning if the process has ended.
 func (p *Process) Signal(sig driver.Signal) error {
 	c := p.box.m.clock
 	c.lock()
 	defer c.unlock()
-	if p.zombie {
+	switch {
+	case sig < 0 || sig > maxSignal:
+		return syscall.EINVAL
+	case p.zombie:
 		return driver.ErrNotRunning
-	}
-	if sig > 0 && sig <= maxSignal {
+	case sig > 0:
 		p.post(int(sig), true)
 	}
 	return nil
@@ -121,7 +124,7 @@ func (b *Box) launch(im *image) error {
 // begin runs the image's program.
 func (im *image) begin() {
 	env := im.env()
-	im.p.im = im
+	im.p.im, im.p.cred = im, im.cred
 	im.spawn(func() { im.exit(userland.Run(im.ctx, env, im.prog.argv)) })
 	im.p.box.charge(im.p, processMemory-im.p.memory)
 }

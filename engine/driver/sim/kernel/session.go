@@ -62,10 +62,31 @@ func (p *Process) leaveTerminal() {
 	}
 }
 
+// lead makes p the leader of a session and a group.
+func (p *Process) lead() { p.sid, p.pgid, p.tty = p.pid, p.pid, nil }
+
+// NewSession is setsid(2).
+func (s starter) NewSession() error {
+	c := s.im.clock()
+	c.lock()
+	defer c.unlock()
+	if err := s.im.gate(callCost); err != nil {
+		return err
+	}
+	p := s.im.p
+	if p.pgid == p.pid || len(p.box.members(p.pid)) > 0 {
+		return syscall.EPERM
+	}
+	p.lead()
+	return nil
+}
+
 // joinGroup puts a process that is about to start into its group.
 func (p *Process) joinGroup(g userland.Group) error {
 	p.pgid, p.sid, p.tty = p.parent.pgid, p.parent.sid, p.parent.tty
 	switch {
+	case g.Session:
+		p.lead()
 	case g.ID == userland.OwnGroup:
 		p.pgid = p.pid
 	case g.ID > 0:
@@ -92,6 +113,9 @@ func (im *image) foreground(terminal any, group int) error {
 	}
 	if im.p.tty != s.tty || s.tty.hung {
 		return syscall.ENOTTY
+	}
+	if err := s.tty.control(im); err != nil {
+		return err
 	}
 	if group == 0 {
 		group = im.p.pgid

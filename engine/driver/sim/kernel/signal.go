@@ -3,7 +3,6 @@ package kernel
 import (
 	"math/bits"
 	"syscall"
-	"time"
 
 	"github.com/learn-containers/learn/engine/userland"
 )
@@ -170,9 +169,6 @@ func (im *image) kill(pid, n int) error {
 	if n < 0 || n > maxSignal {
 		return syscall.EINVAL
 	}
-	if n != 0 {
-		defer im.p.handle(n)
-	}
 	targets := im.p.targets(pid)
 	if len(targets) == 0 {
 		return syscall.ESRCH
@@ -191,22 +187,6 @@ func (im *image) kill(pid, n int) error {
 		return syscall.EPERM
 	}
 	return nil
-}
-
-// handle gives the program's own handler the moment to take a signal that the program may just have sent itself: on a real
-// machine it comes before kill returns. The lock is held.
-func (p *Process) handle(n int) {
-	handler := p.actions[n].handler
-	if handler == nil || len(handler) == 0 {
-		return
-	}
-	p.box.m.clock.unlock()
-	const moments, moment = 50, 20 * time.Microsecond
-	for i := 0; i < moments && len(handler) > 0; i++ {
-		time.Sleep(moment)
-	}
-	time.Sleep(moment) // it has it, and notes it
-	p.box.m.clock.lock()
 }
 
 // targets are the processes that a number means to kill(2).

@@ -52,9 +52,11 @@ func (b *Box) Start(cfg ProcessConfig) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if im.prog, err = b.load(im.view, p.Cwd, file, p.Args); err != nil {
+	prog, err := b.load(im.view, p.Cwd, file, p.Args)
+	if err != nil {
 		return nil, execError(p.Args[0], file, err)
 	}
+	im.assume(prog)
 	if err := im.startFrom(cfg); err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func (im *image) discard() {
 }
 
 func (b *Box) newProcess(d driver.Process, parent *Process) *Process {
-	p := &Process{Process: d, box: b, parent: parent, done: make(chan struct{}), umask: firstUmask}
+	p := &Process{Process: d, box: b, parent: parent, done: make(chan struct{}), umask: firstUmask, limits: firstResources()}
 	p.cred = vfs.Cred{UID: int(d.UID), GID: int(d.GID), Privileged: d.Privileged}
 	for _, g := range d.Groups {
 		p.cred.Groups = append(p.cred.Groups, int(g))
@@ -136,6 +138,16 @@ func (p *Process) newImage(umask int) *image {
 	im.view = p.box.cfg.NS.View(p.cred, calls{im})
 	im.view.Umask(umask)
 	return im
+}
+
+// assume makes prog the image's program, with the rights that its file gives.
+func (im *image) assume(prog program) {
+	im.prog, im.cred = prog, im.p.powers(prog.exe)
+	if im.cred.UID != im.p.cred.UID || im.cred.GID != im.p.cred.GID {
+		umask := im.view.Umask(0)
+		im.view = im.p.box.cfg.NS.View(im.cred, calls{im})
+		im.view.Umask(umask)
+	}
 }
 
 // enterCwd checks the working folder; for the first process it is made.

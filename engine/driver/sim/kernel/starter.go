@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"syscall"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/userland"
@@ -15,6 +16,7 @@ type starter struct{ im *image }
 var (
 	_ userland.Starter   = starter{}
 	_ userland.Terminals = starter{}
+	_ userland.Sessions  = starter{}
 )
 
 // Start is fork and execve.
@@ -23,7 +25,7 @@ func (s starter) Start(ctx context.Context, c userland.Command) (userland.Child,
 	if err := s.im.enter(); err != nil {
 		return nil, err
 	}
-	own := driver.Process{Args: c.Args, Env: slices.Clone(c.Environ), Cwd: c.Dir, UID: parent.UID, GID: parent.GID, Groups: parent.Groups,
+	own := driver.Process{Args: c.Args, Env: slices.Clone(c.Environ), Cwd: c.Dir, UID: uint32(s.im.cred.UID), GID: uint32(s.im.cred.GID), Groups: parent.Groups,
 		Privileged: parent.Privileged, NoNewPrivs: parent.NoNewPrivs}
 	p := parent.box.newProcess(own, parent)
 	im, err := p.prepare(c, s.im)
@@ -59,7 +61,7 @@ func (p *Process) prepare(c userland.Command, caller *image) (*image, error) {
 		im.cancel()
 		return nil, err
 	}
-	im.prog = prog
+	im.assume(prog)
 	for _, stream := range slices.Concat([]any{c.Stdin, c.Stdout, c.Stderr}, further(c)) {
 		if closed, ok := stream.(closedStream); ok {
 			im.fds = append(im.fds, closed)
@@ -89,13 +91,21 @@ func (p *Process) bear(caller, im *image, g userland.Group) error {
 	if caller.gone {
 		return errGone
 	}
+	if caller.p.crowded() {
+		return syscall.EAGAIN
+	}
 	if err := p.joinGroup(g); err != nil {
 		return err
 	}
 	if err := p.box.launch(im); err != nil {
 		return err
 	}
-	if g.ID == userland.OwnGroup {
+	switch t := im.terminal(); {
+	case g.Session:
+		if p.lead(); g.Foreground && t != nil && t.sid == 0 {
+			p.takeTerminal(t)
+		}
+	case g.ID == userland.OwnGroup:
 		p.pgid = p.pid
 	}
 	if t := im.terminal(); g.Foreground && t != nil && t == p.tty {
@@ -104,7 +114,7 @@ func (p *Process) bear(caller, im *image, g userland.Group) error {
 	for n, a := range caller.p.actions {
 		p.actions[n].ignore = a.ignore
 	}
-	p.Args, p.umask = im.prog.argv, caller.p.umask
+	p.Args, p.umask, p.limits = im.prog.argv, caller.p.umask, caller.p.limits
 	im.begin()
 	return nil
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -95,6 +96,40 @@ func (s *stream) move(b []byte, how func(*image, []byte) (int, error)) (int, err
 		s.im.p.post(sigPIPE, false)
 	}
 	return n, err
+}
+
+// waitable is an object that can tell whether a read would wait, and in which queue.
+type waitable interface{ readable() (bool, *queue) }
+
+// Readable is userland.Poller's. What does not know is read without waiting.
+func (s *stream) Readable(ctx context.Context, d time.Duration) bool {
+	c := s.d.clock
+	c.lock()
+	defer c.unlock()
+	o, ok := s.d.object.(waitable)
+	if !ok {
+		return true
+	}
+	late := d <= 0
+	w := (*waiter)(nil)
+	up := s.im.timer(d, func() {
+		if late = true; w != nil {
+			w.wake()
+		}
+	})
+	defer s.im.dropTimer(up)
+	for {
+		if s.im.gate(callCost) != nil || s.closed {
+			return true // the read that follows says why
+		}
+		ready, q := o.readable()
+		if ready || late || ctx.Err() != nil {
+			return ready
+		}
+		w = c.waiter(s.im)
+		*q = append(*q, w)
+		c.park(w)
+	}
 }
 
 // Close works for a dead program, too.

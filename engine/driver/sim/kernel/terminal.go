@@ -126,18 +126,45 @@ func (t *tty) read(im *image, b []byte) (int, error) {
 	}
 }
 
+// readable tells whether a read would not wait.
+func (t *tty) readable() (bool, *queue) { return t.hung || len(t.ready) > 0, &t.rq }
+
 // background stops a process that reads although it has not the foreground.
 func (t *tty) background(im *image) error {
-	if im == nil || im.p.tty != t || im.p.pgid == t.fg || t.fg == 0 {
+	if !t.keepsOut(im) {
 		return nil
 	}
 	if im.p.actions[sigTTIN].ignore {
 		return syscall.EIO
 	}
+	return im.stopGroup(sigTTIN)
+}
+
+// keepsOut tells whether a process is in the background of its terminal.
+func (t *tty) keepsOut(im *image) bool {
+	return im != nil && im.p.tty == t && im.p.pgid != t.fg && t.fg != 0
+}
+
+// stopGroup is what a terminal does to those who have not the foreground.
+func (im *image) stopGroup(n int) error {
 	for _, p := range im.p.box.members(im.p.pgid) {
-		p.post(sigTTIN, false)
+		p.post(n, false)
 	}
 	return im.gate(0)
+}
+
+// control stops a process that changes the terminal from the background, unless it ignores that or catches it.
+func (t *tty) control(im *image) error {
+	for t.keepsOut(im) && !im.p.actions[sigTTOU].ignore {
+		caught := im.p.actions[sigTTOU].handler != nil
+		if err := im.stopGroup(sigTTOU); err != nil {
+			return err
+		}
+		if caught || im.p == im.p.box.init {
+			return syscall.EINTR
+		}
+	}
+	return nil
 }
 
 // take gives one line, or in raw mode all there is.
@@ -288,6 +315,9 @@ func (s *terminalStream) setRaw(raw bool) (old bool, err error) {
 	}
 	if t.hung {
 		return false, syscall.EIO
+	}
+	if err := t.control(s.im); err != nil {
+		return false, err
 	}
 	old, t.raw = t.raw, raw
 	if raw && len(t.line) > 0 {
