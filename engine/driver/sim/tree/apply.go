@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -276,84 +275,6 @@ func (a *applier) belowRoot() []string {
 		return nil
 	}
 	return a.below.sorted()
-}
-
-// host is the folder of a layer's contents.
-type host struct {
-	root *os.Root
-	at   *placer
-	last string   // folder that dir stands for: files come in runs of the same folder
-	dir  *os.Root // nil: none
-}
-
-func openHost(dir string) (*host, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &host{root: root, at: newPlacer()}, nil
-}
-
-func (h *host) close() error {
-	h.leave()
-	return h.root.Close()
-}
-
-func (h *host) leave() {
-	if h.dir != nil {
-		_ = h.dir.Close()
-		h.dir = nil
-	}
-}
-
-// create makes the file for the content of the path p, and tells where it is stored.
-func (h *host) create(p string) (stored string, f *os.File, err error) {
-	stored = h.at.choose(p)
-	dir, base := split(stored)
-	if h.dir == nil || h.last != dir {
-		if err := h.enter(dir); err != nil {
-			return "", nil, err
-		}
-	}
-	f, err = h.dir.OpenFile(base, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	return stored, f, err
-}
-
-func (h *host) enter(dir string) error {
-	h.leave()
-	at := filepath.FromSlash(dir)
-	sub, err := h.root.OpenRoot(at)
-	if errors.Is(err, os.ErrNotExist) {
-		if err = h.root.MkdirAll(at, 0o700); err == nil {
-			sub, err = h.root.OpenRoot(at)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	h.last, h.dir = dir, sub
-	return nil
-}
-
-// remove takes a content away, with the folders that are empty without it.
-func (h *host) remove(stored string) error {
-	h.at.leave(stored)
-	h.leave()
-	err := h.root.Remove(filepath.FromSlash(stored))
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	for dir, _ := split(stored); dir != "."; dir, _ = split(dir) {
-		if h.at.dirs[fold(dir)] > 0 || h.root.Remove(filepath.FromSlash(dir)) != nil {
-			break
-		}
-	}
-	return err
-}
-
-// open opens a content.
-func (h *host) open(stored string, flags int) (*os.File, error) {
-	return h.root.OpenFile(filepath.FromSlash(stored), flags, 0o600)
 }
 
 // isOverlayXattr names overlay's own marks. An archive can't bring them in, and they never go out.

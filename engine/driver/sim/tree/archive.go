@@ -25,6 +25,7 @@ type archiver struct {
 	links map[*inode]string // first path of a file that has several
 	stats driver.DiffStats
 	sums  map[*inode]uint32 // checksums of what was read
+	files contents
 }
 
 const maxPath = 4096
@@ -34,6 +35,7 @@ func archiveTo(ctx context.Context, w io.Writer, f func(a *archiver) error) (dri
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	a := &archiver{ctx: ctx, out: layer.NewWriter(buffered), links: map[*inode]string{}, sums: map[*inode]uint32{}}
 	err := f(a)
+	a.files.close()
 	if err == nil {
 		err = a.out.Close()
 	}
@@ -133,7 +135,7 @@ func (a *archiver) changes(u *Union, dir string, n *node) error {
 			}
 			continue
 		}
-		if err := a.entry(p, kid.ino, func() (*os.File, error) { return openContent(u.filesDir(), kid.ino) }); err != nil {
+		if err := a.entry(p, kid.ino, func() (*os.File, error) { return a.files.open(u.filesDir(), kid.ino) }); err != nil {
 			return err
 		}
 		if !kid.isDir() {
@@ -158,9 +160,9 @@ func (a *archiver) whole(u *Union, dir *place) error {
 		if err := a.check(at.path); err != nil {
 			return err
 		}
-		open := func() (*os.File, error) { return openContent(u.filesDir(), at.up.ino) }
+		open := func() (*os.File, error) { return a.files.open(u.filesDir(), at.up.ino) }
 		if at.up == nil {
-			open = func() (*os.File, error) { return openLower(at.low) }
+			open = func() (*os.File, error) { return a.files.open(at.low.layer.files, at.low.ino) }
 		}
 		if err := a.entry(at.path, at.inode(), open); err != nil {
 			return err

@@ -100,7 +100,38 @@ func (u *Union) openUpper(i *inode) (*os.File, error) {
 	if u.journal == nil {
 		return openContent(u.filesDir(), i)
 	}
+	if f := u.fresh.take(i); f != nil {
+		return f, nil
+	}
 	return u.files.open(i.stored, os.O_RDWR)
+}
+
+// freshFile is the content of the file that was made last, open: who makes a file opens it next. The zero value is none.
+type freshFile struct {
+	ino *inode
+	f   *os.File
+}
+
+func (c *freshFile) keep(i *inode, f *os.File) {
+	c.drop()
+	c.ino, c.f = i, f
+}
+
+// take gives the content of i away; nil if it is not that of i.
+func (c *freshFile) take(i *inode) *os.File {
+	if c.ino != i {
+		return nil
+	}
+	f := c.f
+	c.ino, c.f = nil, nil
+	return f
+}
+
+func (c *freshFile) drop() {
+	if c.f != nil {
+		_ = c.f.Close()
+	}
+	c.ino, c.f = nil, nil
 }
 
 // follow turns to the copy of a lower file if there is one by now. Whoever calls it holds h.mu.

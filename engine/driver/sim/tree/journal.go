@@ -112,32 +112,6 @@ func otherTime(t, usual time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// writeLine appends l to buf.
-func writeLine(buf *bytes.Buffer, l line) error {
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(l)
-}
-
-// writeTree writes the whole tree, sorted by path, as the tree.jsonl of a finished layer has it, and then more.
-func writeTree(w io.Writer, root *node, more ...line) error {
-	lines := map[string]line{}
-	_ = root.each(".", func(p string, n *node) error { lines[p] = lineOf(p, n); return nil })
-	var buf bytes.Buffer
-	for _, p := range sortedKeys(lines) {
-		if err := writeLine(&buf, lines[p]); err != nil {
-			return err
-		}
-	}
-	for _, l := range more {
-		if err := writeLine(&buf, l); err != nil {
-			return err
-		}
-	}
-	_, err := w.Write(buf.Bytes())
-	return err
-}
-
 // written is what a tree.jsonl says.
 type written struct {
 	root     *node

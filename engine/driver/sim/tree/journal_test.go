@@ -2,10 +2,12 @@ package tree
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 const rootLine = `{"path":".","kind":"dir","inode":1,"mode":"0755","modified":"2026-01-02T03:04:05Z"}` + "\n"
@@ -101,6 +103,28 @@ func FuzzReadTree(f *testing.F) {
 		must(t, writeTree(&second, again.root))
 		if first.String() != second.String() {
 			t.Errorf("written twice:\n%s\n%s", first.String(), second.String())
+		}
+	})
+}
+
+// TestLinesAreJSON: what is written by hand is what encoding/json writes.
+func TestLinesAreJSON(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z<>&"\\\\/ ]*`), rapid.Just("\u2028\xff"))
+	rapid.Check(t, func(t *rapid.T) {
+		l := line{Path: text.Draw(t, "path"), Kind: text.Draw(t, "kind"), Inode: rapid.Uint64().Draw(t, "inode"), Mode: text.Draw(t, "mode"),
+			UID: rapid.Int().Draw(t, "uid"), GID: rapid.Int().Draw(t, "gid"), Size: rapid.Int64().Draw(t, "size"),
+			Modified: text.Draw(t, "modified"), Changed: text.Draw(t, "changed"), Accessed: text.Draw(t, "accessed"), Target: text.Draw(t, "target"),
+			Device: text.Draw(t, "device"), Xattrs: rapid.MapOf(text, text).Draw(t, "xattrs"), Opaque: rapid.Bool().Draw(t, "opaque"),
+			Stored: text.Draw(t, "stored"), CRC32C: text.Draw(t, "crc"), Origin: rapid.Uint64().Draw(t, "origin"), To: text.Draw(t, "to"),
+			Reported: rapid.Bool().Draw(t, "reported")}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(l); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), string(appendLine(nil, l))); diff != "" {
+			t.Fatal(diff)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +32,7 @@ type Union struct {
 	copies  map[*node]*inode // what became of lower files that were copied up
 	used    int64            // bytes of content in the writable layer
 	failed  error            // why the journal could not be written
+	fresh   freshFile
 	closed  bool
 
 	watch   *watcher // nil: nobody watches
@@ -197,6 +197,7 @@ func (u *Union) Sync() error {
 	}
 	u.watch.flush()
 	u.writeDirty()
+	u.fresh.drop()
 	err := errors.Join(u.failed, u.journal.flush())
 	u.mu.Unlock()
 	u.emit()
@@ -254,6 +255,7 @@ func (u *Union) Close() error {
 		if err == nil {
 			err = u.tidy()
 		}
+		u.fresh.drop()
 		err = errors.Join(err, u.files.close())
 	}
 	u.mu.Unlock()
@@ -302,8 +304,8 @@ func (u *Union) SetReport(r Report) {
 // journal appends to the tree.jsonl of a writable layer.
 type journal struct {
 	f       *os.File
-	buf     bytes.Buffer
-	changes int // since it was opened, or since all was told
+	buf     []byte // lines that are to be written
+	changes int    // since it was opened, or since all was told
 	err     error
 }
 
@@ -317,9 +319,7 @@ func openJournal(name string) (*journal, error) {
 
 func (j *journal) write(l line) {
 	j.changes++
-	if err := writeLine(&j.buf, l); err != nil {
-		j.err = err
-	}
+	j.buf = appendLine(j.buf, l)
 }
 
 func (j *journal) put(p string, n *node) {
@@ -336,10 +336,10 @@ func (j *journal) moved(p, to string) {
 }
 
 func (j *journal) flush() error {
-	if j.buf.Len() > 0 {
-		_, err := j.f.Write(j.buf.Bytes())
+	if len(j.buf) > 0 {
+		_, err := j.f.Write(j.buf)
 		j.err = errors.Join(j.err, err)
-		j.buf.Reset()
+		j.buf = j.buf[:0]
 	}
 	return j.err
 }

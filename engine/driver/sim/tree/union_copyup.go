@@ -105,6 +105,9 @@ func (u *Union) dropContent(i *inode) {
 		return
 	}
 	u.used -= i.size
+	if u.fresh.ino == i {
+		u.fresh.drop()
+	}
 	_ = u.files.remove(i.stored) // what stays is seen by nobody, and goes with the layer
 	i.stored = ""
 }

@@ -65,8 +65,8 @@ func (u *Union) Make(name string, n fsys.New) error {
 			if err != nil {
 				return hostError(err)
 			}
-			_ = f.Close()
 			i.stored = stored
+			u.fresh.keep(i, f)
 		}
 		i.first = &node{ino: i}
 		u.attach(dir, base, i.first)
