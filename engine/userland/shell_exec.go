@@ -288,7 +288,13 @@ func (sh *shell) within(file string, args []string) (entry, bool) {
 	if !ok || sh.Starter == nil {
 		return e, ok
 	}
-	return e, !e.process && !sh.control && !longRunning(e.name, args) && !sh.substitutes()
+	return e, !e.process && !sh.control && !longRunning(e.name, args) && !sh.substitutes() && !sh.setsID(file)
+}
+
+// setsID tells whether a file runs with another user's or group's rights.
+func (t *task) setsID(file string) bool {
+	info, err := t.FS.Stat(file)
+	return err == nil && info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0
 }
 
 // longRunning tells whether a usually short program stays when called so.

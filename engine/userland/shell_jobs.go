@@ -112,6 +112,7 @@ func (sh *shell) scriptCommand(ctx context.Context, hc interp.HandlerContext, t 
 		b.WriteString(sh.funcs[name] + "\n")
 	}
 	sh.mu.Unlock()
+	sh.ignores(&b)
 	for _, name := range []string{"allexport", "errexit", "noglob", "nounset", "pipefail", "xtrace"} {
 		if sh.option(ctx, hc, name) {
 			b.WriteString("set -o " + name + "\n")
@@ -119,6 +120,17 @@ func (sh *shell) scriptCommand(ctx context.Context, hc interp.HandlerContext, t 
 	}
 	b.WriteString(text)
 	return sh.withFiles(t.commandFor(t.shellFile(), append([]string{"sh", "-c", b.String(), sh.name}, sh.parameters(hc)...)))
+}
+
+// ignores writes the traps that a subshell keeps: those that ignore.
+func (sh *shell) ignores(b *strings.Builder) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, n := range slices.Sorted(maps.Keys(sh.traps)) {
+		if sh.traps[n] == "" {
+			b.WriteString("trap '' " + itoa(n) + "\n")
+		}
+	}
 }
 
 // parameters are $1 and so on where a handler was called.
