@@ -56,6 +56,9 @@ type counter struct {
 
 func (c *counter) Write(p []byte) (int, error) {
 	if err := c.t.grow(int64(len(p))); err != nil {
+		if b, ok := c.w.(interface{ Reset() }); ok {
+			b.Reset() // the program is about to die and need not work on it
+		}
 		return 0, err
 	}
 	if c.w == nil {
