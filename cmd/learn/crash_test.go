@@ -63,7 +63,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	onBothDrivers(t, func(t *testing.T, driver string) {
 		for _, op := range operations {
 			t.Run(op.name, func(t *testing.T) {
-				m := newMachineOn(t, driver)
+				m := newMachine(t, driver)
 				m.warm()
 				for _, p := range m.pointsOf(op) {
 					reached[p] = true
@@ -157,7 +157,7 @@ func TestCheckMendsALostRecord(t *testing.T) {
 }
 
 func checkMendsALostRecord(t *testing.T, driver string) {
-	m := newMachineOn(t, driver)
+	m := newMachine(t, driver)
 	id := m.must("create", "learn/base", "true")
 	if err := os.RemoveAll(filepath.Join(m.home, "containers", id)); err != nil {
 		t.Fatal(err)

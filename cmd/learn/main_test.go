@@ -36,9 +36,7 @@ type machine struct {
 	env  []string
 }
 
-func newMachine(t testing.TB) *machine { return newMachineOn(t, nativeName) }
-
-func newMachineOn(t testing.TB, driver string) *machine {
+func newMachine(t testing.TB, driver string) *machine {
 	t.Helper()
 	if driver == nativeName {
 		needRoot(t)

@@ -10,7 +10,7 @@ import (
 func TestHundredAtOnce(t *testing.T) { onBothDrivers(t, hundredAtOnce) }
 
 func hundredAtOnce(t *testing.T, driver string) {
-	m := newMachineOn(t, driver)
+	m := newMachine(t, driver)
 	m.warm()
 	const total, atOnce = 100, 16
 	slots := make(chan struct{}, atOnce)
