@@ -115,6 +115,9 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 		opts.In = s.in
 	}
 	fmt.Fprintf(s.out, "Driver: %s (%s).\n", e.driver.Name, e.driver.Reason)
+	if e.driver.sim != nil {
+		fmt.Fprintf(s.out, "Processes, mounts and limits are those of that machine; images, layers and digests are real, in %s.\n", e.Home())
+	}
 	res, err := l.Play(ctx, opts)
 	err = errors.Join(err, e.keepTrace(s.tracesDir()), e.end(context.WithoutCancel(ctx)))
 	var failed *lessons.FailedError
