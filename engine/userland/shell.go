@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mvdan.cc/sh/v3/interp"
@@ -19,7 +20,7 @@ type shell struct {
 	*task
 	runner      *interp.Runner
 	interactive bool
-	replaceLast bool // the last command of the script may take the shell's place
+	replaceLast atomic.Bool // the last command of the script may take the shell's place
 	inputs      standIns
 	began       time.Time
 	ended       chan struct{} // closed when the shell is
@@ -200,7 +201,7 @@ func (sh *shell) script(r io.Reader, name string, command bool) int {
 		return 2
 	}
 	sh.rewrite(file)
-	sh.replaceLast = command && sh.Starter != nil && sh.replaceable(file)
+	sh.replaceLast.Store(command && sh.Starter != nil && sh.replaceable(file))
 	return sh.result(sh.runner.Run(sh.ctx, file))
 }
 

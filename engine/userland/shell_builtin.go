@@ -311,7 +311,7 @@ func (sh *shell) finish(code int) int {
 		return code
 	}
 	sh.rewrite(file)
-	sh.replaceLast = false
+	sh.replaceLast.Store(false)
 	ended := sh.result(sh.runner.Run(sh.ctx, file))
 	if sh.runner.Exited() {
 		return ended

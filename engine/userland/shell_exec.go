@@ -27,7 +27,9 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	sh.mu.Lock()
 	function := sh.defined[name]
 	sh.mu.Unlock()
-	sh.replaceLast = sh.replaceLast && !function && !interp.IsBuiltin(name) // which may run commands that are not the last
+	if sh.replaceLast.Load() && (function || interp.IsBuiltin(name)) { // which may run commands that are not the last
+		sh.replaceLast.Store(false)
+	}
 	if function {
 		return args, nil
 	}
@@ -263,7 +265,7 @@ func (sh *shell) foreground(ctx context.Context, t *task, args []string) int {
 	if sh.control {
 		return sh.attended(t, c)
 	}
-	if sh.replaceLast && len(sh.traps) == 0 {
+	if sh.replaceLast.Load() && len(sh.traps) == 0 {
 		if err := sh.Starter.Replace(c); !errors.Is(err, errors.ErrUnsupported) {
 			return t.cannotRun(args[0], err)
 		}

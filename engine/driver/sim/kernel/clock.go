@@ -175,6 +175,9 @@ func (c *Clock) up() {
 func (c *Clock) down() {
 	c.busy--
 	c.calls++
+	if c.frozen && c.busy == 0 && len(c.timers) > 0 {
+		c.arm()
+	}
 	c.consider()
 }
 
@@ -305,8 +308,18 @@ func (c *Clock) advance(to time.Time, d time.Duration) {
 	}
 }
 
+// patience is how much longer a timer of a frozen clock waits for real time while something runs: on a host that is slow just
+// then, what runs would come too late for its own time.
+const patience = 250 * time.Millisecond
+
 // left is the real time until a timer goes off by itself.
-func (c *Clock) left(t *timer) time.Duration { return time.Until(t.real) - c.skipped }
+func (c *Clock) left(t *timer) time.Duration {
+	d := time.Until(t.real) - c.skipped
+	if c.frozen && c.busy > 0 {
+		d += patience
+	}
+	return d
+}
 
 // arm sets the host's timer to the first of ours.
 func (c *Clock) arm() {

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"slices"
 
 	"github.com/learn-containers/learn/engine/userland"
 )
@@ -42,7 +43,14 @@ func (d userDialer) Listen(ctx context.Context, address string) (userland.Listen
 		return nil, err
 	}
 	u := &userListener{d: d, Listener: l}
-	u.stop = context.AfterFunc(d.im.ctx, func() { l.Close() })
+	c := d.im.clock()
+	c.lock()
+	defer c.unlock()
+	if d.im.gone {
+		c.later(func() { l.Close() })
+		return nil, errGone
+	}
+	d.im.listeners = append(d.im.listeners, u)
 	return u, nil
 }
 
@@ -62,8 +70,7 @@ func (d userDialer) adopt(conn userland.Conn) userland.Conn {
 // userListener ends with its program.
 type userListener struct {
 	userland.Listener
-	d    userDialer
-	stop func() bool
+	d userDialer
 }
 
 func (l *userListener) Accept() (userland.Conn, error) {
@@ -82,7 +89,10 @@ func (l *userListener) Accept() (userland.Conn, error) {
 }
 
 func (l *userListener) Close() error {
-	l.stop()
+	c := l.d.im.clock()
+	c.lock()
+	l.d.im.listeners = slices.DeleteFunc(l.d.im.listeners, func(o *userListener) bool { return o == l })
+	c.unlock()
 	return l.Listener.Close()
 }
 

@@ -317,6 +317,10 @@ func (im *image) closeAll() {
 	for _, s := range slices.Clone(im.open) {
 		s.release()
 	}
+	for _, l := range im.listeners {
+		im.clock().later(func() { l.Listener.Close() })
+	}
+	im.listeners = nil
 	for _, f := range im.fds {
 		if file, ok := f.(*vfs.File); ok {
 			im.clock().later(func() { file.Close() })

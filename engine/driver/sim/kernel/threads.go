@@ -68,18 +68,19 @@ func (c *Clock) park(w *waiter) {
 
 // image is one execution of one program: what a process is until it ends or calls execve.
 type image struct {
-	p       *Process
-	ctx     context.Context
-	cancel  context.CancelFunc
-	prog    program
-	cred    vfs.Cred // that the program runs with
-	view    *vfs.View
-	fds     []userland.File // descriptors that it was started with; nil: closed
-	gone    bool            // guarded by the clock's lock, as all that follows
-	running int             // threads that run, as far as they tell; below 0 when threads wait that nobody told of
-	waiting []*waiter       // threads that wait in the kernel
-	timers  []*timer
-	open    []*stream // that are still open
+	p         *Process
+	ctx       context.Context
+	cancel    context.CancelFunc
+	prog      program
+	cred      vfs.Cred // that the program runs with
+	view      *vfs.View
+	fds       []userland.File // descriptors that it was started with; nil: closed
+	gone      bool            // guarded by the clock's lock, as all that follows
+	running   int             // threads that run, as far as they tell; below 0 when threads wait that nobody told of
+	waiting   []*waiter       // threads that wait in the kernel
+	timers    []*timer
+	listeners []*userListener // closed before anybody can see that the program has ended
+	open      []*stream       // that are still open
 }
 
 // run counts a thread that runs, rest one that no longer does.
