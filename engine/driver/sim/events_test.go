@@ -49,8 +49,8 @@ func TestEventsOfARun(t *testing.T) {
 		for _, target := range mountTargets(true) {
 			want = append(want, "mount "+target)
 		}
-		want = append(want, "cow.create /foo", "pivot_root", "caps.drop", "seccomp.load", "proc.exec "+strings.Join(spec.Process.Args, " "),
-			"cow.create /a", "cow.whiteout /bin/ls", "proc.exit 3", "cgroup.remove")
+		want = append(want, "pivot_root", "caps.drop", "seccomp.load", "proc.exec "+strings.Join(spec.Process.Args, " "),
+			"cow.create /foo", "cow.create /a", "cow.whiteout /bin/ls", "proc.exit 3", "cgroup.remove")
 		for i := range got {
 			got[i] = strings.NewReplacer("[", "", "]", "", `"`, "", ",", " ").Replace(got[i])
 			got[i] = strings.Join(strings.Fields(got[i]), " ")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,6 +36,8 @@ type machine struct {
 	published time.Duration
 	pids      pidBlock
 }
+
+const clockFile = "clock.json"
 
 // clockRecord is machine/clock.json.
 type clockRecord struct {
@@ -100,18 +103,37 @@ func (m *machine) publish() {
 	}
 }
 
-// follow refreshes until ctx ends: timers of this process become due by what others skip.
+// How often follow looks: soon after something was skipped, seldom in a machine at rest.
+const (
+	followSoon   = 100 * time.Millisecond
+	followSeldom = 800 * time.Millisecond
+)
+
+// follow refreshes until ctx ends: timers of this process become due by what others skip. Whoever asks something of a container in this
+// process need not wait for it.
 func (m *machine) follow(ctx context.Context) {
-	t := time.NewTicker(100 * time.Millisecond)
+	wait := followSoon
+	t := time.NewTimer(wait)
 	defer t.Stop()
+	var seen fs.FileInfo
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		}
+		wait = min(2*wait, followSeldom)
+		if now, err := os.Stat(m.file(clockFile)); err == nil && !sameState(seen, now) {
+			seen, wait = now, followSoon
 			m.refresh()
 		}
+		t.Reset(wait)
 	}
+}
+
+// sameState tells whether a file that is only ever replaced as a whole was not. There need not be an earlier state.
+func sameState(before, now fs.FileInfo) bool {
+	return before != nil && os.SameFile(before, now) && before.ModTime().Equal(now.ModTime())
 }
 
 func (m *machine) file(name string) string { return filepath.Join(m.home.Root(), "machine", name) }
@@ -119,7 +141,7 @@ func (m *machine) file(name string) string { return filepath.Join(m.home.Root(),
 // readSkew reads how far the machine's time is ahead. A broken file counts as absent.
 func (m *machine) readSkew() time.Duration {
 	var r clockRecord
-	if !readJSON(m.file("clock.json"), &r) {
+	if !readJSON(m.file(clockFile), &r) {
 		return 0
 	}
 	return max(r.Skew, 0)
@@ -136,7 +158,7 @@ func (m *machine) storeSkew(skew time.Duration) {
 		return
 	}
 	if data, err := json.Marshal(clockRecord{skew}); err == nil {
-		_ = home.WriteVolatile(m.file("clock.json"), append(data, '\n'), 0o600)
+		_ = home.WriteVolatile(m.file(clockFile), append(data, '\n'), 0o600)
 	}
 }
 
