@@ -74,7 +74,7 @@ type cowCase struct {
 }
 
 func testEvents(t *testing.T, l *lab) {
-	l.tests(t, slices.Concat(storeEvents(), runEvents(), processEvents()))
+	l.tests(t, storeEvents(), startEvents(), endEvents(), processEvents(), handOutEvents())
 	each(t, cowCases(), func(c cowCase) string { return c.rule }, func(t *testing.T, c cowCase) {
 		key := l.prepare(t, l.apply(t, l.Base, lowerW()...))
 		layer := digest.FromBytes(archive(t, lowerW()...)).String()
@@ -153,7 +153,7 @@ func storeEvents() []test {
 	}
 }
 
-func runEvents() []test {
+func startEvents() []test {
 	return []test{
 		{"a run, from its namespaces to its end", func(t *testing.T, l *lab) {
 			events := l.runTraced(t, l.spec(t, "true"))
@@ -183,6 +183,11 @@ func runEvents() []test {
 			same(t, "mounts", []string{"/ overlay", "/proc proc", "/dev tmpfs", "/dev/null bind", "/dev/pts devpts", "/dev/shm tmpfs", "/dev/mqueue mqueue", "/sys sysfs",
 				"/etc/hosts bind", "/etc/hostname bind", "/etc/resolv.conf bind", "/mnt tmpfs", "/srv bind"}, got)
 		}},
+	}
+}
+
+func endEvents() []test {
+	return []test{
 		{"limits are control groups that are made, written and removed", func(t *testing.T, l *lab) {
 			spec := l.spec(t, "true")
 			spec.Limits = driver.Limits{MemoryBytes: 64 << 20, Pids: 50}
@@ -249,8 +254,7 @@ func processEvents() []test {
 		}},
 		{"a lower file: copied up, written, deleted, made anew, deleted; a new one: made, written, gone", func(t *testing.T, l *lab) {
 			ctx, sink := traced(t)
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			for _, text := range []string{"echo 1 >> /etc/issue", "echo 2 >> /etc/issue", "rm /etc/issue", "echo 3 > /etc/issue", "rm /etc/issue", "echo 4 > /n", "echo 5 >> /n", "rm /n"} {
 				_, err := b.Task.(driver.Execer).Exec(ctx, process(script(text)...), driver.Streams{})
 				must(t, err)
@@ -264,9 +268,13 @@ func processEvents() []test {
 			same(t, "events", []string{"cow.copyup /etc/issue", "cow.write /etc/issue", "cow.whiteout /etc/issue", "cow.copyup /etc/issue", "cow.whiteout /etc/issue",
 				"cow.create /n", "cow.write /n", "cow.remove /n"}, got)
 		}},
+	}
+}
+
+func handOutEvents() []test {
+	return []test{
 		{"a container that was started untraced is traced from now on", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			ctx, sink := traced(t)
 			_, err := b.Task.(driver.Execer).Exec(ctx, process(script("echo x > /made")...), driver.Streams{})
 			must(t, err)

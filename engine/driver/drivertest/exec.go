@@ -27,7 +27,7 @@ func testExec(t *testing.T, l *lab) {
 	t.Run("in", func(t *testing.T) {
 		each(t, execCases(), func(c execCase) string { return c.rule }, func(t *testing.T, c execCase) { c.check(t, b) })
 	})
-	l.tests(t, execTests())
+	l.tests(t, execTests(), execEnds())
 }
 
 func (c execCase) check(t *testing.T, b *box) {
@@ -81,8 +81,7 @@ func execCases() []execCase {
 func execTests() []test {
 	return []test{
 		{"what it changes stays", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			b.exec("echo x > /made; rm /etc/issue")
 			if r := b.exec("cat /made; cat /etc/issue"); r.out != "x\n" || !complaints(r.errs, noEntry) {
 				t.Errorf("%+v", r)
@@ -98,9 +97,40 @@ func execTests() []test {
 			_, err := l.create(t, l.spec(t, "true")).try(process("true"), nil)
 			isNotRunning(t, err)
 		}},
+		{"it ends though a child of its own goes on", func(t *testing.T, l *lab) {
+			b := l.up(t)
+			if r := b.exec("sleep 100000 > /dev/null 2>&1 & echo left"); r.out != "left\n" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"twenty at once", func(t *testing.T, l *lab) {
+			b := l.up(t)
+			ended := make(chan string, 20)
+			for i := range 20 {
+				go func() {
+					var out buffer
+					exit, err := b.Task.(driver.Execer).Exec(t.Context(), process(script("cat; exit 7")...), driver.Streams{Stdin: strings.NewReader(string(rune('a' + i))), Stdout: &out})
+					if err != nil || exit.Code != 7 {
+						t.Errorf("%+v, %v", exit, err)
+					}
+					ended <- out.String()
+				}()
+			}
+			seen := map[string]bool{}
+			for range 20 {
+				seen[<-ended] = true
+			}
+			if len(seen) != 20 || seen[""] {
+				t.Errorf("%v", seen)
+			}
+		}},
+	}
+}
+
+func execEnds() []test {
+	return []test{
 		{"it dies with the first process: 137", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			r, w := io.Pipe()
 			defer w.Close()
 			type end struct {
@@ -124,16 +154,8 @@ func execTests() []test {
 				t.Error("exec goes on")
 			}
 		}},
-		{"it ends though a child of its own goes on", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
-			if r := b.exec("sleep 100000 > /dev/null 2>&1 & echo left"); r.out != "left\n" {
-				t.Errorf("%+v", r)
-			}
-		}},
 		{"detached it is not waited for, and runs", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			p := process(script("sleep 0.02; echo done > /tmp/done")...)
 			p.Detach = true
 			exit, err := b.Task.(driver.Execer).Exec(t.Context(), p, driver.Streams{})
@@ -144,8 +166,7 @@ func execTests() []test {
 			eventually(t, "the detached process's file", func() bool { return b.exec("cat /tmp/done 2>/dev/null").out == "done\n" })
 		}},
 		{"a wait that is cancelled leaves the process", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			r, w := io.Pipe()
 			defer w.Close()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -162,28 +183,6 @@ func execTests() []test {
 			}
 			if state := b.state(); state != driver.Running {
 				t.Errorf("state %s", state)
-			}
-		}},
-		{"twenty at once", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
-			ended := make(chan string, 20)
-			for i := range 20 {
-				go func() {
-					var out buffer
-					exit, err := b.Task.(driver.Execer).Exec(t.Context(), process(script("cat; exit 7")...), driver.Streams{Stdin: strings.NewReader(string(rune('a' + i))), Stdout: &out})
-					if err != nil || exit.Code != 7 {
-						t.Errorf("%+v, %v", exit, err)
-					}
-					ended <- out.String()
-				}()
-			}
-			seen := map[string]bool{}
-			for range 20 {
-				seen[<-ended] = true
-			}
-			if len(seen) != 20 || seen[""] {
-				t.Errorf("%v", seen)
 			}
 		}},
 	}

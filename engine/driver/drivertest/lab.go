@@ -197,6 +197,14 @@ func (l *lab) sh(t testing.TB, text string) result {
 	return l.run(t, l.spec(t, script(text)...))
 }
 
+// up is a container that is awake and stays.
+func (l *lab) up(t testing.TB) *box {
+	t.Helper()
+	b := l.started(t, "echo up; read x")
+	b.says("up\n")
+	return b
+}
+
 func (b *box) streams(stdin io.Reader) driver.Streams {
 	return driver.Streams{Stdin: stdin, Stdout: &b.out, Stderr: &b.errs}
 }
@@ -313,8 +321,8 @@ type test struct {
 	run  func(*testing.T, *lab)
 }
 
-func (l *lab) tests(t *testing.T, tests []test) {
-	each(t, tests, func(c test) string { return c.rule }, func(t *testing.T, c test) { c.run(t, l) })
+func (l *lab) tests(t *testing.T, groups ...[]test) {
+	each(t, slices.Concat(groups...), func(c test) string { return c.rule }, func(t *testing.T, c test) { c.run(t, l) })
 }
 
 // archiveOf writes the changes in key as an archive.

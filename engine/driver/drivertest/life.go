@@ -3,7 +3,6 @@ package drivertest
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 )
 
 func testLife(t *testing.T, l *lab) {
-	l.tests(t, slices.Concat(stateTests(), waitTests(), pauseTests(), neighbourTests()))
+	l.tests(t, stateTests(), refusedStarts(), deleteTests(), againTests(), waitTests(), waiters(), pauseTests(), pausedTests(), listTests(), neighbourTests())
 }
 
 func stateTests() []test {
@@ -46,8 +45,7 @@ func stateTests() []test {
 			}
 		}},
 		{"a running task is found by its id, and obeys", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			found, err := l.Runtime.Load(t.Context(), b.spec.ID)
 			must(t, err)
 			st, err := found.Status(t.Context())
@@ -70,6 +68,11 @@ func stateTests() []test {
 				t.Errorf("%+v, %v", exit, err)
 			}
 		}},
+	}
+}
+
+func refusedStarts() []test {
+	return []test{
 		{"an id that is not there is ErrNotFound", func(t *testing.T, l *lab) {
 			for _, id := range []string{l.key(), "", "..", "a/b", "../containers"} {
 				if _, err := l.Runtime.Load(t.Context(), id); !errors.Is(err, driver.ErrNotFound) {
@@ -78,8 +81,7 @@ func stateTests() []test {
 			}
 		}},
 		{"the id of a running task is taken", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			if _, err := l.Runtime.Create(t.Context(), b.spec); !errors.Is(err, driver.ErrExists) {
 				t.Errorf("error %v", err)
 			}
@@ -108,9 +110,13 @@ func stateTests() []test {
 				t.Errorf("error %v", err)
 			}
 		}},
+	}
+}
+
+func deleteTests() []test {
+	return []test{
 		{"deleting a running task ends it", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			must(t, b.Delete(t.Context()))
 			if _, err := l.Runtime.Load(t.Context(), b.spec.ID); !errors.Is(err, driver.ErrNotFound) {
 				t.Errorf("it is still there: %v", err)
@@ -129,6 +135,11 @@ func stateTests() []test {
 				t.Error(diff)
 			}
 		}},
+	}
+}
+
+func againTests() []test {
+	return []test{
 		{"a second run on the same writable layer sees what the first wrote", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("cat /kept 2>/dev/null; echo again >> /kept")...)
 			l.runOn(t, spec)
@@ -165,9 +176,33 @@ func waitTests() []test {
 				t.Errorf("%+v and %+v", one, two)
 			}
 		}},
+		{"waiting for what never started is ErrNotRunning", func(t *testing.T, l *lab) {
+			_, err := l.create(t, l.spec(t, "true")).Wait(t.Context())
+			isNotRunning(t, err)
+		}},
+		{"a second of sleep is a second of the machine's time", func(t *testing.T, l *lab) {
+			b := l.start(t, l.spec(t, "sleep", "1"))
+			exit := b.wait().Exit
+			st, err := b.Status(t.Context())
+			must(t, err)
+			if d := exit.At.Sub(st.StartedAt); d < 900*time.Millisecond || d > 5*time.Second {
+				t.Errorf("it took %v", d)
+			}
+		}},
+		{"what the container wrote is there when the wait is over", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("for i in 1 2 3 4 5 6 7 8 9; do echo $i > /tmp/$i; done; rm /etc/issue")...)
+			l.runOn(t, spec)
+			if got := l.changes(t, spec.Key); len(got) != 12 {
+				t.Errorf("%q", got)
+			}
+		}},
+	}
+}
+
+func waiters() []test {
+	return []test{
 		{"many wait at once", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			codes := make(chan int, 5)
 			for range 5 {
 				go func() {
@@ -192,13 +227,8 @@ func waitTests() []test {
 				}
 			}
 		}},
-		{"waiting for what never started is ErrNotRunning", func(t *testing.T, l *lab) {
-			_, err := l.create(t, l.spec(t, "true")).Wait(t.Context())
-			isNotRunning(t, err)
-		}},
 		{"a cancelled wait leaves the container, which may be waited for again", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
 			if _, err := b.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -212,176 +242,6 @@ func waitTests() []test {
 			must(t, err)
 			if exit, err := found.Wait(t.Context()); err != nil || exit.Code != 137 {
 				t.Errorf("%+v, %v", exit, err)
-			}
-		}},
-		{"a second of sleep is a second of the machine's time", func(t *testing.T, l *lab) {
-			b := l.start(t, l.spec(t, "sleep", "1"))
-			exit := b.wait().Exit
-			st, err := b.Status(t.Context())
-			must(t, err)
-			if d := exit.At.Sub(st.StartedAt); d < 900*time.Millisecond || d > 5*time.Second {
-				t.Errorf("it took %v", d)
-			}
-		}},
-		{"what the container wrote is there when the wait is over", func(t *testing.T, l *lab) {
-			spec := l.spec(t, script("for i in 1 2 3 4 5 6 7 8 9; do echo $i > /tmp/$i; done; rm /etc/issue")...)
-			l.runOn(t, spec)
-			if got := l.changes(t, spec.Key); len(got) != 12 {
-				t.Errorf("%q", got)
-			}
-		}},
-	}
-}
-
-func pauseTests() []test {
-	return []test{
-		{"paused, nothing runs; resumed, it goes on", func(t *testing.T, l *lab) {
-			b := l.started(t, "while :; do echo tick; sleep 0.01; done")
-			p := b.Task.(driver.Pauser)
-			eventually(t, "the first tick", func() bool { return b.out.String() != "" })
-			must(t, p.Pause(t.Context()))
-			if state := b.state(); state != driver.Paused {
-				t.Errorf("state %s", state)
-			}
-			time.Sleep(20 * time.Millisecond) // what was on its way arrives
-			before := b.out.String()
-			l.sleep(t, 100*time.Millisecond)
-			if b.out.String() != before {
-				t.Error("it runs while paused")
-			}
-			must(t, p.Resume(t.Context()))
-			if state := b.state(); state != driver.Running {
-				t.Errorf("state %s", state)
-			}
-			eventually(t, "another tick", func() bool { return b.out.String() != before })
-		}},
-		{"pausing what is paused and resuming what runs are refused or nothing", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
-			p := b.Task.(driver.Pauser)
-			_ = p.Resume(t.Context())
-			must(t, p.Pause(t.Context()))
-			_ = p.Pause(t.Context())
-			if state := b.state(); state != driver.Paused {
-				t.Errorf("state %s", state)
-			}
-			must(t, p.Resume(t.Context()))
-			if r := b.exec("echo on"); r.out != "on\n" {
-				t.Errorf("%+v", r)
-			}
-		}},
-		{"pausing what has ended is ErrNotRunning", func(t *testing.T, l *lab) {
-			b := l.start(t, l.spec(t, "true"))
-			b.wait()
-			isNotRunning(t, b.Task.(driver.Pauser).Pause(t.Context()))
-			isNotRunning(t, b.Task.(driver.Pauser).Resume(t.Context()))
-		}},
-		{"a signal to a paused container works when it is resumed", func(t *testing.T, l *lab) {
-			b := l.started(t, idle+"trap 'echo trapped; exit 3' TERM; echo up; cat /tmp/idle & wait")
-			b.says("up\n")
-			p := b.Task.(driver.Pauser)
-			must(t, p.Pause(t.Context()))
-			must(t, b.Signal(t.Context(), sigTerm))
-			time.Sleep(20 * time.Millisecond)
-			if state := b.state(); state != driver.Paused {
-				t.Errorf("state %s", state)
-			}
-			must(t, p.Resume(t.Context()))
-			if r := b.wait(); r.Code != 3 || r.out != "up\ntrapped\n" {
-				t.Errorf("%+v", r)
-			}
-		}},
-		{"a paused container can be deleted", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
-			must(t, b.Task.(driver.Pauser).Pause(t.Context()))
-			must(t, b.Delete(t.Context()))
-		}},
-	}
-}
-
-func neighbourTests() []test {
-	return []test{
-		{"processes are listed with parent, user and command", func(t *testing.T, l *lab) {
-			b := l.started(t, "sleep 100000 & echo up; read x")
-			b.says("up\n")
-			st, err := b.Status(t.Context())
-			must(t, err)
-			list, err := b.Task.(driver.Lister).Processes(t.Context())
-			must(t, err)
-			var argv []string
-			for _, p := range list {
-				argv = append(argv, strings.Join(p.Argv, " "))
-				if p.UID != 0 || p.TTY != "?" || p.Pid <= 0 || p.StartedAt.IsZero() || p.Pid != st.Pid && p.PPid != st.Pid {
-					t.Errorf("%+v, first process %d", p, st.Pid)
-				}
-			}
-			if !slices.Contains(argv, "sleep 100000") || !strings.HasPrefix(argv[0], "sh -c sleep") || list[0].Pid != st.Pid {
-				t.Errorf("%q", argv)
-			}
-		}},
-		{"a further process is listed with its user", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
-			p := process("sleep", "100000")
-			p.UID, p.GID, p.Detach = 5, 5, true
-			_, err := b.Task.(driver.Execer).Exec(t.Context(), p, driver.Streams{})
-			must(t, err)
-			list, err := b.Task.(driver.Lister).Processes(t.Context())
-			if err != nil || !slices.ContainsFunc(list, func(p driver.ProcessInfo) bool {
-				return p.UID == 5 && slices.Equal(p.Argv, []string{"sleep", "100000"})
-			}) {
-				t.Errorf("%+v, %v", list, err)
-			}
-		}},
-		{"listing what has ended is ErrNotRunning", func(t *testing.T, l *lab) {
-			b := l.start(t, l.spec(t, "true"))
-			b.wait()
-			_, err := b.Task.(driver.Lister).Processes(t.Context())
-			isNotRunning(t, err)
-		}},
-		{"two containers see neither each other's files nor processes", func(t *testing.T, l *lab) {
-			a, b := l.started(t, "echo a > /tmp/mine; echo up; read x"), l.started(t, "echo up; read x")
-			a.says("up\n")
-			b.says("up\n")
-			if r := b.exec("cat /tmp/mine; ps -ef | grep -c '[e]cho a'"); r.out != "0\n" || !complaints(r.errs, noEntry) {
-				t.Errorf("%+v", r)
-			}
-		}},
-		{"two containers have different processes on the host", func(t *testing.T, l *lab) {
-			a, b := l.started(t, "echo up; read x"), l.started(t, "echo up; read x")
-			one, err := a.Status(t.Context())
-			must(t, err)
-			two, err := b.Status(t.Context())
-			must(t, err)
-			if one.Pid == two.Pid {
-				t.Errorf("both are %d", one.Pid)
-			}
-		}},
-		{"thirty containers at once", func(t *testing.T, l *lab) {
-			ended := make(chan result, 30)
-			var boxes []*box
-			for range 30 {
-				boxes = append(boxes, l.create(t, l.spec(t, script("echo hi; exit 2")...)))
-			}
-			for _, b := range boxes {
-				go func() {
-					r := result{}
-					err := b.Start(t.Context(), b.streams(nil))
-					if err == nil {
-						r.Exit, err = b.Wait(t.Context())
-					}
-					if err != nil {
-						t.Error(err)
-					}
-					r.out = b.out.String()
-					ended <- r
-				}()
-			}
-			for range boxes {
-				if r := <-ended; r.Code != 2 || r.out != "hi\n" {
-					t.Errorf("%+v", r)
-				}
 			}
 		}},
 	}

@@ -9,7 +9,11 @@ import (
 )
 
 func testLimits(t *testing.T, l *lab) {
-	l.tests(t, []test{
+	l.tests(t, memoryLimits(), otherLimits())
+}
+
+func memoryLimits() []test {
+	return []test{
 		{"a program over the memory limit is killed: 137, and said so", func(t *testing.T, l *lab) {
 			spec := l.spec(t, "tail", "-c", "400000000", "/dev/zero")
 			spec.Limits.MemoryBytes = 32 << 20
@@ -46,10 +50,16 @@ func testLimits(t *testing.T, l *lab) {
 				t.Errorf("%+v", r)
 			}
 		}},
+	}
+}
+
+func otherLimits() []test {
+	return []test{
 		{"no more processes than the limit", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do sleep 1000 & done; echo end; exit 0")...)
 			spec.Limits.Pids = 20
-			if r := l.run(t, spec); !strings.Contains(r.errs, "Resource temporarily unavailable") {
+			// Where threads count, the shell itself may be the one who is refused.
+			if r := l.run(t, spec); !strings.Contains(r.errs, "Resource temporarily unavailable") && !strings.Contains(r.errs, "failed to create new OS thread") {
 				t.Errorf("%+v", r)
 			}
 		}},
@@ -60,21 +70,23 @@ func testLimits(t *testing.T, l *lab) {
 				t.Errorf("%+v", r)
 			}
 		}},
-		{"a quota of CPU time stretches work", func(t *testing.T, l *lab) {
-			work := "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done"
-			took := func(quota time.Duration) time.Duration {
-				spec := l.spec(t, script(work)...)
-				spec.Limits.CPUQuota, spec.Limits.CPUPeriod = quota, 100*time.Millisecond
-				b := l.start(t, spec)
-				exit := b.wait().Exit
-				st, err := b.Status(t.Context())
-				must(t, err)
-				return exit.At.Sub(st.StartedAt)
-			}
-			free, slow := took(0), took(10*time.Millisecond)
-			if slow < 2*free {
-				t.Errorf("a tenth of a CPU: %v, free: %v", slow, free)
-			}
-		}},
-	})
+		{"a quota of CPU time stretches work", stretched},
+	}
+}
+
+// stretched holds a quota to its word: what it gives in a time is that part of the time. A machine that is busy elsewhere gives less, and one
+// that skips time for others takes more of it, so neither can break this.
+func stretched(t *testing.T, l *lab) {
+	spec := l.staying(t, "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); : < /dev/null; done; echo done; read x")
+	spec.Limits.CPUQuota, spec.Limits.CPUPeriod = 20*time.Millisecond, 100*time.Millisecond
+	b := l.start(t, spec)
+	b.says("done\n")
+	st, err := b.Status(t.Context())
+	must(t, err)
+	took := l.now().Sub(st.StartedAt)
+	list, err := b.Task.(driver.Lister).Processes(t.Context())
+	must(t, err)
+	if used := list[0].CPU; used < 20*time.Millisecond || took < used*5/2 {
+		t.Errorf("a fifth of a CPU: %v of it in %v", used, took)
+	}
 }

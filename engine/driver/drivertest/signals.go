@@ -103,8 +103,7 @@ func signalTests() []test {
 			isNotRunning(t, l.create(t, l.spec(t, "true")).Signal(t.Context(), sigKill))
 		}},
 		{"a number that is no signal is refused", func(t *testing.T, l *lab) {
-			b := l.started(t, "echo up; read x")
-			b.says("up\n")
+			b := l.up(t)
 			for _, s := range []driver.Signal{-1, 65, 1000} {
 				if err := b.Signal(t.Context(), s); err == nil {
 					t.Errorf("%d: no error", s)

@@ -14,7 +14,7 @@ import (
 )
 
 func testSnapshots(t *testing.T, l *lab) {
-	l.tests(t, slices.Concat(keyTests(), commitTests()))
+	l.tests(t, keyTests(), freshKeys(), archiveTests(), commitTests(), committedLayers())
 }
 
 func keyTests() []test {
@@ -58,6 +58,11 @@ func keyTests() []test {
 				}
 			}
 		}},
+	}
+}
+
+func freshKeys() []test {
+	return []test{
 		{"a removed key may be prepared anew, and is empty", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("echo x > /f")...)
 			must(t, l.runOn(t, spec).Delete(t.Context()))
@@ -77,6 +82,17 @@ func keyTests() []test {
 			}
 			must(t, l.Snapshots.Remove(t.Context(), key))
 		}},
+		{"an empty writable layer on nothing has the root and no names", func(t *testing.T, l *lab) {
+			key := l.prepare(t, "")
+			if lines := listing(t, l.exportKey(t, key), everything); lines != nil || l.changes(t, key) != nil {
+				t.Errorf("%q", lines)
+			}
+		}},
+	}
+}
+
+func archiveTests() []test {
+	return []test{
 		{"diff, changes and commit of what is not there are ErrNotFound", func(t *testing.T, l *lab) {
 			key, id := l.key(), digest.FromString("x")
 			_, diff := l.Snapshots.Diff(t.Context(), key, new(bytes.Buffer))
@@ -106,12 +122,6 @@ func keyTests() []test {
 			}
 			if diff := cmp.Diff(names[0], names[1]); diff != "" {
 				t.Error(diff)
-			}
-		}},
-		{"an empty writable layer on nothing has the root and no names", func(t *testing.T, l *lab) {
-			key := l.prepare(t, "")
-			if lines := listing(t, l.exportKey(t, key), everything); lines != nil || l.changes(t, key) != nil {
-				t.Errorf("%q", lines)
 			}
 		}},
 		{"what a reader of the archive refuses is an error of Diff", func(t *testing.T, l *lab) {
@@ -188,6 +198,29 @@ func commitTests() []test {
 				t.Errorf("(-written +applied):\n%s", diff)
 			}
 		}},
+		{"a chain that is there already makes commit a removal", func(t *testing.T, l *lab) {
+			times := "; touch -d @1000000000 /c7 /"
+			a, b := l.written(t, l.Base, "echo same > /c7"+times), l.written(t, l.Base, "echo same > /c7"+times)
+			one, two := l.commit(t, a, l.Base), l.commit(t, b, l.Base)
+			keys, err := l.Snapshots.List(t.Context())
+			if err != nil || one != two || slices.Contains(keys, b) {
+				t.Errorf("chains %s and %s, keys %v, %v", one, two, keys, err)
+			}
+		}},
+		{"a commit under a chain that is no digest is refused and leaves the key", func(t *testing.T, l *lab) {
+			key := l.prepare(t, l.Base)
+			if err := l.Snapshots.Commit(t.Context(), key, "nonsense", "nonsense"); err == nil {
+				t.Error("no error")
+			}
+			if keys, err := l.Snapshots.List(t.Context()); err != nil || !slices.Contains(keys, key) {
+				t.Errorf("keys %v, %v", keys, err)
+			}
+		}},
+	}
+}
+
+func committedLayers() []test {
+	return []test{
 		{"an empty commit is a layer on which containers run", func(t *testing.T, l *lab) {
 			parent := l.apply(t, l.Base, file("for-empty-commit", "x"))
 			chain := l.commit(t, l.prepare(t, parent), parent)
@@ -210,24 +243,6 @@ func commitTests() []test {
 			two := l.commit(t, l.written(t, one, "rm /c6/a; echo 3 > /c6/c"), one)
 			if r := l.run(t, l.specOn(t, l.prepare(t, two), "ls", "/c6")); r.out != "b\nc\n" {
 				t.Errorf("%+v", r)
-			}
-		}},
-		{"a chain that is there already makes commit a removal", func(t *testing.T, l *lab) {
-			times := "; touch -d @1000000000 /c7 /"
-			a, b := l.written(t, l.Base, "echo same > /c7"+times), l.written(t, l.Base, "echo same > /c7"+times)
-			one, two := l.commit(t, a, l.Base), l.commit(t, b, l.Base)
-			keys, err := l.Snapshots.List(t.Context())
-			if err != nil || one != two || slices.Contains(keys, b) {
-				t.Errorf("chains %s and %s, keys %v, %v", one, two, keys, err)
-			}
-		}},
-		{"a commit under a chain that is no digest is refused and leaves the key", func(t *testing.T, l *lab) {
-			key := l.prepare(t, l.Base)
-			if err := l.Snapshots.Commit(t.Context(), key, "nonsense", "nonsense"); err == nil {
-				t.Error("no error")
-			}
-			if keys, err := l.Snapshots.List(t.Context()); err != nil || !slices.Contains(keys, key) {
-				t.Errorf("keys %v, %v", keys, err)
 			}
 		}},
 		{"removing one writable layer leaves others on the chain alone", func(t *testing.T, l *lab) {

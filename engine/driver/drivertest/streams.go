@@ -18,10 +18,7 @@ import (
 )
 
 func testStreams(t *testing.T, l *lab) {
-	l.tests(t, inputTests())
-	l.tests(t, outputTests())
-	l.tests(t, logTests())
-	l.tests(t, attachTests())
+	l.tests(t, inputTests(), outputTests(), listenerTests(), logLines(), logTests(), attachTests(), attachedInput())
 }
 
 // feed runs args with text as standard input.
@@ -113,6 +110,16 @@ func outputTests() []test {
 				t.Errorf("%+v", r)
 			}
 		}},
+		{"a pipeline hands on all it is given", func(t *testing.T, l *lab) {
+			if r := l.sh(t, "seq 1 20000 | sort -r | head -n 2 | tr 9 x; yes | head -n 3 | wc -l"); r.out != "xxxx\nxxx8\n3\n" {
+				t.Errorf("%+v", r)
+			}
+		}},
+	}
+}
+
+func listenerTests() []test {
+	return []test{
 		{"a container that nobody listens to runs to its end", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("seq 1 100000; exit 3")...)
 			b := l.create(t, spec)
@@ -130,11 +137,6 @@ func outputTests() []test {
 			}
 			if diff := cmp.Diff([]string{"A /done"}, l.changes(t, spec.Key)); diff != "" {
 				t.Error(diff)
-			}
-		}},
-		{"a pipeline hands on all it is given", func(t *testing.T, l *lab) {
-			if r := l.sh(t, "seq 1 20000 | sort -r | head -n 2 | tr 9 x; yes | head -n 3 | wc -l"); r.out != "xxxx\nxxx8\n3\n" {
-				t.Errorf("%+v", r)
 			}
 		}},
 		{"a background child that holds the output is waited for no longer than the container lives", func(t *testing.T, l *lab) {
@@ -184,7 +186,7 @@ func (l *lab) logged(t testing.TB, change func(*driver.Spec), text string) map[s
 	return got
 }
 
-func logTests() []test {
+func logLines() []test {
 	return []test{
 		{"the log has a line per line, by stream", func(t *testing.T, l *lab) {
 			want := map[string][]string{"stdout": {"a\n", "\n", "<b> & \"c\"\n"}, "stderr": {"err\n"}}
@@ -220,6 +222,11 @@ func logTests() []test {
 				t.Error(diff)
 			}
 		}},
+	}
+}
+
+func logTests() []test {
+	return []test{
 		{"times in the log do not go back", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("for i in 1 2 3 4 5; do echo $i; echo $i >&2; done")...)
 			spec.Log = filepath.Join(spec.Dir, "log")
@@ -317,23 +324,6 @@ func attachTests() []test {
 				t.Errorf("%+v", r)
 			}
 		}},
-		{"input stays open for the next client", func(t *testing.T, l *lab) {
-			b := l.echoing(t)
-			b.says("up\n")
-			b.attached(strings.NewReader("one\n"))
-			eventually(t, "the first line", func() bool { return strings.Contains(b.out.String(), "got one\n") })
-			b.attached(strings.NewReader("two\n"))
-			eventually(t, "the second line", func() bool { return strings.Contains(b.out.String(), "got two\n") })
-		}},
-		{"input that closes with the first client", func(t *testing.T, l *lab) {
-			spec := l.spec(t, script(`while read line; do echo "got $line"; done; echo end`)...)
-			spec.OpenStdin, spec.StdinOnce = true, true
-			b := l.create(t, spec)
-			must(t, b.Start(t.Context(), b.streams(strings.NewReader("one\n"))))
-			if r := b.wait(); r.out != "got one\nend\n" {
-				t.Errorf("%+v", r)
-			}
-		}},
 		{"attaching ends with the container", func(t *testing.T, l *lab) {
 			b := l.echoing(t)
 			b.says("up\n")
@@ -354,6 +344,28 @@ func attachTests() []test {
 			b := l.start(t, l.spec(t, "true"))
 			b.wait()
 			isNotRunning(t, b.Task.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: io.Discard}))
+		}},
+	}
+}
+
+func attachedInput() []test {
+	return []test{
+		{"input stays open for the next client", func(t *testing.T, l *lab) {
+			b := l.echoing(t)
+			b.says("up\n")
+			b.attached(strings.NewReader("one\n"))
+			eventually(t, "the first line", func() bool { return strings.Contains(b.out.String(), "got one\n") })
+			b.attached(strings.NewReader("two\n"))
+			eventually(t, "the second line", func() bool { return strings.Contains(b.out.String(), "got two\n") })
+		}},
+		{"input that closes with the first client", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script(`while read line; do echo "got $line"; done; echo end`)...)
+			spec.OpenStdin, spec.StdinOnce = true, true
+			b := l.create(t, spec)
+			must(t, b.Start(t.Context(), b.streams(strings.NewReader("one\n"))))
+			if r := b.wait(); r.out != "got one\nend\n" {
+				t.Errorf("%+v", r)
+			}
 		}},
 	}
 }

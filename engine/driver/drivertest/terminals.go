@@ -58,7 +58,7 @@ func testTerminals(t *testing.T, l *lab) {
 			t.Errorf("%+v, want code %d, output %q", r, c.code, c.out)
 		}
 	})
-	l.tests(t, terminalTests())
+	l.tests(t, keyboardTests(), terminalTests())
 }
 
 func screenCases() []programCase {
@@ -72,7 +72,7 @@ func screenCases() []programCase {
 	}
 }
 
-func terminalTests() []test {
+func keyboardTests() []test {
 	return []test{
 		{"what is typed is shown, and read by the line", func(t *testing.T, l *lab) {
 			c := l.openTerminal(t, `echo up; read a; echo "got $a"`)
@@ -119,6 +119,11 @@ func terminalTests() []test {
 				t.Errorf("%q", r.out)
 			}
 		}},
+	}
+}
+
+func terminalTests() []test {
+	return []test{
 		{"a new size is announced to the programs", func(t *testing.T, l *lab) {
 			c := l.openTerminal(t, idle+"trap 'echo changed' WINCH; echo up; cat /tmp/idle & wait; cat")
 			c.shows("up\r\n")
