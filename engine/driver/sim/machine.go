@@ -20,7 +20,7 @@ import (
 // The simulated machine is the same everywhere, so that what its programs say of it is, too.
 const (
 	machineCPUs   = 2
-	machineMemory = 4 << 30
+	machineMemory = 1 << 30 // a program that grows without bound should hurt itself, not the host
 )
 
 // machine is this process's part of the simulated machine, of which a home has one: its time and the numbers of its processes are
