@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,29 @@ func TestEventsOfARun(t *testing.T) {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 		checkVocabulary(t, events)
+	})
+}
+
+// What a container sees of its own namespaces and of its root is what the events say.
+func TestProcAgreesWithEvents(t *testing.T) {
+	bothPlaces(t, func(t *testing.T, l *lab) {
+		ctx, events := traced(limited(t))
+		out, exit := l.runIn(t, ctx, l.spec(t, "sh", "-c", "cd /proc/self/ns; for n in mnt pid uts ipc net cgroup; do readlink $n; done; head -n 1 /proc/mounts"))
+		if exit.Code != 0 {
+			t.Fatalf("code %d", exit.Code)
+		}
+		var want strings.Builder
+		for _, e := range events.Events() {
+			switch {
+			case e.Kind == vocab.NamespaceCreate:
+				fmt.Fprintf(&want, "%s:[%s]\n", e.Attr("namespace").String(), e.Attr("inode").String())
+			case e.Kind == vocab.MountDo && e.Attr("target").String() == "/":
+				fmt.Fprintf(&want, "overlay / overlay rw,nodev,relatime,%s 0 0\n", e.Attr("options").String())
+			}
+		}
+		if diff := cmp.Diff(strings.ReplaceAll(want.String(), `"`, ""), out); diff != "" {
+			t.Errorf("(-events +container):\n%s", diff)
+		}
 	})
 }
 

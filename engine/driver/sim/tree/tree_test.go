@@ -136,6 +136,32 @@ func TestReopenedLayerKeepsWhatIsWritten(t *testing.T) {
 	}
 }
 
+// The file that was made last is held open for who opens it next; nobody else gets it.
+func TestNewFilesKeepApart(t *testing.T) {
+	s := newStore(t)
+	s.prepare("k", s.base())
+	u := s.open("k", nil)
+	for _, name := range []string{"m", "n"} {
+		must(t, u.Make(name, fsys.New{Kind: fsys.File, Mode: 0o644}))
+	}
+	must(t, write(u, "m", "of m", false))
+	must(t, write(u, "n", "of n", false))
+	must(t, u.Make("o", fsys.New{Kind: fsys.File, Mode: 0o644}))
+	must(t, u.Remove("o"))
+	must(t, u.Make("o", fsys.New{Kind: fsys.File, Mode: 0o644}))
+	must(t, u.Rename("o", "p"))
+	must(t, write(u, "p", "of p", false))
+	must(t, u.Make("q", fsys.New{Kind: fsys.File, Mode: 0o644}))
+	must(t, u.Sync())
+	must(t, write(u, "q", "of q", false))
+	must(t, write(u, "q", " again", true))
+	for name, want := range map[string]string{"m": "of m", "n": "of n", "p": "of p", "q": "of q again"} {
+		if got := read(t, u, name); got != want {
+			t.Errorf("%s holds %q, want %q", name, got, want)
+		}
+	}
+}
+
 // Handles live longer than names.
 func TestHandles(t *testing.T) {
 	s := newStore(t)

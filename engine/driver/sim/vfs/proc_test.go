@@ -145,6 +145,18 @@ func TestProcStat(t *testing.T) {
 	}
 }
 
+// A mount's own options stand before the dash of mountinfo, those of the file system after it.
+func TestMountInfoPartsOptions(t *testing.T) {
+	n := New(NewTmpfs(0, 0o755, clock, nil))
+	if err := n.Remount("/", "ro", "lowerdir=/a b", "upperdir=/c"); err != nil {
+		t.Fatal(err)
+	}
+	want := "71 43 0:40 / / ro,nodev,relatime - overlay overlay rw,lowerdir=/a\\040b,upperdir=/c\n"
+	if got := n.mountInfo(); got != want {
+		t.Errorf("mountinfo is %q, want %q", got, want)
+	}
+}
+
 func TestProcLinksAndRights(t *testing.T) {
 	shell, other, streams := procWorld(t)
 	for name, want := range map[string]string{"/proc/self": "1", "/proc/1/cwd": "/work", "/proc/1/fd/1": "pipe:[17]", "/proc/1/ns/pid": "pid:[4026532180]",
