@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"trace/view":      {"trace", "trace/vocab", "trace/world", "trace/narrate"},
 
 	"engine/oci":        {},
-	"engine/home":       {},
+	"engine/home":       {"engine/failpoint"},
 	"engine/failpoint":  {},
 	"engine/dockerfile": {"engine/oci"}, // instructions change an image's config
 	"engine/userland":   {"engine/userland", "engine/oci"},

@@ -174,7 +174,7 @@ func clear(dir string) error {
 		if e.Name() == journalName {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := RemoveTree(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}
