@@ -146,7 +146,7 @@ var dockerfiles = map[string]string{
 	"run":        "FROM learn/base\nRUN echo hello > /a && mkdir -p /d/e && ln -s ../a /d/l && ln /a /d/hard && chmod 4711 /a\n",
 	"copy":       "FROM learn/base\nCOPY . /srv/\nRUN rm /srv/b.txt && echo more >> /srv/a.txt\n",
 	"delete":     "FROM learn/base\nRUN mkdir /x && seq 1 1000 > /x/n && echo 1 > /x/o\nRUN rm -r /x && mkdir /x && echo 2 > /x/p\nRUN mv /x /y; chown 5:6 /y/p; touch -d 2001-01-01 /y/p\n",
-	"stages":     "FROM learn/base AS one\nWORKDIR /w\nRUN echo built > out\nFROM learn/base\nCOPY --from=one /w/out /out\nUSER 1000\nRUN id > /tmp/who; ls -ln /tmp > /tmp/list || true\n",
+	"stages":     "FROM learn/base AS one\nWORKDIR /w\nRUN echo built > out\nFROM learn/base\nCOPY --from=one /w/out /out\nUSER 1000\nRUN id > /tmp/who; stat -c '%n %u %a' /tmp/who > /tmp/list\n",
 	"scratch":    "FROM scratch\nCOPY a.txt /only\n",
 	"replace":    "FROM learn/base\nRUN rm /etc/profile && mkdir /etc/profile && echo 1 > /etc/profile/f\nRUN rm -rf /etc/profile && ln -s /bin /etc/profile\nRUN echo x >> /etc/passwd\n",
 	"many files": "FROM learn/base\nRUN mkdir /m && cd /m && for i in $(seq 1 300); do echo $i > f$i; done && rm f1* && cat f2* > /all\n",
