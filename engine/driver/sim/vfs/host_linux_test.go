@@ -33,8 +33,10 @@ func TestAgainstHost(t *testing.T) {
 		n := New(NewTmpfs(0, 0o755, time.Now, nil))
 		makeAll(t, n.kernelView(), base)
 		v := n.View(Cred{UID: os.Getuid(), GID: os.Getgid()}, &proc{pid: 2})
-		if err := n.kernelView().Lchown(base, os.Getuid(), os.Getgid()); err != nil {
-			t.Fatal(err)
+		for p := base; p != filepath.Dir(dir); p = filepath.Dir(p) { // the user's own on the host, too
+			if err := n.kernelView().Lchown(p, os.Getuid(), os.Getgid()); err != nil {
+				t.Fatal(err)
+			}
 		}
 		t.Repeat(hostActions(base, v))
 	})
