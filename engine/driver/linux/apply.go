@@ -41,6 +41,9 @@ type applier struct {
 	bytes int64
 }
 
+// copyBytes is how much of a file's content is copied at a time.
+const copyBytes = 256 << 10
+
 // run unpacks tar into the empty folder dir and verifies its digest.
 func (a *applier) run(dir string, want digest.Digest, tar io.Reader) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -50,16 +53,16 @@ func (a *applier) run(dir string, want digest.Digest, tar io.Reader) error {
 	defer unix.Close(fd)
 	a.dir, a.root, a.parentFD = dir, fd, -1
 	a.stack = cow.NewStack(a.lowers, a.mode.UserXattr)
-	a.buf = make([]byte, chunkBytes)
+	a.buf = make([]byte, copyBytes)
 	a.uid, a.gid = os.Geteuid(), os.Getegid()
 	defer a.leave()
-	stream := newHashedStream(a.ctx, tar)
-	defer stream.close()
+	stream := layer.NewVerified(a.ctx, tar)
+	defer stream.Close()
 	if err := a.entries(layer.NewReader(stream, layer.Limits{})); err != nil {
 		return err
 	}
-	if got := stream.digest(); got != want {
-		return fmt.Errorf("archive has digest %s, expected %s: it was changed or cut off", got, want)
+	if err := stream.Check(want); err != nil {
+		return err
 	}
 	return a.finish()
 }

@@ -120,7 +120,7 @@ func overlayFinding(h *home.Home, mode Mode) Finding {
 	if err != nil {
 		return Finding{name, false, err.Error(), "a home that can be written: set LEARN_HOME"}
 	}
-	defer func() { _ = removeTree(dir) }() // overlay's work folder may not be searched by an ordinary user
+	defer func() { _ = home.RemoveTree(dir) }() // overlay's work folder may not be searched by an ordinary user
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"learn-probe", dir}
 	cmd.Env = []string{shim.StageVariable + "=" + shim.StageProbe}

@@ -3,19 +3,15 @@
 package linux
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/trace"
 )
@@ -72,56 +68,7 @@ func (t *task) handOutThrough(ctx context.Context, kind string) {
 
 // takeEvents returns what has not been handed out yet, up to the first event of kind, and marks it as handed out.
 func (t *task) takeEvents(kind string) ([]trace.Event, error) {
-	path := filepath.Join(t.dir, shim.EventsFile)
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
-		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
-	}
-	offset := readMark(f)
-	data, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<40))
-	if err != nil {
-		return nil, err
-	}
-	data = data[:bytes.LastIndexByte(data, '\n')+1]
-	if len(data) == 0 {
-		return nil, nil
-	}
-	events, length := parseEvents(data, kind)
-	_, err = f.WriteAt(shim.EventsMark(offset+int64(length)), 0)
-	return events, err
-}
-
-func readMark(f *os.File) int64 {
-	buf := make([]byte, shim.EventsStart)
-	n, _ := f.ReadAt(buf, 0)
-	v, err := strconv.ParseInt(strings.TrimSuffix(string(buf[:n]), "\n"), 10, 64)
-	if err != nil || v < shim.EventsStart {
-		return shim.EventsStart
-	}
-	return v
-}
-
-// parseEvents reads lines up to the first event of kind and tells how many bytes that were. It passes over lines that are no events: a
-// process may have died while it wrote one.
-func parseEvents(data []byte, kind string) (events []trace.Event, length int) {
-	for line := range bytes.Lines(data) {
-		length += len(line)
-		e, err := trace.ParseJSON(line)
-		if err != nil {
-			continue
-		}
-		events = append(events, e)
-		if e.Kind == kind {
-			break
-		}
-	}
-	return events, length
+	return eventlog.Take(filepath.Join(t.dir, shim.EventsFile), kind, func(f *os.File) (unlock func(), err error) {
+		return func() {}, unix.Flock(int(f.Fd()), unix.LOCK_EX) // closing it gives the lock back
+	})
 }

@@ -60,7 +60,7 @@ func (l *Layers) Has(chain digest.Digest) bool {
 
 // List implements driver.Layers.
 func (l *Layers) List(ctx context.Context) ([]digest.Digest, error) {
-	names, err := listNames(l.root())
+	names, err := home.Names(l.root())
 	if err != nil {
 		return nil, fmt.Errorf("list layers: %w", err)
 	}
@@ -84,7 +84,7 @@ func (l *Layers) Drop(ctx context.Context, chain digest.Digest) error {
 	if err := chain.Validate(); err != nil {
 		return fmt.Errorf("drop layer %q: %w", chain, err)
 	}
-	gone, err := discard(l.home, "layer.drop", l.dir(chain))
+	gone, err := l.home.Discard("layer.drop", "layer.drop", l.dir(chain))
 	if err != nil {
 		return fmt.Errorf("drop layer %s: %w", chain, err)
 	}
@@ -133,10 +133,10 @@ func (l *Layers) apply(ctx context.Context, rec *layerRecord, tar io.Reader) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endScratch(op)) }()
+	defer func() { err = errors.Join(err, op.End()) }()
 	failpoint.Hit("layer.apply.begin")
 	tree := filepath.Join(op.Dir(), "layer")
-	if err := makeDirs(tree, filepath.Join(tree, "fs")); err != nil {
+	if err := home.MakeFolders(tree, filepath.Join(tree, "fs")); err != nil {
 		return err
 	}
 	a := applier{ctx: ctx, mode: l.mode, chain: rec.Chain, lowers: lowers}
@@ -150,7 +150,7 @@ func (l *Layers) apply(ctx context.Context, rec *layerRecord, tar io.Reader) (er
 
 // install makes the folder tree durable with its record and gives it its place among the layers.
 func (l *Layers) install(tree string, rec *layerRecord, operation string) error {
-	if err := writePlainJSON(filepath.Join(tree, "layer.json"), rec); err != nil {
+	if err := home.WritePlainJSON(filepath.Join(tree, "layer.json"), rec); err != nil {
 		return err
 	}
 	if err := syncFS(tree); err != nil {
@@ -170,6 +170,19 @@ func (l *Layers) install(tree string, rec *layerRecord, operation string) error 
 	}
 	failpoint.Hit(operation + ".renamed")
 	return home.SyncDir(l.root())
+}
+
+// syncFS makes everything on the file system of dir durable: one call instead of one for each of many thousand files.
+func syncFS(dir string) error {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Syncfs(fd); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
 }
 
 func (l *Layers) read(chain digest.Digest) (layerRecord, error) {

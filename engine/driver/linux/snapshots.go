@@ -63,7 +63,7 @@ func (s *Snapshots) Prepare(ctx context.Context, key string, chain digest.Digest
 // PrepareVolatile is Prepare for a layer that need not survive a power cut (a build step's, or of a container that removes itself):
 // nothing is synced. What a crash leaves of it is garbage that has no record.
 func (s *Snapshots) PrepareVolatile(ctx context.Context, key string, chain digest.Digest) error {
-	return s.prepareTraced(ctx, key, chain, func(path string, v any, _ fs.FileMode) error { return writePlainJSON(path, v) },
+	return s.prepareTraced(ctx, key, chain, func(path string, v any, _ fs.FileMode) error { return home.WritePlainJSON(path, v) },
 		func(string) error { return nil })
 }
 
@@ -94,10 +94,10 @@ func (s *Snapshots) prepare(key string, chain digest.Digest, write writeJSON, sy
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, endScratch(op)) }()
+	defer func() { err = errors.Join(err, op.End()) }()
 	failpoint.Hit("snapshot.prepare.begin")
 	made := filepath.Join(op.Dir(), "key")
-	if err := makeDirs(made, filepath.Join(made, "upper"), filepath.Join(made, "work")); err != nil {
+	if err := home.MakeFolders(made, filepath.Join(made, "upper"), filepath.Join(made, "work")); err != nil {
 		return 0, err
 	}
 	if err := s.dressUpper(filepath.Join(made, "upper"), dirs); err != nil {
@@ -147,7 +147,7 @@ func (s *Snapshots) Remove(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return fmt.Errorf("remove writable layer: %w", err)
 	}
-	gone, err := discard(s.home, "snapshot.remove", s.dir(key))
+	gone, err := s.home.Discard("snapshot.remove", "snapshot.remove", s.dir(key))
 	if err != nil {
 		return fmt.Errorf("remove writable layer %s: %w", key, err)
 	}
@@ -159,7 +159,7 @@ func (s *Snapshots) Remove(ctx context.Context, key string) error {
 
 // List implements driver.Snapshots.
 func (s *Snapshots) List(ctx context.Context) ([]string, error) {
-	names, err := listNames(s.root())
+	names, err := home.Names(s.root())
 	if err != nil {
 		return nil, fmt.Errorf("list writable layers: %w", err)
 	}
@@ -191,9 +191,9 @@ func (s *Snapshots) commit(key string, chain, diffID digest.Digest) (err error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endScratch(op)) }()
+	defer func() { err = errors.Join(err, op.End()) }()
 	tree := filepath.Join(op.Dir(), "layer")
-	if err := makeDirs(tree); err != nil {
+	if err := home.MakeFolders(tree); err != nil {
 		return err
 	}
 	failpoint.Hit("snapshot.commit.before-sync")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
@@ -24,7 +25,7 @@ import (
 // builder puts a container's view of the file system together, in the order in which the kernel of a real machine is told to.
 type builder struct {
 	spec *driver.Spec
-	log  *eventLog
+	log  *eventlog.Log
 	now  func() time.Time
 	root *tree.Union
 	ns   *vfs.Namespace
@@ -36,7 +37,7 @@ type builder struct {
 	dev  *vfs.Tmpfs // the device nodes themselves
 }
 
-func newBuilder(spec *driver.Spec, log *eventLog, now func() time.Time, root *tree.Union) *builder {
+func newBuilder(spec *driver.Spec, log *eventlog.Log, now func() time.Time, root *tree.Union) *builder {
 	b := &builder{spec: spec, log: log, now: now, root: root, ns: vfs.New(root), pts: vfs.NewPts(now)}
 	b.view = b.ns.View(vfs.Cred{Privileged: true}, nobody{now})
 	return b
@@ -62,7 +63,7 @@ func (b *builder) build(box *kernel.Box, source vfs.ProcSource) error {
 			return err
 		}
 	}
-	b.log.fact(vocab.PivotRoot, trace.String("container", b.spec.ID))
+	b.log.Fact(vocab.PivotRoot, trace.String("container", b.spec.ID))
 	return nil
 }
 
@@ -78,7 +79,7 @@ func (b *builder) mountRoot() error {
 }
 
 func (b *builder) mounted(target, fstype, source, options string) {
-	b.log.fact(vocab.MountDo, trace.String("container", b.spec.ID), trace.String("target", target), trace.String("type", fstype),
+	b.log.Fact(vocab.MountDo, trace.String("container", b.spec.ID), trace.String("target", target), trace.String("type", fstype),
 		trace.String("source", source), trace.String("options", options))
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -46,22 +47,22 @@ func settings(l driver.Limits) []setting {
 	return s
 }
 
-func makeGroup(root, id string, l driver.Limits, log *eventLog) group {
+func makeGroup(root, id string, l driver.Limits, log *eventlog.Log) group {
 	wanted := settings(l)
 	if len(wanted) == 0 {
 		return group{}
 	}
 	g := group{id, path.Join("/sys/fs/cgroup/learn", ownerTag(root)+"-"+id)}
-	log.fact(vocab.CgroupCreate, trace.String("container", id), trace.String("controller", "unified"), trace.String("path", g.dir))
+	log.Fact(vocab.CgroupCreate, trace.String("container", id), trace.String("controller", "unified"), trace.String("path", g.dir))
 	for _, s := range wanted {
-		log.fact(vocab.CgroupWrite, trace.String("container", id), trace.String("file", path.Join(g.dir, s.file)), trace.String("value", s.value))
+		log.Fact(vocab.CgroupWrite, trace.String("container", id), trace.String("file", path.Join(g.dir, s.file)), trace.String("value", s.value))
 	}
 	return g
 }
 
-func (g *group) remove(log *eventLog) {
+func (g *group) remove(log *eventlog.Log) {
 	if g.dir != "" {
-		log.fact(vocab.CgroupRemove, trace.String("container", g.id), trace.String("path", g.dir))
+		log.Fact(vocab.CgroupRemove, trace.String("container", g.id), trace.String("path", g.dir))
 	}
 	g.dir = ""
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/lan"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
@@ -28,9 +30,9 @@ type host struct {
 	spec    *driver.Spec
 	address string // of the socket; empty in a command
 
-	events *eventLog
+	events *eventlog.Log
 	group  group
-	log    *jsonLog
+	log    *jsonfile.Log
 	root   *tree.Union
 	net    *lan.Host
 	box    *kernel.Box
@@ -52,21 +54,21 @@ type host struct {
 }
 
 func newHost(m *machine, trees *tree.Snapshots, o *orders, address string) *host {
-	return &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: &eventLog{dir: o.Spec.Dir}, done: make(chan struct{})}
+	return &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: new(eventlog.Log), done: make(chan struct{})}
 }
 
 // prepare does what needs no client: it opens the tree and the logs and puts the container together. What it made is in h also after
 // an error.
 func (h *host) prepare(ctx context.Context) error {
 	if h.orders.Trace {
-		if err := h.events.begin(); err != nil {
+		if err := h.events.Begin(filepath.Join(h.spec.Dir, eventsFile)); err != nil {
 			return err
 		}
 	}
-	h.events.holdBack()
+	h.events.Hold()
 	h.group = makeGroup(h.machine.home.Root(), h.spec.ID, h.spec.Limits, h.events)
 	var err error
-	if h.log, err = openLog(h.spec.Log, h.machine.clock.Now); err != nil {
+	if h.log, err = jsonfile.Open(h.spec.Log, h.machine.clock.Now); err != nil {
 		return err
 	}
 	if err := writeNames(h.spec); err != nil {
@@ -76,7 +78,7 @@ func (h *host) prepare(ctx context.Context) error {
 		return err // which names the layer
 	}
 	numbers := namespaces(h.spec.ID, h.machine.nextPID(), h.events)
-	h.events.fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
+	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.lan.Host(h.spec.ID, h.spec.Hostname)
 	b := newBuilder(h.spec, h.events, h.machine.clock.Now, h.root)
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
@@ -89,10 +91,10 @@ func (h *host) prepare(ctx context.Context) error {
 
 // reporter is nil where nobody records: the tree then need not look.
 func (h *host) reporter() tree.Report {
-	if !h.events.on() {
+	if !h.events.On() {
 		return nil
 	}
-	return h.events.observed
+	return h.events.Observed
 }
 
 // start runs the container's first process for the client that made the request.
@@ -100,15 +102,15 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 	c := kernel.ProcessConfig{Process: h.spec.Process}
 	h.io = newStdio(h.machine.kernel, &c, req, req.Stdin || h.spec.OpenStdin, h.spec.StdinOnce || !h.spec.OpenStdin, h.log)
 	failpoint.Hit("sim.host.before-go")
-	h.events.postpone()
+	h.events.Postpone()
 	h.proc, err = h.box.Start(c)
 	if err != nil {
-		h.events.resume()
+		h.events.Resume()
 		h.io.discard(&c)
 		return nil, err
 	}
-	h.events.resume(h.executed(h.proc, &c.Process))
-	h.events.flush()
+	h.events.Resume(h.executed(h.proc, &c.Process))
+	h.events.Flush()
 	if err := h.writeRecord(); err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 }
 
 func (h *host) executed(p *kernel.Process, c *driver.Process) trace.Event {
-	return note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.Strings("argv", c.Args))
+	return eventlog.Note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.Strings("argv", c.Args))
 }
 
 func (h *host) writeRecord() error {
@@ -143,14 +145,14 @@ func (h *host) giveUp(w *wire, cause error) {
 	}
 	h.closeParts()
 	h.group.remove(h.events)
-	h.events.close()
+	h.events.Close()
 	_ = removeState(h.spec.Dir, taskFile)
 	_ = h.reply(w, errorReply(cause))
 }
 
 // closeParts closes what a container has on disk and on the switch.
 func (h *host) closeParts() {
-	h.events.flush()
+	h.events.Flush()
 	h.log.Close()
 	h.mu.Lock()
 	h.closed = true
@@ -195,9 +197,9 @@ func (h *host) finish(leave func()) {
 	h.exit = recordOf(exit)
 	h.io.drain()
 	h.closeParts()
-	h.events.fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
+	h.events.Fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
 	h.group.remove(h.events)
-	h.events.close()
+	h.events.Close()
 	h.machine.publish()
 	if err := writeState(h.spec.Dir, exitFile, h.exit, !h.spec.Ephemeral); err != nil {
 		h.complain("record exit", err)

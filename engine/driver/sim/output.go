@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 )
 
 // drainGrace bounds the wait for the end of a stream after the process behind it ended.
@@ -12,7 +14,7 @@ const drainGrace = 3 * time.Second
 // output is one output stream of a process: the log and the clients that listen.
 type output struct {
 	kind  frameKind
-	lines lineWriter
+	lines *jsonfile.Stream
 	src   io.ReadCloser
 	done  chan struct{}
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/trace"
@@ -15,23 +16,23 @@ func refusedCalls() []string {
 }
 
 // noteLimits tells which powers the processes of a container do without. A seccomp.load's length is the number of rules.
-func noteLimits(spec *driver.Spec, log *eventLog) {
+func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 	if spec.Process.Privileged {
 		return
 	}
-	log.fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", standard.CapabilityNames()))
-	log.fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))))
+	log.Fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", standard.CapabilityNames()))
+	log.Fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))))
 }
 
 // namespaces records which views of its own a container gets, and gives their numbers by kind. They are made of a number that no other
 // container has.
-func namespaces(id string, number int, log *eventLog) map[string]uint64 {
+func namespaces(id string, number int, log *eventlog.Log) map[string]uint64 {
 	const first = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
 	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
 	numbers := make(map[string]uint64, len(names))
 	for i, name := range names {
 		numbers[name] = uint64(first + number*len(names) + i)
-		log.fact(vocab.NamespaceCreate, trace.String("container", id), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
+		log.Fact(vocab.NamespaceCreate, trace.String("container", id), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
 	}
 	return numbers
 }

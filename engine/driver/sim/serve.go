@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -143,12 +145,12 @@ func (h *host) signal(sig int) error {
 	if sig < 0 || sig > last {
 		return fmt.Errorf("signal process %d: %w", h.proc.HostPID(), syscall.EINVAL)
 	}
-	h.events.postpone()
+	h.events.Postpone()
 	if err := h.proc.Signal(driver.Signal(sig)); err != nil {
-		h.events.resume()
+		h.events.Resume()
 		return fmt.Errorf("signal process %d: %w", h.proc.HostPID(), err)
 	}
-	h.events.resume(note(vocab.ProcSignal, trace.String("container", h.spec.ID), trace.Int("pid", int64(h.proc.HostPID())),
+	h.events.Resume(eventlog.Note(vocab.ProcSignal, trace.String("container", h.spec.ID), trace.Int("pid", int64(h.proc.HostPID())),
 		trace.String("signal", signalName(sig))))
 	return nil
 }
@@ -188,13 +190,13 @@ func (h *host) end() {
 
 // beginTrace records events of a container that was started without.
 func (h *host) beginTrace() error {
-	if h.events.on() {
+	if h.events.On() {
 		return nil
 	}
-	if err := h.events.begin(); err != nil {
+	if err := h.events.Begin(filepath.Join(h.spec.Dir, eventsFile)); err != nil {
 		return err
 	}
-	h.root.SetReport(h.events.observed)
+	h.root.SetReport(h.events.Observed)
 	return nil
 }
 
@@ -227,7 +229,7 @@ func (h *host) exec(w *wire, req *request) {
 		h.complain("write down writable layer", err)
 	}
 	rec := recordOf(exit)
-	h.events.fact(vocab.ProcExit, exitAttrs(h.spec.ID, p.HostPID(), rec)...)
+	h.events.Fact(vocab.ProcExit, exitAttrs(h.spec.ID, p.HostPID(), rec)...)
 	_ = h.reply(w, reply{Kind: replyExit, Exit: &rec})
 	w.close()
 	detach()
@@ -241,13 +243,13 @@ func (h *host) startExec(req *request) (*kernel.Process, *stdio, error) {
 	}
 	c := kernel.ProcessConfig{Process: *req.Process}
 	std := newStdio(h.machine.kernel, &c, req, req.Stdin, true, nil)
-	h.events.postpone()
+	h.events.Postpone()
 	p, err := h.box.Start(c)
 	if err != nil {
-		h.events.resume()
+		h.events.Resume()
 		std.discard(&c)
 		return nil, nil, err
 	}
-	h.events.resume(h.executed(p, &c.Process))
+	h.events.Resume(h.executed(p, &c.Process))
 	return p, std, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 )
 
@@ -25,7 +26,7 @@ func (noInput) Read([]byte) (int, error) { return 0, io.EOF }
 func (noInput) Close() error             { return nil }
 
 // newStdio makes the pipes or the terminal of a process and gives the process's ends to c.
-func newStdio(m *kernel.Machine, c *kernel.ProcessConfig, req *request, input, once bool, log *jsonLog) *stdio {
+func newStdio(m *kernel.Machine, c *kernel.ProcessConfig, req *request, input, once bool, log *jsonfile.Log) *stdio {
 	s := &stdio{once: once}
 	if c.Terminal {
 		s.term = m.NewTerminal(req.Cols, req.Rows)
@@ -47,8 +48,8 @@ func newStdio(m *kernel.Machine, c *kernel.ProcessConfig, req *request, input, o
 	return s
 }
 
-func (s *stdio) open(kind frameKind, stream string, log *jsonLog, src io.ReadCloser) {
-	s.outputs = append(s.outputs, &output{kind: kind, lines: lineWriter{log: log, stream: stream}, src: src, done: make(chan struct{})})
+func (s *stdio) open(kind frameKind, stream string, log *jsonfile.Log, src io.ReadCloser) {
+	s.outputs = append(s.outputs, &output{kind: kind, lines: log.Stream(stream), src: src, done: make(chan struct{})})
 }
 
 // run begins to relay.

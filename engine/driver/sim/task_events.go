@@ -2,9 +2,16 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 )
 
@@ -30,12 +37,24 @@ func (t *task) settle(ctx context.Context) {
 func (t *task) importEvents(ctx context.Context) error { return t.importThrough(ctx, "") }
 
 func (t *task) importThrough(ctx context.Context, kind string) error {
-	events, err := takeEvents(ctx, t.dir, kind)
+	events, err := t.takeEvents(ctx, kind)
 	if err != nil {
 		return fmt.Errorf("read events of %s: %w", t.id, err)
 	}
 	trace.Import(ctx, events)
 	return nil
+}
+
+// takeEvents returns what has not been handed out yet, up to the first event of kind, and marks it as handed out. Who does so holds a lock that
+// lies beside: not every system lets others write a file that is locked.
+func (t *task) takeEvents(ctx context.Context, kind string) ([]trace.Event, error) {
+	return eventlog.Take(filepath.Join(t.dir, eventsFile), kind, func(*os.File) (unlock func(), err error) {
+		lock := flock.New(filepath.Join(t.dir, handFile), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+		if _, err := lock.TryLockContext(context.WithoutCancel(ctx), time.Millisecond); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return nil, err
+		}
+		return func() { _ = lock.Close() }, nil
+	})
 }
 
 // handOut hands out what is recorded, where nobody can do anything about an error: a trace that lacks events is no reason to fail.

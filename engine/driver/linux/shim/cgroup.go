@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -96,7 +97,7 @@ func (h MountedHierarchy) name() string {
 type groups struct {
 	id      string
 	name    string // of the folders
-	log     *eventLog
+	log     *eventlog.Log
 	members []Hierarchy
 	unified int // descriptor of the version 2 group, or -1
 }
@@ -131,7 +132,7 @@ func settings(l Limits) []setting {
 
 // makeGroups makes the control groups that the container needs: the version 2 one whenever the first process is still to be born, since
 // it can be born there for free, and it can freeze and kill; otherwise groups only for limits. A limit that can't be kept is an error.
-func makeGroups(id, owner string, l Limits, log *eventLog, unborn bool) (*groups, error) {
+func makeGroups(id, owner string, l Limits, log *eventlog.Log, unborn bool) (*groups, error) {
 	g := &groups{id: id, name: groupName(owner, id), log: log, unified: -1}
 	mounted := Hierarchies()
 	wanted := settings(l)
@@ -200,7 +201,7 @@ func (g *groups) mkdir(h MountedHierarchy, controller string) (string, error) {
 		return "", err
 	}
 	g.members = append(g.members, Hierarchy{controller, dir, h.Version})
-	g.log.fact(vocab.CgroupCreate, trace.String("container", g.id), trace.String("controller", controller), trace.String("path", dir))
+	g.log.Fact(vocab.CgroupCreate, trace.String("container", g.id), trace.String("controller", controller), trace.String("path", dir))
 	return dir, nil
 }
 
@@ -223,7 +224,7 @@ func (g *groups) limit(mounted []MountedHierarchy, s setting) error {
 		if err != nil {
 			return fmt.Errorf("limit %s: %w: the control group cannot be used by this user; run as root, or without the limit", s.controller, err)
 		}
-		g.log.fact(vocab.CgroupWrite, trace.String("container", g.id), trace.String("file", filepath.Join(dir, file[0])), trace.String("value", file[1]))
+		g.log.Fact(vocab.CgroupWrite, trace.String("container", g.id), trace.String("file", filepath.Join(dir, file[0])), trace.String("value", file[1]))
 		return nil
 	}
 	return fmt.Errorf("limit %s: this kernel has no control group for it mounted under /sys/fs/cgroup", s.controller)
@@ -286,7 +287,7 @@ func (g *groups) remove() {
 	}
 	for _, m := range g.members {
 		if RemoveGroup(m.Dir) == nil {
-			g.log.fact(vocab.CgroupRemove, trace.String("container", g.id), trace.String("path", m.Dir))
+			g.log.Fact(vocab.CgroupRemove, trace.String("container", g.id), trace.String("path", m.Dir))
 		}
 	}
 	g.members = nil

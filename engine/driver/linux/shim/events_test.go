@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 )
 
@@ -31,21 +32,21 @@ func TestEventLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage.hold = true
-	stage.fact("held", trace.Int("n", 1))
-	first.fact("told", trace.Int("n", 2))
+	stage.Hold()
+	stage.Fact("held", trace.Int("n", 1))
+	first.Fact("told", trace.Int("n", 2))
 	if got := text(); !strings.Contains(got, `"told"`) || strings.Contains(got, `"held"`) {
 		t.Fatalf("before the flush: %s", got)
 	}
-	stage.flush()
-	stage.flush()
+	stage.Flush()
+	stage.Flush()
 	got := text()
 	if strings.Count(got, `"held"`) != 1 || strings.Count(got, "\n") != 3 || strings.Count(got, "00021\n") != 1 {
 		t.Fatalf("after the flush: %s", got)
 	}
-	var none *eventLog
-	none.fact("dropped")
-	none.flush()
+	var none *eventlog.Log
+	none.Fact("dropped")
+	none.Flush()
 }
 
 func TestWhatWasCausedComesAfterItsCause(t *testing.T) {
@@ -54,12 +55,12 @@ func TestWhatWasCausedComesAfterItsCause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.postpone()
-	l.postpone() // by somebody else at the same time
-	l.fact("caused")
-	l.resume(trace.Event{Kind: "first.cause", Phase: trace.Note})
-	l.resume(trace.Event{Kind: "second.cause", Phase: trace.Note})
-	l.fact("later")
+	l.Postpone()
+	l.Postpone() // by somebody else at the same time
+	l.Fact("caused")
+	l.Resume(eventlog.Note("first.cause"))
+	l.Resume(eventlog.Note("second.cause"))
+	l.Fact("later")
 	data, err := os.ReadFile(filepath.Join(dir, EventsFile))
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -31,7 +32,7 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 		return
 	}
 	events := s.eventLog()
-	events.fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(pid)), trace.Strings("argv", p.Args))
+	events.Fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(pid)), trace.Strings("argv", p.Args))
 	detach := std.attach(client)
 	std.run()
 	_ = conn.Send(Reply{Kind: ReplyStarted, Pid: pid})
@@ -43,7 +44,7 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 	exit := exitOf(waitPid(pid))
 	std.drain()
 	s.syncTrace()
-	events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, pid, exit)...)
+	events.Fact(vocab.ProcExit, exitAttrs(s.cfg.ID, pid, exit)...)
 	_ = conn.Send(Reply{Kind: ReplyExit, Exit: &exit})
 	detach()
 }
@@ -62,7 +63,7 @@ func (s *shim) serveExec(conn *Conn, std *stdio, detach func()) {
 	}
 }
 
-func (s *shim) eventLog() *eventLog {
+func (s *shim) eventLog() *eventlog.Log {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.events

@@ -19,7 +19,7 @@ func (s *shim) watchLayer() error {
 	r := s.cfg.Root
 	n := len(r.DiffIDs)
 	w, err := cow.Watch(cow.Config{Key: s.cfg.Key, Upper: r.Upper, Lowers: r.Lowers[:n], DiffIDs: r.DiffIDs,
-		UserXattr: r.UserXattr, Known: s.reported()}, s.events.fact)
+		UserXattr: r.UserXattr, Known: s.reported()}, s.events.Fact)
 	if err != nil {
 		return fmt.Errorf("watch writable layer: %w", err)
 	}
@@ -64,7 +64,7 @@ func (s *shim) endTrace() {
 	if w != nil && w.Finish() == nil {
 		s.markReported()
 	}
-	s.events.fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)
+	s.events.Fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)
 }
 
 func exitAttrs(id string, pid int, e Exit) []trace.Attr {

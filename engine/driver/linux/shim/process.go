@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -27,7 +28,7 @@ func (e *commandError) Error() string { return e.msg }
 
 // become turns the calling thread, which must be locked and already inside the container, into the user's process. It
 // returns only if that is impossible.
-func become(id string, p *Process, conn *Conn, log *eventLog) error {
+func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
 	if err := enterCwd(p.Cwd); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func become(id string, p *Process, conn *Conn, log *eventLog) error {
 		return err
 	}
 	noteLimits(id, p, log)
-	log.flush()
+	log.Flush()
 	resetSignals()
 	if err := dieWithParent(); err != nil {
 		return err
@@ -186,13 +187,13 @@ func giveStream(fd, uid int) {
 	_ = unix.Fchown(fd, uid, -1)
 }
 
-func noteLimits(id string, p *Process, log *eventLog) {
+func noteLimits(id string, p *Process, log *eventlog.Log) {
 	if log == nil || p.Privileged {
 		return
 	}
-	log.fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", KeptCapabilities()))
+	log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", KeptCapabilities()))
 	if len(p.Seccomp) > 0 {
-		log.fact(vocab.SeccompLoad, trace.String("container", id), trace.Int("instructions", int64(len(p.Seccomp)/8)))
+		log.Fact(vocab.SeccompLoad, trace.String("container", id), trace.Int("instructions", int64(len(p.Seccomp)/8)))
 	}
 }
 

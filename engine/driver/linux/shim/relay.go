@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 )
 
 // drainGrace bounds the wait for the end of a stream after the process behind it ended.
@@ -17,7 +19,7 @@ const drainGrace = 3 * time.Second
 // output is one output stream of a process: the log and the clients that listen.
 type output struct {
 	mu    sync.Mutex
-	lines lineWriter
+	lines *jsonfile.Stream
 	sinks []*sink
 	src   *os.File
 	ended bool
@@ -91,12 +93,12 @@ type stdio struct {
 	outputs []*output
 	master  *os.File // the terminal, if there is one
 	once    bool     // the end of the first client's input is the end of all
-	log     *jsonLog
+	log     *jsonfile.Log
 	child   [3]int // the process's ends, until they are handed over
 }
 
 // newStdio makes the pipes of a process. With a terminal they come later, from inside the container.
-func newStdio(p *Process, stdin, once bool, log *jsonLog) (*stdio, error) {
+func newStdio(p *Process, stdin, once bool, log *jsonfile.Log) (*stdio, error) {
 	s := &stdio{once: once, log: log, child: [3]int{-1, -1, -1}}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -130,7 +132,7 @@ func newStdio(p *Process, stdin, once bool, log *jsonLog) (*stdio, error) {
 }
 
 func (s *stdio) open(fd int, stream string) {
-	o := &output{lines: lineWriter{log: s.log, stream: stream}, src: pollable(fd, stream), done: make(chan struct{})}
+	o := &output{lines: s.log.Stream(stream), src: pollable(fd, stream), done: make(chan struct{})}
 	s.outputs = append(s.outputs, o)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -19,7 +20,7 @@ import (
 // builder puts a container's view of the file system together, from inside its new mount namespace.
 type builder struct {
 	cfg     *Config
-	log     *eventLog
+	log     *eventlog.Log
 	root    tree
 	proc    int // the procfs mount
 	null    int // our own /dev/null, for masking
@@ -55,7 +56,7 @@ func (b *builder) mounted(target, fstype, source, options string) {
 	if b.log == nil {
 		return
 	}
-	b.log.fact(vocab.MountDo, trace.String("container", b.cfg.ID), trace.String("target", target), trace.String("type", fstype),
+	b.log.Fact(vocab.MountDo, trace.String("container", b.cfg.ID), trace.String("target", target), trace.String("type", fstype),
 		trace.String("source", source), trace.String("options", options))
 }
 
@@ -346,7 +347,7 @@ func (b *builder) pivot() error {
 		return fmt.Errorf("enter root: %w", err)
 	}
 	if b.log != nil {
-		b.log.fact(vocab.PivotRoot, trace.String("container", b.cfg.ID))
+		b.log.Fact(vocab.PivotRoot, trace.String("container", b.cfg.ID))
 	}
 	return nil
 }

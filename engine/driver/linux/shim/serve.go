@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -172,13 +173,13 @@ func (s *shim) control(req *Request, reply *Reply) error {
 
 func (s *shim) signal(sig unix.Signal) error {
 	events := s.eventLog()
-	events.postpone() // what the signal causes comes after it
+	events.Postpone() // what the signal causes comes after it
 	if err := unix.PidfdSendSignal(s.pidfd, sig, nil, 0); err != nil {
-		events.resume()
+		events.Resume()
 		return fmt.Errorf("signal process %d: %w", s.pid, err)
 	}
-	events.resume(trace.Event{Kind: vocab.ProcSignal, Phase: trace.Note, Attrs: []trace.Attr{trace.String("container", s.cfg.ID),
-		trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig))}})
+	events.Resume(eventlog.Note(vocab.ProcSignal, trace.String("container", s.cfg.ID),
+		trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig))))
 	return nil
 }
 

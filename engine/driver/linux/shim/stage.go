@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -72,7 +73,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if err != nil {
 		return err
 	}
-	defer log.flush()
+	defer log.Flush()
 	if err := joinTasks(sc.Tasks); err != nil {
 		return err
 	}
@@ -83,9 +84,9 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if cfg.Rootless {
 		names = append(names, "user")
 	}
-	log.namespaces(cfg.ID, names...)
+	noteNamespaces(log, cfg.ID, names...)
 	if cfg.Rootless {
-		log.userMap(cfg.ID)
+		noteUserMap(log, cfg.ID)
 	}
 	if err := loopbackUp(); err != nil {
 		return err
@@ -93,7 +94,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
 		return fmt.Errorf("set host name: %w", err)
 	}
-	log.fact(vocab.HostnameSet, trace.String("container", cfg.ID), trace.String("hostname", cfg.Hostname))
+	log.Fact(vocab.HostnameSet, trace.String("container", cfg.ID), trace.String("hostname", cfg.Hostname))
 	_, _ = unix.KeyctlJoinSessionKeyring("learn-" + cfg.ID)
 	b := &builder{cfg: cfg, log: log, groups: sc.Groups}
 	if err := b.build(); err != nil {
@@ -148,13 +149,13 @@ func handTerminal(conn *Conn, t *terminal, p *Process) error {
 	return t.adopt(p)
 }
 
-func stageLog(dir string, on bool) (*eventLog, error) {
+func stageLog(dir string, on bool) (*eventlog.Log, error) {
 	if !on {
 		return nil, nil
 	}
 	log, err := openEvents(dir)
 	if err == nil {
-		log.hold = true // dozens of small writes would delay the program
+		log.Hold() // dozens of small writes would delay the program
 	}
 	return log, err
 }

@@ -18,6 +18,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/linux/cow"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/trace"
@@ -29,7 +31,7 @@ type shim struct {
 	cfg      *Config
 	self     int // descriptor of the engine's binary, read-only
 	groups   *groups
-	log      *jsonLog
+	log      *jsonfile.Log
 	io       *stdio
 	listener int
 	pid      int // of the first process
@@ -38,7 +40,7 @@ type shim struct {
 	record   Record
 
 	mu      sync.Mutex // guards what follows
-	events  *eventLog
+	events  *eventlog.Log
 	watcher *cow.Watcher
 	ended   bool
 	talks   sync.WaitGroup // connections being served
@@ -114,7 +116,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Owner, s.cfg.Limits, s.events, stage == nil); err != nil {
 		return nil, err
 	}
-	if s.log, err = openLog(s.cfg.Log); err != nil {
+	if s.log, err = jsonfile.Open(s.cfg.Log, time.Now); err != nil {
 		return nil, err
 	}
 	hasInput := client.stdin >= 0 || s.cfg.OpenStdin
@@ -130,12 +132,12 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	}
 	failpoint.Hit("shim.start.before-go")
 	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil}
-	s.events.postpone()
+	s.events.Postpone()
 	if err := s.handOver(stage, cfg, s.io, s.pid); err != nil {
 		return nil, err
 	}
-	s.events.resume(trace.Event{Kind: vocab.ProcExec, Phase: trace.Note, Attrs: []trace.Attr{trace.String("container", s.cfg.ID),
-		trace.Int("pid", int64(s.pid)), trace.Strings("argv", s.cfg.Process.Args)}})
+	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
+		trace.Int("pid", int64(s.pid)), trace.Strings("argv", s.cfg.Process.Args)))
 	detach = s.io.attach(client)
 	s.io.run()
 	failpoint.Hit("shim.start.after-go")
@@ -218,7 +220,7 @@ func (s *shim) giveUp(conn *Conn, err error) {
 	if s.watcher != nil {
 		_ = s.watcher.Finish()
 	}
-	s.events.resume()
+	s.events.Resume()
 	s.groups.remove()
 	for _, name := range []string{TaskFile, socketName} {
 		_ = os.Remove(filepath.Join(s.cfg.Dir, name))

@@ -32,8 +32,11 @@ type applier struct {
 	bytes int64
 }
 
+// copyBytes is how much of a file's content is copied at a time.
+const copyBytes = 256 << 10
+
 func newApplier(below *node) *applier {
-	return &applier{below: below, buf: make([]byte, chunkBytes)}
+	return &applier{below: below, buf: make([]byte, copyBytes)}
 }
 
 // run unpacks tar into the empty host folder dir and verifies its digest.
@@ -43,13 +46,13 @@ func (a *applier) run(ctx context.Context, dir string, want digest.Digest, tar i
 	}
 	defer func() { err = errors.Join(err, a.host.close()) }()
 	a.root = a.newFolder()
-	stream := newHashedStream(ctx, tar)
-	defer stream.close()
+	stream := layer.NewVerified(ctx, tar)
+	defer stream.Close()
 	if err := a.entries(layer.NewReader(stream, layer.Limits{})); err != nil {
 		return err
 	}
-	if got := stream.digest(); got != want {
-		return fmt.Errorf("archive has digest %s, expected %s: it was changed or cut off", got, want)
+	if err := stream.Check(want); err != nil {
+		return err
 	}
 	a.finish()
 	countLinks(a.root)

@@ -13,6 +13,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
 )
 
 // Commit implements driver.Snapshots: the contents themselves become the layer's. No container may be on key. A crash leaves the
@@ -48,7 +49,7 @@ func (s *Snapshots) commit(key string, chain, diffID digest.Digest) (err error) 
 	}
 	defer func() { err = errors.Join(err, op.End()) }()
 	made := filepath.Join(op.Dir(), "layer")
-	if err := makeDirs(made); err != nil {
+	if err := home.MakeFolders(made); err != nil {
 		return err
 	}
 	failpoint.Hit("sim.commit.begin")

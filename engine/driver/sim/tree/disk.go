@@ -2,7 +2,6 @@ package tree
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,48 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
-	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 )
-
-// listNames lists the folder dir; one that isn't there has no names. Hidden names are left out.
-func listNames(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
-}
-
-func makeDirs(dirs ...string) error {
-	for _, d := range dirs {
-		if err := os.Mkdir(d, 0o700); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writePlainJSON writes v to a new file, without waiting for the disk.
-func writePlainJSON(path string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
-	}
-	return os.WriteFile(path, append(data, '\n'), 0o600)
-}
 
 func replaceJSON(path string, v any) error { return home.WriteJSON(path, v, 0o600) }
 
@@ -115,27 +76,4 @@ func syncOne(path string, dir bool) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// discard takes dir out of sight by one rename and then removes it. A process that dies in between leaves the rest in the
-// operation's scratch folder, which the next process removes. gone tells whether there was anything.
-func discard(h *home.Home, operation, points, dir string) (gone bool, err error) {
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	op, err := h.Begin(operation)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, op.End()) }()
-	failpoint.Hit(points + ".before-rename")
-	err = os.Rename(dir, filepath.Join(op.Dir(), "gone"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	failpoint.Hit(points + ".renamed")
-	return true, nil
 }

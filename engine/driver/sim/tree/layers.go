@@ -77,7 +77,7 @@ func (l *Layers) Has(chain digest.Digest) bool {
 
 // List implements driver.Layers.
 func (l *Layers) List(ctx context.Context) ([]digest.Digest, error) {
-	names, err := listNames(l.root())
+	names, err := home.Names(l.root())
 	if err != nil {
 		return nil, fmt.Errorf("list layers: %w", err)
 	}
@@ -102,7 +102,7 @@ func (l *Layers) Drop(ctx context.Context, chain digest.Digest) error {
 		return fmt.Errorf("drop layer %q: %w", chain, err)
 	}
 	l.forget(chain)
-	gone, err := discard(l.home, "layer.drop", "sim.drop", l.dir(chain))
+	gone, err := l.home.Discard("layer.drop", "sim.drop", l.dir(chain))
 	if err != nil {
 		return fmt.Errorf("drop layer %s: %w", chain, err)
 	}
@@ -161,7 +161,7 @@ func (l *Layers) apply(ctx context.Context, rec *layerRecord, tar io.Reader) (er
 	defer func() { err = errors.Join(err, op.End()) }()
 	failpoint.Hit("sim.apply.begin")
 	made := filepath.Join(op.Dir(), "layer")
-	if err := makeDirs(made, filepath.Join(made, filesDir)); err != nil {
+	if err := home.MakeFolders(made, filepath.Join(made, filesDir)); err != nil {
 		return err
 	}
 	a := newApplier(below.root)
@@ -179,7 +179,7 @@ func (l *Layers) install(made string, rec *layerRecord, root *node, operation st
 	if err := writeTreeFile(filepath.Join(made, treeFile), root); err != nil {
 		return err
 	}
-	if err := writePlainJSON(filepath.Join(made, layerFile), rec); err != nil {
+	if err := home.WritePlainJSON(filepath.Join(made, layerFile), rec); err != nil {
 		return err
 	}
 	if l.boot == "" { // this system does not tell its runs apart
@@ -214,7 +214,7 @@ func (l *Layers) claim(made string, chain digest.Digest) error {
 			return driver.ErrExists
 		}
 		l.forget(chain)
-		if _, err := discard(l.home, "layer.drop", "sim.drop", l.dir(chain)); err != nil {
+		if _, err := l.home.Discard("layer.drop", "sim.drop", l.dir(chain)); err != nil {
 			return err
 		}
 	}

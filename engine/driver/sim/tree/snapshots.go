@@ -75,7 +75,7 @@ func (s *Snapshots) Prepare(ctx context.Context, key string, chain digest.Digest
 // PrepareVolatile is Prepare for a layer that need not survive a power cut (a build step's, or of a container that removes itself):
 // nothing is synced. What a crash leaves of it is garbage that has no record.
 func (s *Snapshots) PrepareVolatile(ctx context.Context, key string, chain digest.Digest) error {
-	return s.prepareTraced(ctx, key, chain, writePlainJSON, func(string) error { return nil })
+	return s.prepareTraced(ctx, key, chain, home.WritePlainJSON, func(string) error { return nil })
 }
 
 func (s *Snapshots) prepareTraced(ctx context.Context, key string, chain digest.Digest, write writeJSON, syncDir func(string) error) error {
@@ -108,7 +108,7 @@ func (s *Snapshots) prepare(key string, chain digest.Digest, write writeJSON, sy
 	defer func() { err = errors.Join(err, op.End()) }()
 	failpoint.Hit("sim.prepare.begin")
 	made := filepath.Join(op.Dir(), "key")
-	if err := makeDirs(made, filepath.Join(made, filesDir)); err != nil {
+	if err := home.MakeFolders(made, filepath.Join(made, filesDir)); err != nil {
 		return 0, err
 	}
 	if err := writeTreeFile(filepath.Join(made, treeFile), s.newRoot(below), line{Path: ".", Kind: lineClosed}); err != nil {
@@ -152,7 +152,7 @@ func (s *Snapshots) Remove(ctx context.Context, key string) error {
 		return fmt.Errorf("remove writable layer: %w", err)
 	}
 	s.forget(key)
-	gone, err := discard(s.home, "snapshot.remove", "sim.remove", s.dir(key))
+	gone, err := s.home.Discard("snapshot.remove", "sim.remove", s.dir(key))
 	if err != nil {
 		return fmt.Errorf("remove writable layer %s: %w", key, err)
 	}
@@ -172,7 +172,7 @@ func (s *Snapshots) forget(key string) {
 
 // List implements driver.Snapshots.
 func (s *Snapshots) List(ctx context.Context) ([]string, error) {
-	names, err := listNames(s.root())
+	names, err := home.Names(s.root())
 	if err != nil {
 		return nil, fmt.Errorf("list writable layers: %w", err)
 	}
