@@ -37,7 +37,7 @@ func (osFS) Stat(name string) (fs.FileInfo, error)         { return os.Stat(name
 func (osFS) Lstat(name string) (fs.FileInfo, error)        { return os.Lstat(name) }
 func (osFS) ReadDir(name string) ([]fs.DirEntry, error)    { return os.ReadDir(name) }
 func (osFS) Mkdir(name string, perm fs.FileMode) error     { return os.Mkdir(name, perm) }
-func (osFS) Rename(from, to string) error                  { return os.Rename(from, to) }
+func (osFS) Rename(from, to string) error                  { return osRename(from, to) }
 func (osFS) Symlink(target, name string) error             { return os.Symlink(target, name) }
 func (osFS) Link(existing, name string) error              { return os.Link(existing, name) }
 func (osFS) Readlink(name string) (string, error)          { return os.Readlink(name) }

@@ -3,7 +3,6 @@ package userland
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -27,28 +26,6 @@ func system(env *Env) {
 }
 
 func selfExe() string { return "/proc/self/exe" }
-
-func osAttr(info fs.FileInfo) Attr {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return Attr{Links: 1, Atime: info.ModTime(), Ctime: info.ModTime()}
-	}
-	return Attr{UID: int(st.Uid), GID: int(st.Gid), Links: uint64(st.Nlink), Inode: st.Ino, Dev: st.Dev, Rdev: st.Rdev,
-		Blocks: st.Blocks, Atime: time.Unix(st.Atim.Unix()), Ctime: time.Unix(st.Ctim.Unix())}
-}
-
-func osMknod(name string, mode fs.FileMode, dev uint64) error {
-	bits := uint32(mode.Perm())
-	switch {
-	case mode&fs.ModeNamedPipe != 0:
-		bits |= syscall.S_IFIFO
-	case mode&fs.ModeCharDevice != 0:
-		bits |= syscall.S_IFCHR
-	case mode&fs.ModeDevice != 0:
-		bits |= syscall.S_IFBLK
-	}
-	return syscall.Mknod(name, bits, int(dev))
-}
 
 func processGroup(cmd *exec.Cmd, g Group) {
 	if g.Session {

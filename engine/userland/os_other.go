@@ -25,6 +25,8 @@ func osAttr(info fs.FileInfo) Attr {
 	return Attr{Links: 1, Blocks: (info.Size() + 511) / 512, Atime: info.ModTime(), Ctime: info.ModTime()}
 }
 
+func osRename(from, to string) error { return os.Rename(from, to) }
+
 func osMknod(string, fs.FileMode, uint64) error { return errors.ErrUnsupported }
 
 func processGroup(*exec.Cmd, Group) {}

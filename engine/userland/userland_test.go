@@ -96,6 +96,7 @@ func TestPrograms(t *testing.T) {
 		{`cp d e`, "cp: -r not specified; omitting directory 'd'\n[001]"},
 		{`cp -r d e && cat e/x.txt`, "hello\n"},
 		{`mv a z && cat z`, "one\ntwo\nthree\n"},
+		{`mkdir old new; echo x > new/f; mv -T new old && ls && cat old/f`, "a\nb\nd\nn\nold\nx\n"},
 		{`rm d`, "rm: cannot remove 'd': Is a directory\n[001]"},
 		{`rm -rf d nope && ls`, "a\nb\nn\n"},
 		{`ln -s a l && readlink l && cat l && stat -c '%F %N' l`, "a\none\ntwo\nthree\nsymbolic link l -> a\n"},
