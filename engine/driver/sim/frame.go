@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 )
 
 // frameKind says what a frame carries.
@@ -144,8 +143,5 @@ func parseRequest(data []byte) (request, error) {
 	}
 	return req, nil
 }
-
-// interrupt makes a receive that waits return an error soon.
-func (w *wire) interrupt() { _ = w.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 func (w *wire) close() { _ = w.conn.Close() }
