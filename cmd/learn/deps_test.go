@@ -37,12 +37,13 @@ var arrows = map[string][]string{
 	"engine/driver/standard":   {},
 	"engine/driver/jsonfile":   {},
 	"engine/driver/eventlog":   {"trace"},
+	"engine/driver/relay":      {"engine/driver/jsonfile"},
 	"engine/driver/drivertest": {"engine/driver", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
-	"engine/driver/sim":        {"engine/driver", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/sim":        {"engine/driver", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},
 	"engine/driver/sim/lan":    {"engine/userland"},
-	"engine/driver/linux":      {"engine/driver", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/linux":      {"engine/driver", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine": {"engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 

@@ -6,13 +6,14 @@ import (
 	"sync"
 
 	"github.com/learn-containers/learn/engine/driver/jsonfile"
+	"github.com/learn-containers/learn/engine/driver/relay"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 )
 
 // stdio is the host's side of a process's standard streams.
 type stdio struct {
 	once    bool             // the end of the first client's input is the end of all
-	outputs []*output        // stdout and stderr, or the terminal alone
+	outputs []output         // stdout and stderr, or the terminal alone
 	term    *kernel.Terminal // nil: there is none
 
 	mu    sync.Mutex
@@ -49,13 +50,13 @@ func newStdio(m *kernel.Machine, c *kernel.ProcessConfig, req *request, input, o
 }
 
 func (s *stdio) open(kind frameKind, stream string, log *jsonfile.Log, src io.ReadCloser) {
-	s.outputs = append(s.outputs, &output{kind: kind, lines: log.Stream(stream), src: src, done: make(chan struct{})})
+	s.outputs = append(s.outputs, output{relay.NewOutput(src, log.Stream(stream)), kind})
 }
 
 // run begins to relay.
 func (s *stdio) run() {
 	for _, o := range s.outputs {
-		go o.pump()
+		go o.Run()
 	}
 }
 
@@ -70,7 +71,7 @@ func (s *stdio) discard(c *kernel.ProcessConfig) {
 		_ = s.stdin.Close()
 	}
 	for _, o := range s.outputs {
-		_ = o.src.Close()
+		o.Close()
 	}
 }
 
@@ -78,11 +79,7 @@ func (s *stdio) discard(c *kernel.ProcessConfig) {
 // stream open; that is waited for only a while.
 func (s *stdio) drain() {
 	for _, o := range s.outputs {
-		for !o.endedWithin(drainGrace) {
-			if !o.pending() {
-				_ = o.src.Close()
-			}
-		}
+		o.Drain()
 	}
 }
 
@@ -93,9 +90,9 @@ func (s *stdio) attach(w *wire, req *request) (detach func()) {
 		if o.kind == frameStdout && !req.Stdout || o.kind == frameStderr && !req.Stderr {
 			continue
 		}
-		sk := newSink(func(p []byte) error { return w.send(o.kind, p) })
-		o.add(sk)
-		undo = append(undo, func() { o.remove(sk) })
+		sink := relay.NewSink(carrier{w, o.kind})
+		o.Add(sink)
+		undo = append(undo, func() { o.Remove(sink) })
 	}
 	return func() {
 		for _, f := range undo {

@@ -6,91 +6,18 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver/jsonfile"
+	"github.com/learn-containers/learn/engine/driver/relay"
 )
-
-// drainGrace bounds the wait for the end of a stream after the process behind it ended.
-const drainGrace = 3 * time.Second
-
-// output is one output stream of a process: the log and the clients that listen.
-type output struct {
-	mu    sync.Mutex
-	lines *jsonfile.Stream
-	sinks []*sink
-	src   *os.File
-	ended bool
-	done  chan struct{}
-}
-
-// pump is the stream's goroutine: it reads until every writer is gone.
-func (o *output) pump() {
-	defer close(o.done)
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := o.src.Read(buf)
-		if n > 0 {
-			o.deliver(buf[:n])
-		}
-		if err != nil {
-			break // io.EOF, or EIO from a terminal whose other end is closed
-		}
-	}
-	o.lines.Flush()
-	o.mu.Lock()
-	sinks := o.sinks
-	o.ended = true
-	o.mu.Unlock()
-	for _, s := range sinks {
-		s.Finish()
-	}
-	for _, s := range sinks {
-		<-s.done
-	}
-}
-
-// deliver logs before it sends, so that a client can't lose the log a line.
-func (o *output) deliver(p []byte) {
-	o.lines.Write(p)
-	o.mu.Lock()
-	sinks := o.sinks
-	o.mu.Unlock()
-	for _, s := range sinks {
-		s.Write(p)
-	}
-}
-
-func (o *output) add(s *sink) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ended {
-		s.Finish()
-	}
-	// A new slice: deliver may be walking the old one.
-	o.sinks = append(append([]*sink(nil), o.sinks...), s)
-}
-
-func (o *output) removeSink(gone *sink) {
-	gone.Abandon()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var rest []*sink
-	for _, s := range o.sinks {
-		if s != gone {
-			rest = append(rest, s)
-		}
-	}
-	o.sinks = rest
-}
 
 // stdio is the shim's side of a process's standard streams.
 type stdio struct {
 	mu      sync.Mutex
 	stdin   *os.File // nil: closed, or never there
-	outputs []*output
+	outputs []*relay.Output
 	master  *os.File // the terminal, if there is one
 	once    bool     // the end of the first client's input is the end of all
 	log     *jsonfile.Log
@@ -126,29 +53,28 @@ func newStdio(p *Process, stdin, once bool, log *jsonfile.Log) (*stdio, error) {
 			return nil, err
 		}
 		s.child[i+1] = w
-		s.open(r, stream)
+		s.open(pollable(r, stream), stream)
 	}
 	return s, nil
 }
 
-func (s *stdio) open(fd int, stream string) {
-	o := &output{lines: s.log.Stream(stream), src: pollable(fd, stream), done: make(chan struct{})}
-	s.outputs = append(s.outputs, o)
+func (s *stdio) open(src *os.File, stream string) {
+	s.outputs = append(s.outputs, relay.NewOutput(src, s.log.Stream(stream)))
 }
 
 // useTerminal takes the terminal that came from the container.
 func (s *stdio) useTerminal(master int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open(master, "stdout")
-	s.master = s.outputs[0].src
+	s.master = pollable(master, "stdout")
 	s.stdin = s.master
+	s.open(s.master, "stdout")
 }
 
 // run begins to relay.
 func (s *stdio) run() {
 	for _, o := range s.outputs {
-		go o.pump()
+		go o.Run()
 	}
 }
 
@@ -171,43 +97,15 @@ func (s *stdio) discard() {
 		_ = s.stdin.Close()
 	}
 	for _, o := range s.outputs {
-		_ = o.src.Close()
+		o.Close()
 	}
 }
 
-// drain waits until the streams have ended and their clients have taken everything. Something outside may hold a stream open
-// although the process is gone; that is waited for only a while.
+// drain waits until the streams have ended and their clients have taken everything.
 func (s *stdio) drain() {
 	for _, o := range s.outputs {
-		for !o.endedWithin(drainGrace) {
-			if !o.pending() {
-				_ = o.src.Close()
-			}
-		}
+		o.Drain()
 	}
-}
-
-func (o *output) endedWithin(d time.Duration) bool {
-	late := time.NewTimer(d)
-	defer late.Stop()
-	select {
-	case <-o.done:
-		return true
-	case <-late.C:
-		return false
-	}
-}
-
-// pending reports whether a client is still being written to.
-func (o *output) pending() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, s := range o.sinks {
-		if s.pending() {
-			return true
-		}
-	}
-	return false
 }
 
 // streams are a client's ends, -1 where it has none.
@@ -236,9 +134,9 @@ func (s *stdio) attach(c streams) (detach func()) {
 			unix.Close(fd)
 			continue
 		}
-		o, sk := s.outputs[i], newSink(fd)
-		o.add(sk)
-		undo = append(undo, func() { o.removeSink(sk) })
+		o, sink := s.outputs[i], relay.NewSink(carrier(fd))
+		o.Add(sink)
+		undo = append(undo, func() { o.Remove(sink) })
 	}
 	return func() {
 		for _, f := range undo {
