@@ -76,7 +76,7 @@ func openSim(h *home.Home, inside bool, reason string) (openedDriver, error) {
 	if err != nil {
 		return openedDriver{}, fmt.Errorf("open the simulated machine: %w", err)
 	}
-	return openedDriver{sim: d, home: h, Driver: engine.Driver{Name: simName, Reason: "a simulated machine: " + reason, Storage: simName, Layers: d.Layers,
+	return openedDriver{sim: d, home: h, Driver: engine.Driver{Name: simName, Reason: "a simulated machine: " + strings.Join(strings.Fields(reason), " "), Storage: simName, Layers: d.Layers,
 		Snapshots: d.Snapshots, Trees: d.Snapshots, Runtime: d.Runtime}}, nil
 }
 
@@ -103,7 +103,7 @@ func (s *session) announce(d engine.Driver) {
 	if err == nil && string(last) == d.Name+"\n" || errors.Is(err, os.ErrNotExist) && d.Name == nativeName {
 		return
 	}
-	fmt.Fprintf(s.err, "learn: driver %s (%s)\n", d.Name, strings.TrimSuffix(d.Reason, "\n"))
+	fmt.Fprintf(s.err, "learn: driver %s (%s)\n", d.Name, d.Reason)
 	_ = home.WriteVolatile(path, []byte(d.Name+"\n"), 0o600) // said twice does no harm
 }
 
