@@ -142,6 +142,10 @@ func (m *Manager) deleteTask(ctx context.Context, id string) error {
 // Cleanup removes a container that removes itself, after it ended: the work of CleanupCommand. One that is gone already, runs
 // again or does not remove itself is left alone.
 func (m *Manager) Cleanup(ctx context.Context, id string) error {
+	unlock, err := m.lock(ctx, id)
+	if err == nil {
+		unlock() // whoever started it has written down that it ran: a short program can be faster
+	}
 	c, err := m.Find(ctx, id)
 	if errors.As(err, new(*NotFoundError)) {
 		return nil
