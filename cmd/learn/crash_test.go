@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 )
@@ -133,10 +134,18 @@ func (m *machine) crash(op operation, point string) {
 	if r := m.docker("system", "check"); r.code != 0 {
 		m.t.Errorf("%s killed at %s: check says\n%s%s", op.name, point, r.out, r.err)
 	}
-	alive := m.docker("ps", "-q").out != "" // a container whose client died goes on
-	for _, l := range m.leftovers() {
-		if !alive || !strings.HasPrefix(l, "process") {
-			m.t.Errorf("%s killed at %s: left behind: %s", op.name, point, l)
+	for _, l := range m.remains() {
+		m.t.Errorf("%s killed at %s: left behind: %s", op.name, point, l)
+	}
+}
+
+// remains are the leftovers that stay: a supervisor takes a moment to notice that its client died. A container whose client died goes on.
+func (m *machine) remains() []string {
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		alive := m.docker("ps", "-q").out != ""
+		left := slices.DeleteFunc(m.leftovers(), func(l string) bool { return alive && strings.HasPrefix(l, "process") })
+		if len(left) == 0 || time.Now().After(end) {
+			return left
 		}
 	}
 }
