@@ -97,6 +97,7 @@ func (o *openFile) finish(op string, err error) error {
 	return pathError(op, o.name, err)
 }
 
+// Read reads from the file's offset on and moves it.
 func (f *File) Read(p []byte) (int, error) {
 	o, err := f.begin("read")
 	if err != nil {
@@ -134,6 +135,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	return n, o.finish("read", err)
 }
 
+// Write writes at the file's offset, or at its end if it was opened for appending, and moves the offset.
 func (f *File) Write(p []byte) (int, error) {
 	o, err := f.begin("write")
 	if err != nil {
