@@ -21,8 +21,9 @@ type hostFiles interface {
 // working folder before a name that begins with no slash, a drive in the middle of a path begins it anew.
 type driveFS struct{ host hostFiles }
 
-// onDrive makes a path of the host from one of a program.
+// onDrive makes a path of the host from one of a program, which may hold names that the host gave, with its own separators.
 func onDrive(name string) string {
+	name = strings.ReplaceAll(name, `\`, "/")
 	for i := len(name) - 3; i >= 0; i-- {
 		if name[i] == '/' && letter(name[i+1]) && name[i+2] == ':' && (i+3 == len(name) || name[i+3] == '/') {
 			if name = name[i+1:]; len(name) == 2 {

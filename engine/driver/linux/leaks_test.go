@@ -19,7 +19,7 @@ import (
 func TestDeadControlGroupsAreFoundAndSwept(t *testing.T) {
 	l := newLab(t)
 	if l.mode.Rootless {
-		t.Skip("needs control groups that may be written (root)")
+		lacks(t, "needs control groups that may be written (root)")
 	}
 	spec := l.spec(t, "sleep", "1000")
 	spec.Limits.MemoryBytes = 64 << 20

@@ -203,7 +203,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 func TestMemoryLimitKills(t *testing.T) {
 	l := newLab(t)
 	if l.mode.Rootless {
-		t.Skip("needs control groups that may be written (root)")
+		lacks(t, "needs control groups that may be written (root)")
 	}
 	spec := l.spec(t, "sh", "-c", "a=x; while :; do a=$a$a; done")
 	spec.Limits.MemoryBytes = 32 << 20

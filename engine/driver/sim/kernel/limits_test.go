@@ -21,9 +21,9 @@ func TestMemoryLimit(t *testing.T) {
 
 func TestPidsLimit(t *testing.T) {
 	l := newLab(t, true, driver.Limits{Pids: 2})
-	out, _ := l.script("sleep 9 & sh -c 'echo one too many'; wait; sh -c 'echo room again'")
-	if strings.Contains(out, "many\n") && !strings.Contains(out, "sh:") || !strings.Contains(out, "room again") {
-		t.Errorf("%q", out)
+	out, _ := l.script("sleep 9 & sh -c 'echo ran'; echo code $?; wait; sh -c 'echo room again'")
+	if strings.Contains(out, "ran\n") || !strings.Contains(out, "Resource temporarily unavailable\ncode 126\n") || !strings.HasSuffix(out, "room again\n") {
+		t.Errorf("%q, want the second of two processes refused while the first runs, and not after it", out)
 	}
 }
 
