@@ -2,7 +2,7 @@ package relay
 
 import "sync"
 
-// spoolLimit is how much output waits in memory for a client that does not read. Then the container waits too, as with docker: output is
+// spoolLimit is how much output waits in memory for a client that does not read, with what is on its way to it. Then the container waits too, as with docker: output is
 // never lost while somebody is connected.
 const spoolLimit = 1 << 20
 
@@ -20,6 +20,7 @@ type Sink struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	queue   []byte
+	flying  int  // bytes that the carrier has been given and has not delivered
 	closed  bool // nothing more will come
 	gone    bool // the client does not take it any more
 	done    chan struct{}
@@ -37,7 +38,7 @@ func NewSink(c Carrier) *Sink {
 func (s *Sink) Write(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.queue) >= spoolLimit && !s.gone {
+	for len(s.queue)+s.flying >= spoolLimit && !s.gone {
 		s.changed.Wait()
 	}
 	if s.gone || s.closed {
@@ -80,6 +81,8 @@ func (s *Sink) run() {
 func (s *Sink) take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.flying = 0
+	s.changed.Broadcast()
 	for len(s.queue) == 0 && !s.closed && !s.gone {
 		s.changed.Wait()
 	}
@@ -87,8 +90,7 @@ func (s *Sink) take() []byte {
 		return nil
 	}
 	p := s.queue
-	s.queue = nil
-	s.changed.Broadcast()
+	s.queue, s.flying = nil, len(p)
 	return p
 }
 

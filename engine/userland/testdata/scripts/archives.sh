@@ -2,7 +2,7 @@ mkdir -p /tmp/arch/src/sub && cd /tmp/arch
 echo one > src/1; echo two > src/sub/2; ln -s 1 src/l; chmod 750 src/sub
 tar cf a.tar src && tar tf a.tar | sort
 mkdir out; tar xf a.tar -C out; find out | sort; cat out/src/sub/2; readlink out/src/l; stat -c %a out/src/sub
-tar czf a.tgz -C src . && tar tzf a.tgz | sort | head -n 3
+tar czf - -C src . | tar tzf - | sort | head -n 3
 mkdir only; tar xf a.tar -C only src/1; find only -type f
 tar cf - src | tar xOf - src/1
 tar xf missing.tar 2>/dev/null; echo $?
