@@ -227,7 +227,11 @@ func (sh *shell) exec(ctx context.Context, args []string) error {
 		} else if ok {
 			err = status(sh.kill(t, args[1:]))
 		} else {
-			err = status(sh.foreground(ctx, t, args))
+			code := sh.foreground(ctx, t, args)
+			if code == 128+int(syscall.SIGINT) { // the terminal sent it to the shell, too, which may be told a moment later
+				sh.settle(int(syscall.SIGINT))
+			}
+			err = status(code)
 		}
 	}
 	if sh.due() {
