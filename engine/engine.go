@@ -27,6 +27,7 @@ type Driver struct {
 	Layers    driver.Layers
 	Snapshots driver.Snapshots
 	Trees     driver.Trees
+	Folders   driver.Folders
 	Runtime   driver.Runtime
 }
 

@@ -80,6 +80,19 @@ func PrepareVolatile(ctx context.Context, s Snapshots, key string, chain digest.
 	return s.Prepare(ctx, key, chain)
 }
 
+// Folders is an ability that a driver may have besides: to keep named writable folders that outlive containers and that any number of
+// containers may have mounted at once (Mount of type folder): cache mounts of builds, volumes. Names are [a-zA-Z0-9][a-zA-Z0-9_.-]*.
+type Folders interface {
+	// MakeFolder makes the folder name with that owner and those permissions (0 to 07777). ErrExists if it is there already.
+	MakeFolder(ctx context.Context, name string, uid, gid, mode uint32) error
+	// FolderSize counts the bytes of the files in the folder. ErrNotFound if it isn't there.
+	FolderSize(ctx context.Context, name string) (int64, error)
+	// RemoveFolder removes the folder and what is in it. Removing what is not there is no error. No container may have it mounted.
+	RemoveFolder(ctx context.Context, name string) error
+	// ListFolders names every folder that is here, sorted.
+	ListFolders(ctx context.Context) ([]string, error)
+}
+
 // Trees gives read access to whole trees: all layers together, as a container would see them.
 type Trees interface {
 	// OpenChain opens the tree of a read-only chain; the empty chain is an empty tree.

@@ -116,7 +116,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 		Limits: shim.Limits(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
 		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	for _, m := range spec.Mounts {
-		cfg.Mounts = append(cfg.Mounts, shim.Mount(m))
+		cfg.Mounts = append(cfg.Mounts, shim.Mount{Type: m.Type, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Options: m.Options})
 	}
 	if len(spec.OnExit) > 0 {
 		cfg.OnExitEnv = withoutFailpoint(os.Environ())
