@@ -147,6 +147,8 @@ func (e *lessonEngine) Run(ctx context.Context, argv []string, io lessons.Stream
 		Dir:     dir,
 		Environ: lookup(env),
 		Plain:   true,
+
+		Parallel: 1, // so that a lesson always has the same trace
 	}
 	return docker.Execute(trace.With(ctx, e.recorder), app, argv[1:])
 }

@@ -109,6 +109,9 @@ func (s *session) app() *docker.App {
 		Interrupts: interrupts,
 		Plain:      s.plain,
 	}
+	if s.explain != "" {
+		app.Parallel = 1 // a story is told in order
+	}
 	if term.IsTerminal(int(s.in.Fd())) {
 		app.Terminal = terminal{s.in}
 	}

@@ -3,6 +3,7 @@ package build
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,28 +23,35 @@ type bar struct {
 	w     io.Writer
 	width func() int
 	begun time.Time
-	since time.Time // the step's begin
-	step  Step
-	state string // what its line says before the step: "CACHED "
-	tail  []byte // of its output
+	going []*barStep // in the order in which they began; the line shows the first
 	stop  chan struct{}
 	ended chan struct{}
 }
 
+// barStep is a step under way.
+type barStep struct {
+	Step
+	since time.Time
+	state string // what its line says before the step: "CACHED "
+	tail  []byte // of its output
+}
+
 // NewBar returns a Progress for the terminal w, which is width() columns wide at that moment: how many steps of the stage are
-// done, the time since the build began, the step under way and the last line it wrote. While a step runs the line is drawn
-// anew by a goroutine that ends with the step.
+// done, the time since the build began, the step under way, how many others are, and the last line it wrote. While steps run the line is
+// drawn anew by a goroutine that ends with the last of them.
 func NewBar(w io.Writer, width func() int) Progress {
 	return &bar{w: w, width: width, begun: time.Now()}
 }
 
 func (b *bar) Step(s Step) {
 	b.mu.Lock()
-	b.step, b.since, b.state, b.tail = s, time.Now(), "", nil
+	defer b.mu.Unlock()
+	b.going = append(b.going, &barStep{Step: s, since: time.Now()})
 	b.draw()
-	b.mu.Unlock()
-	b.stop, b.ended = make(chan struct{}), make(chan struct{})
-	go b.tick(b.stop, b.ended)
+	if len(b.going) == 1 {
+		b.stop, b.ended = make(chan struct{}), make(chan struct{})
+		go b.tick(b.stop, b.ended)
+	}
 }
 
 // tick lets the clock run while a command says nothing.
@@ -63,37 +71,50 @@ func (b *bar) tick(stop <-chan struct{}, ended chan<- struct{}) {
 	}
 }
 
-func (b *bar) Cached(int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.state = "CACHED "
+func (b *bar) find(id int) *barStep {
+	i := slices.IndexFunc(b.going, func(s *barStep) bool { return s.ID == id })
+	return b.going[i]
 }
 
-func (b *bar) Output(_ int, _ Stream, p []byte) {
+func (b *bar) Cached(id int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tail = append(b.tail, p...)
-	if len(b.tail) > 32<<10 {
-		b.tail = append([]byte(nil), b.tail[len(b.tail)-16<<10:]...)
+	b.find(id).state = "CACHED "
+}
+
+func (b *bar) Output(id int, _ Stream, p []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.find(id)
+	s.tail = append(s.tail, p...)
+	if len(s.tail) > 32<<10 {
+		s.tail = append([]byte(nil), s.tail[len(s.tail)-16<<10:]...)
 	}
 }
 
-func (b *bar) Done(_ int, err error) {
-	close(b.stop)
-	<-b.ended
+func (b *bar) Done(id int, err error) {
+	b.mu.Lock()
+	s := b.find(id)
+	b.going = slices.DeleteFunc(b.going, func(s *barStep) bool { return s.ID == id })
+	last, stop, ended := len(b.going) == 0, b.stop, b.ended
+	b.mu.Unlock()
+	if last {
+		close(stop)
+		<-ended
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
-		b.state = "ERROR "
+		s.state = "ERROR "
 	}
-	b.settle()
+	b.settle(s)
 	switch {
 	case err != nil:
-		for _, l := range lastLines(b.tail, tailLines) {
+		for _, l := range LastLines(s.tail, tailLines) {
 			fmt.Fprintf(b.w, " > %s\n", l)
 		}
-	case b.step.Of == 0 && strings.HasPrefix(b.step.Text, "exporting"):
-		for _, l := range lastLines(b.tail, tailLines) {
+	case s.Of == 0 && strings.HasPrefix(s.Text, "exporting"):
+		for _, l := range LastLines(s.tail, tailLines) {
 			fmt.Fprintf(b.w, "%s\n", clip(" => => "+l, b.columns()))
 		}
 		fmt.Fprintf(b.w, "%s\n", clip(fmt.Sprintf("%s %5.1fs built", b.filled(1, 1), time.Since(b.begun).Seconds()), b.columns()))
@@ -101,16 +122,24 @@ func (b *bar) Done(_ int, err error) {
 }
 
 // settle replaces the changing line by one that stays: the step, and the time it took at the right edge.
-func (b *bar) settle() {
-	took := fmt.Sprintf(" %.1fs", time.Since(b.since).Seconds())
+func (b *bar) settle(s *barStep) {
+	took := fmt.Sprintf(" %.1fs", time.Since(s.since).Seconds())
 	width := b.columns() - len(took)
-	text := clip(" => "+b.state+printable(firstLine(b.step.String())), width)
+	text := clip(" => "+s.state+printable(firstLine(s.String())), width)
 	fmt.Fprintf(b.w, "\r\x1b[K%s%s%s\n", text, strings.Repeat(" ", max(0, width-columns(text))), took)
 }
 
 func (b *bar) draw() {
-	line := fmt.Sprintf("%s %5.1fs %s", b.filled(b.step.N-1, b.step.Of), time.Since(b.begun).Seconds(), printable(firstLine(b.step.String())))
-	if last := lastLines(b.tail[max(0, len(b.tail)-1<<10):], 1); len(last) > 0 {
+	if len(b.going) == 0 {
+		return
+	}
+	s := b.going[0]
+	line := fmt.Sprintf("%s %5.1fs ", b.filled(s.N-1, s.Of), time.Since(b.begun).Seconds())
+	if more := len(b.going) - 1; more > 0 {
+		line += fmt.Sprintf("(+%d) ", more)
+	}
+	line += printable(firstLine(s.String()))
+	if last := LastLines(s.tail[max(0, len(s.tail)-1<<10):], 1); len(last) > 0 {
 		line = clip(line, max(minWidth, b.columns()/2)) + " | " + last[0] // half the line is the step's, half its output's
 	}
 	fmt.Fprintf(b.w, "\r\x1b[K%s", clip(line, b.columns()))
@@ -196,7 +225,8 @@ func escapeLength(s string) int {
 	return len(s)
 }
 
-func lastLines(b []byte, n int) []string {
+// LastLines are the last n lines of what a program wrote, with nothing in them that moves a cursor.
+func LastLines(b []byte, n int) []string {
 	text := strings.TrimRight(string(b), "\r\n")
 	if text == "" {
 		return nil

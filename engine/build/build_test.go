@@ -139,11 +139,11 @@ func TestMissesSayWhy(t *testing.T) {
 		{name: "mode", change: func(l *lab) { must(l.t, os.Chmod(filepath.Join(l.dir, "src/a"), 0o755)) }, want: []string{"src/a changed its mode from 0644 to 0755", "the tree below"}},
 		{name: "gone", change: func(l *lab) { must(l.t, os.Remove(filepath.Join(l.dir, "src/b"))) }, want: []string{"src/b is gone", "the tree below"}},
 		{name: "word", df: "FROM base\nARG v=1\nENV E=1\nRUN echo one\nCOPY src /src\nRUN echo three\n", want: []string{`was "two" and is "three"`}},
-		{name: "argument", opts: Options{Args: map[string]*string{"v": new("2")}}, want: []string{`"v=1" and is "v=2"`, `"v=1" and is "v=2"`}},
+		{name: "argument", opts: Options{Args: map[string]*string{"v": new("2")}}, want: []string{`build argument v changed from "1" to "2"`, `build argument v changed from "1" to "2"`}},
 		{name: "variable", df: "FROM base\nARG v=1\nENV E=2\nRUN echo one\nCOPY src /src\nRUN echo two\n", want: []string{`environment variable E changed from "1" to "2"`, `environment variable E changed`}},
 		{name: "inserted", df: "FROM base\nARG v=1\nENV E=1\nRUN echo one\nRUN write /zero 0\nCOPY src /src\nRUN echo two\n", want: []string{"never ran before", "the tree below it changed: RUN write /zero 0", "the tree below"}},
 		{name: "no cache", opts: Options{NoCache: true}, want: []string{"--no-cache", "--no-cache", "--no-cache"}},
-		{name: "pruned", change: func(l *lab) { must(l.t, l.builder.Prune(l.ctx)) }, want: []string{"never ran before", "never ran before", "never ran before"}},
+		{name: "pruned", change: func(l *lab) { l.prune(PruneOptions{All: true}) }, want: []string{"never ran before", "never ran before", "never ran before"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

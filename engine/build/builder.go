@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
-	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
-	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -22,6 +19,8 @@ import (
 type Builder struct {
 	// Random gives the bytes that the names of build steps under way are made of: crypto/rand, unless they are to repeat.
 	Random io.Reader
+	// Folders keeps the folders of cache mounts; without it there are none.
+	Folders driver.Folders
 
 	home      *home.Home
 	images    *image.Store
@@ -36,31 +35,13 @@ func New(h *home.Home, images *image.Store, layers driver.Layers, snapshots driv
 	return &Builder{Random: rand.Reader, home: h, images: images, layers: layers, snapshots: snapshots, trees: trees, runtime: runtime}
 }
 
-// Options say what to build.
-type Options struct {
-	ContextDir string             // folder that COPY and ADD read from
-	Dockerfile string             // path; empty: Dockerfile in ContextDir
-	Tags       []oci.Ref          // names for the image; none is fine
-	Target     string             // stage to build; empty: the last
-	NoCache    bool               // carry out every step, and keep the results
-	Args       map[string]*string // --build-arg; nil: named, but without a value
-	Labels     map[string]string  // added to the image
-	Epoch      *time.Time         // SOURCE_DATE_EPOCH: the one time that the image and its layers carry
-	Progress   Progress           // nil: silence
-}
-
-// Result is what a build made.
-type Result struct {
-	Image        image.Image
-	Hits, Misses int      // steps with a tree taken from the cache, and carried out
-	UnusedArgs   []string // build arguments that no ARG asked for
-}
-
 // RunError reports a RUN whose command failed. The steps before it stay in the cache.
 type RunError struct {
 	Command string
 	Code    int
-	Err     error // why the command could not be started, or nil
+	Err     error  // why the command could not be started, or nil
+	Step    string // as the progress shows it
+	Output  []byte // the last of what it wrote
 }
 
 // Error words it as docker does.
@@ -75,13 +56,13 @@ func (e *RunError) Error() string {
 // Unwrap gives the reason why the command could not be started.
 func (e *RunError) Unwrap() error { return e.Err }
 
-// Build builds one image. Errors about the text of the Dockerfile are *dockerfile.SyntaxError; a failed RUN is a *RunError.
+// Build builds one image. Errors about the text of the Dockerfile are *dockerfile.SyntaxError; a failed RUN is a *RunError. After an
+// error the Result holds the record of what was done.
 func (b *Builder) Build(ctx context.Context, o Options) (res Result, err error) {
 	if o.Progress == nil {
 		o.Progress = silent{}
 	}
-	file := dockerfilePath(o)
-	ctx, end := trace.Step(ctx, vocab.Build, trace.String("dockerfile", file), trace.String("context", o.ContextDir))
+	ctx, end := trace.Step(ctx, vocab.Build, trace.String("dockerfile", dockerfilePath(o)), trace.String("context", o.source()))
 	defer func() {
 		if err != nil {
 			end(err)
@@ -89,41 +70,53 @@ func (b *Builder) Build(ctx context.Context, o Options) (res Result, err error) 
 		}
 		end(nil, trace.String("image", res.Image.ID.String()), trace.Int("hits", int64(res.Hits)), trace.Int("misses", int64(res.Misses)))
 	}()
+	scraps, err := b.locked(ctx, &res, o)
+	if scraps {
+		_, scrapErr := b.images.Collect(context.WithoutCancel(ctx), image.Roots{})
+		err = errors.Join(err, scrapErr)
+	}
+	return res, err
+}
+
+// locked builds while nothing is collected. scraps tells that it left trees that nobody needs.
+func (b *Builder) locked(ctx context.Context, res *Result, o Options) (scraps bool, err error) {
 	unlock, err := b.home.Lock(ctx, "gc", false)
 	if err != nil {
-		return res, err
+		return false, err
 	}
 	defer unlock()
 	op, err := b.home.Begin("build")
 	if err != nil {
-		return res, err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, op.End()) }()
-	return b.build(ctx, op, o)
+	*res, scraps, err = b.build(ctx, op, o)
+	return scraps, err
 }
 
-func (b *Builder) build(ctx context.Context, op *home.Operation, o Options) (res Result, err error) {
-	blobs, err := blob.Open(b.home.Images())
+func (b *Builder) build(ctx context.Context, op *home.Operation, o Options) (res Result, scraps bool, err error) {
+	s, err := b.newSession(op, o)
 	if err != nil {
-		return res, err
+		return res, false, err
 	}
-	s := &session{Builder: b, blobs: blobs, op: op, opts: o, cache: openCache(b.home.Cache()), done: map[int]*stage{}}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err, scraps = errors.Join(err, s.close(ctx, &res, err)), s.scraps }()
 	if err := s.load(); err != nil {
-		return res, err
+		return res, false, err
 	}
 	final, err := s.stages(ctx)
 	if err != nil {
-		return res, err
+		return res, false, err
 	}
-	res.Hits, res.Misses, res.UnusedArgs = s.hits, s.misses, s.plan.Unused()
-	res.Image, err = s.export(ctx, final)
-	return res, err
+	res.UnusedArgs = s.plan.Unused()
+	if !o.DryRun {
+		res.Image, err = s.export(ctx, final)
+	}
+	return res, false, err
 }
 
 // export makes the image of the final stage and gives it its names.
 func (s *session) export(ctx context.Context, final *stage) (image.Image, error) {
-	id := s.progress("exporting to image")
+	id := s.display.work("exporting to image")
 	for k, v := range s.opts.Labels {
 		final.conf.SetLabel(k, v)
 	}
@@ -136,11 +129,11 @@ func (s *session) export(ctx context.Context, final *stage) (image.Image, error)
 	}
 	failpoint.Hit("build.image.after-create")
 	if err == nil {
-		s.opts.Progress.Output(id, Stdout, []byte("writing image "+img.ID.String()+"\n"))
+		s.display.Output(id, Stdout, []byte("writing image "+img.ID.String()+"\n"))
 		for _, ref := range s.opts.Tags {
-			s.opts.Progress.Output(id, Stdout, []byte("naming to "+ref.String()+"\n"))
+			s.display.Output(id, Stdout, []byte("naming to "+ref.String()+"\n"))
 		}
 	}
-	s.opts.Progress.Done(id, err)
+	s.display.Done(id, err)
 	return img, err
 }

@@ -42,7 +42,7 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 			return outcome{}, err
 		}
 	}
-	key, inputs := st.key(c.text(), nil), sel.inputs(c)
+	key, inputs := st.key(c.text()), sel.inputs(c)
 	key.Workdir = st.workdirOr("/")
 	key.Inputs = inputsDigest(inputs)
 	step := treeStep{in: in, key: key, inputs: inputs, text: in.Text, history: c.text() + " # buildkit"}
@@ -75,7 +75,11 @@ func (st *stage) source(ctx context.Context, in dockerfile.Instruction, c copySp
 func (st *stage) fromChain(ctx context.Context, in dockerfile.Instruction, from string) (digest.Digest, error) {
 	s := st.session
 	if i, ok := s.plan.File.CopySource(from, st.planned.Index); ok {
-		return s.done[i].unpack(ctx)
+		b, err := s.await(ctx, i)
+		if err != nil {
+			return "", err
+		}
+		return b.unpack(ctx)
 	}
 	img, err := s.resolve(ctx, in, from)
 	if err != nil {
@@ -113,7 +117,7 @@ func (st *stage) explain(in dockerfile.Instruction, c copySpec, err error) error
 		what = c.from
 	}
 	msg := fmt.Sprintf("%s: no such file in %s", missing, what)
-	if t := st.session.tree; c.from == "" && t != nil {
+	if t := st.session.tree.tree; c.from == "" && t != nil {
 		if rule, ok := t.ignore.rule(rooted(missing.pattern)); ok {
 			msg = fmt.Sprintf("%s: left out of the build context by line %d of %s: %s", missing, rule.line, t.ignore.name, rule.pattern)
 		}

@@ -93,15 +93,21 @@ func (m fakeLayers) Has(chain digest.Digest) bool {
 }
 
 func (m fakeLayers) List(context.Context) ([]digest.Digest, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return slices.Collect(maps.Keys(m.chains)), nil
 }
 
 func (m fakeLayers) Drop(_ context.Context, chain digest.Digest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	delete(m.chains, chain)
 	return nil
 }
 
 func (m fakeSnapshots) Prepare(_ context.Context, key string, chain digest.Digest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	base, ok := m.chains[chain]
 	if !ok {
 		return driver.ErrNotFound
@@ -111,6 +117,8 @@ func (m fakeSnapshots) Prepare(_ context.Context, key string, chain digest.Diges
 }
 
 func (m fakeSnapshots) Diff(_ context.Context, key string, w io.Writer) (driver.DiffStats, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	k, out, stats := m.keys[key], layer.NewWriter(w), driver.DiffStats{}
 	for _, p := range slices.Sorted(maps.Keys(k.now)) {
 		f := k.now[p]
@@ -136,21 +144,29 @@ func (m fakeSnapshots) Diff(_ context.Context, key string, w io.Writer) (driver.
 func (m fakeSnapshots) Changes(context.Context, string) ([]driver.Change, error) { return nil, nil }
 
 func (m fakeSnapshots) Commit(_ context.Context, key string, chain, _ digest.Digest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.chains[chain] = m.keys[key].now
 	delete(m.keys, key)
 	return nil
 }
 
 func (m fakeSnapshots) Remove(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	delete(m.keys, key)
 	return nil
 }
 
 func (m fakeSnapshots) List(context.Context) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return slices.Collect(maps.Keys(m.keys)), nil
 }
 
 func (m *machine) OpenChain(_ context.Context, chain digest.Digest) (driver.Tree, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	t, ok := m.chains[chain]
 	if !ok {
 		return nil, driver.ErrNotFound
@@ -162,6 +178,8 @@ func (m *machine) OpenChain(_ context.Context, chain digest.Digest) (driver.Tree
 }
 
 func (m *machine) OpenKey(_ context.Context, key string) (driver.Tree, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return fakeTree{m.keys[key].now}, nil
 }
 
@@ -238,6 +256,8 @@ type fakeTask struct {
 }
 
 func (m fakeRuntime) Create(_ context.Context, s driver.Spec) (driver.Task, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.runs = append(m.runs, s)
 	return &fakeTask{m: m.machine, spec: s}, nil
 }
@@ -248,6 +268,8 @@ func (m fakeRuntime) Load(context.Context, string) (driver.Task, error) {
 
 // Start runs: echo WORDS, write PATH WORDS, rm PATH, mkdir PATH, exit N, env NAME; separated by " && ".
 func (t *fakeTask) Start(_ context.Context, s driver.Streams) error {
+	t.m.mu.Lock()
+	defer t.m.mu.Unlock()
 	argv := t.spec.Process.Args
 	if argv[0] != "/bin/sh" {
 		return &driver.CommandError{Code: 127, Msg: fmt.Sprintf("exec: %q: executable file not found in $PATH", argv[0])}
@@ -289,6 +311,8 @@ func (t *fakeTask) Delete(context.Context) error                  { return nil }
 
 // tree gives the paths of a chain with their contents, link texts or "dir".
 func (m *machine) tree(t *testing.T, chain digest.Digest) map[string]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	t.Helper()
 	fs, ok := m.chains[chain]
 	if !ok {

@@ -19,8 +19,11 @@ type Key struct {
 	User        string        `json:"user,omitempty"`
 	Workdir     string        `json:"workdir,omitempty"`
 	Command     []string      `json:"command,omitempty"` // RUN: what is executed, shell included
+	Mounts      []string      `json:"mounts,omitempty"`  // RUN: what is mounted, without the content of secrets and caches
+	Network     string        `json:"network,omitempty"` // RUN: none or host
+	Hosts       []string      `json:"hosts,omitempty"`   // RUN: --add-host
 	Epoch       int64         `json:"epoch,omitempty"`   // SOURCE_DATE_EPOCH: it changes the layer's times
-	Inputs      digest.Digest `json:"inputs,omitempty"`  // COPY, ADD: of the sorted list of inputs
+	Inputs      digest.Digest `json:"inputs,omitempty"`  // COPY, ADD, RUN with bind mounts: of the sorted list of inputs
 }
 
 // Digest is the sha256 of the key's canonical JSON.

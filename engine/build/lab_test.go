@@ -153,6 +153,13 @@ func (l *lab) tree(res Result) map[string]string {
 	return tree
 }
 
+func (l *lab) prune(o PruneOptions) []PrunedEntry {
+	l.t.Helper()
+	gone, err := l.builder.Prune(l.ctx, o)
+	must(l.t, err)
+	return gone
+}
+
 // reasons lists why steps missed the cache in the last build.
 func (l *lab) reasons() []string {
 	var out []string

@@ -15,11 +15,11 @@ func (st *stage) metadata(in dockerfile.Instruction, cmd dockerfile.Command) err
 		if err != nil {
 			return err
 		}
-		st.note("ARG "+strings.Join(words, " "), true)
+		st.history("ARG "+strings.Join(words, " "), true)
 		return nil
 	case *dockerfile.Maintainer:
 		st.config.Author = c.Maintainer
-		st.note("MAINTAINER "+c.Maintainer, true)
+		st.history("MAINTAINER "+c.Maintainer, true)
 		return nil
 	case *dockerfile.Env:
 		for _, kv := range c.Env {
@@ -34,7 +34,7 @@ func (st *stage) metadata(in dockerfile.Instruction, cmd dockerfile.Command) err
 		st.config.Config.ArgsEscaped = true // as docker's builder has it: it is part of the id
 	}
 	if text != "" {
-		st.note(text, true)
+		st.history(text, true)
 	}
 	return nil
 }

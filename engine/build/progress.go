@@ -59,71 +59,105 @@ func (silent) Done(int, error)            {}
 
 // plain writes lines, as docker build --progress=plain does.
 type plain struct {
-	mu     sync.Mutex
-	w      io.Writer
+	mu    sync.Mutex
+	w     io.Writer
+	steps map[int]*plainStep
+	last  int // the step that the last line belongs to
+}
+
+// plainStep is a step under way.
+type plainStep struct {
+	Step
 	begun  time.Time
 	cached bool
 	rest   []byte // of a line that isn't complete
 }
 
-// NewPlain returns a Progress that writes lines to w, in BuildKit's plain form.
-func NewPlain(w io.Writer) Progress { return &plain{w: w} }
+// NewPlain returns a Progress that writes lines to w, in BuildKit's plain form. Where the lines of a step follow those of another one
+// that goes on, they are set apart and named again.
+func NewPlain(w io.Writer) Progress { return &plain{w: w, steps: map[int]*plainStep{}} }
 
 func (p *plain) Step(s Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.ID > 1 {
-		fmt.Fprintln(p.w)
-	}
-	p.begun, p.cached = time.Now(), false
+	p.leave()
+	p.steps[s.ID] = &plainStep{Step: s, begun: time.Now()}
+	p.last = s.ID
 	fmt.Fprintf(p.w, "#%d %s\n", s.ID, firstLine(s.String()))
+}
+
+// leave sets what comes apart from the lines before it.
+func (p *plain) leave() {
+	if p.last == 0 {
+		return
+	}
+	if _, goesOn := p.steps[p.last]; goesOn {
+		fmt.Fprintf(p.w, "#%d ...\n", p.last)
+	}
+	fmt.Fprintln(p.w)
+}
+
+// at makes the step the one whose lines come now.
+func (p *plain) at(id int) *plainStep {
+	s := p.steps[id]
+	if s != nil && p.last != id {
+		p.leave()
+		p.last = id
+		fmt.Fprintf(p.w, "#%d %s\n", id, firstLine(s.String()))
+	}
+	return s
 }
 
 func (p *plain) Cached(id int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cached = true
+	p.at(id).cached = true
 	fmt.Fprintf(p.w, "#%d CACHED\n", id)
 }
 
 func (p *plain) Output(id int, _ Stream, b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rest = append(p.rest, b...)
+	s := p.steps[id]
+	s.rest = append(s.rest, b...)
 	for {
-		line, rest, ok := bytes.Cut(p.rest, []byte("\n"))
+		line, rest, ok := bytes.Cut(s.rest, []byte("\n"))
 		if !ok {
 			break
 		}
 		p.line(id, line)
-		p.rest = rest
+		s.rest = rest
 	}
-	if len(p.rest) > 64<<10 { // a program that never ends a line must not fill the memory
+	if len(s.rest) > 64<<10 { // a program that never ends a line must not fill the memory
 		p.flush(id)
 	}
 }
 
 func (p *plain) line(id int, line []byte) {
-	fmt.Fprintf(p.w, "#%d %.3f %s\n", id, time.Since(p.begun).Seconds(), bytes.TrimSuffix(line, []byte("\r")))
+	s := p.at(id)
+	fmt.Fprintf(p.w, "#%d %.3f %s\n", id, time.Since(s.begun).Seconds(), bytes.TrimSuffix(line, []byte("\r")))
 }
 
 func (p *plain) flush(id int) {
-	if len(p.rest) > 0 {
-		p.line(id, p.rest)
+	s := p.steps[id]
+	if len(s.rest) > 0 {
+		p.line(id, s.rest)
 	}
-	p.rest = p.rest[:0]
+	s.rest = s.rest[:0]
 }
 
 func (p *plain) Done(id int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.flush(id)
+	s := p.at(id)
 	switch {
 	case err != nil:
 		fmt.Fprintf(p.w, "#%d ERROR: %s\n", id, firstLine(err.Error()))
-	case !p.cached:
-		fmt.Fprintf(p.w, "#%d DONE %.1fs\n", id, time.Since(p.begun).Seconds())
+	case !s.cached:
+		fmt.Fprintf(p.w, "#%d DONE %.1fs\n", id, time.Since(s.begun).Seconds())
 	}
+	delete(p.steps, id)
 }
 
 func firstLine(s string) string {

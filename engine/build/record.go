@@ -37,8 +37,7 @@ const maxRecord = 4 << 20 // bytes of a record that are read
 
 // cache is the records of a home.
 type cache struct {
-	dir     string
-	history history
+	dir string
 }
 
 func openCache(dir string) *cache { return &cache{dir: dir} }
@@ -89,6 +88,12 @@ func (c *cache) drop(ctx context.Context, key digest.Digest, reason string) {
 		trace.Fact(ctx, vocab.CacheRemove, trace.String("key", key.String()), trace.String("reason", reason))
 	}
 	_ = os.Remove(c.inputsPath(key))
+}
+
+// touch notes that a record was of use, for whoever decides what to forget.
+func (c *cache) touch(key digest.Digest) {
+	now := time.Now()
+	_ = os.Chtimes(c.path(key), now, now) // a record that vanished meanwhile needs no note
 }
 
 // put keeps a record whose layer is durable. The inputs go first: a record always has its list. Neither is synced: what a power

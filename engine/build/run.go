@@ -19,20 +19,57 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 	if err != nil {
 		return outcome{}, err
 	}
-	key := st.key(in.Text, nil)
+	mounts, err := st.scope.Mounts(in, c)
+	if err != nil {
+		return outcome{}, err
+	}
+	key := st.key("")
 	for _, a := range st.scope.Args() {
 		key.Args = append(key.Args, a.Name+"="+a.Value)
 	}
 	key.Instruction, key.Command = st.runText(argv), argv
 	key.Env, key.User, key.Workdir = st.config.Config.Env, st.config.Config.User, st.workdirOr("/")
-	step := treeStep{in: in, key: key, text: in.Text, history: key.Instruction + " # buildkit"}
+	if key.Network, err = st.network(in, c); err != nil {
+		return outcome{}, err
+	}
+	key.Hosts = st.session.opts.Hosts
+	bound, inputs, err := st.bindInputs(ctx, in, mounts)
+	if err != nil {
+		return outcome{}, err
+	}
+	if len(inputs) > 0 {
+		key.Inputs = inputsDigest(inputs)
+	}
+	key.Mounts = mountTexts(mounts)
+	step := treeStep{in: in, key: key, inputs: inputs, text: in.Text, history: key.Instruction + " # buildkit"}
 	return st.cached(ctx, step, func(ctx context.Context, id int) (image.Layer, error) {
-		l, err := st.execute(ctx, id, argv)
+		l, err := st.execute(ctx, command{in: in, id: id, argv: argv, network: key.Network, mounts: mounts, bound: bound})
 		if wrong := (*RunError)(nil); errors.As(err, &wrong) {
+			wrong.Step = in.Text
 			err = st.session.plan.File.Failed(in, "", err)
 		}
 		return l, err
 	})
+}
+
+// network is what the command may reach: "" is the network that every step has, which is none but the loopback interface.
+func (st *stage) network(in dockerfile.Instruction, c *dockerfile.Run) (string, error) {
+	name := dockerfile.Network(c)
+	if name == "" || name == "default" {
+		name = st.session.opts.Network
+	}
+	switch name {
+	case "", "default":
+		return "", nil
+	case "none":
+		return "none", nil
+	case "host":
+		if !st.session.opts.AllowNet && st.session.opts.Network != "host" {
+			return "", st.session.plan.File.Errorf(in, "--network", "RUN --network=host needs the entitlement network.host: build with --allow network.host, or with --network host")
+		}
+		return "host", nil
+	}
+	return "", st.session.plan.File.Errorf(in, "--network", "unknown network %q: expected default, none or host", name)
 }
 
 // runText is the command as the history has it: the ARGs that it sees, counted, come first.

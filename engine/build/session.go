@@ -8,6 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -19,23 +23,52 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/opencontainers/go-digest"
 )
 
-// session is one build under way.
+// session is one build under way. Its stages are built by goroutines of their own: what they share is either never changed after
+// load, or guarded.
 type session struct {
 	*Builder
-	blobs  *blob.Store
-	op     *home.Operation
-	opts   Options
-	plan   *dockerfile.Plan
-	cache  *cache
-	tree   *contextTree // nil until a COPY needs it
-	done   map[int]*stage
+	blobs   *blob.Store
+	op      *home.Operation
+	opts    Options
+	plan    *dockerfile.Plan
+	cache   *cache
+	display *display
+	sched   schedule
+	turns   turns
+	story   *chronicle
+	tree    onceTree // the build context
+
+	mu     sync.Mutex
 	number int // of the instruction under way, from 1
 	total  int // instructions in all planned stages, FROM included
-	shown  int // steps shown as progress
 	hits   int
 	misses int
+	saved  Saving
+	made   map[digest.Digest]Record // by this build
+	warned []string
+	scraps bool // trees were unpacked that nothing refers to
+}
+
+// onceTree is the build context, read when the first step needs it.
+type onceTree struct {
+	once sync.Once
+	tree *contextTree
+	err  error
+}
+
+func (b *Builder) newSession(op *home.Operation, o Options) (*session, error) {
+	blobs, err := blob.Open(b.home.Images())
+	if err != nil {
+		return nil, err
+	}
+	return &session{
+		Builder: b, blobs: blobs, op: op, opts: o, cache: openCache(b.home.Cache()), display: &display{to: o.Progress},
+		sched: schedule{stages: map[int]*pending{}, slots: make(chan struct{}, parallel(o))},
+		turns: turns{taken: map[string]chan struct{}{}}, made: map[digest.Digest]Record{},
+	}, nil
 }
 
 // dockerfilePath is where the Dockerfile is looked for.
@@ -52,33 +85,49 @@ func (s *session) load() error {
 		return err
 	}
 	path := dockerfilePath(s.opts)
-	text, err := readDockerfile(path, s.opts.ContextDir)
-	if err != nil {
-		return err
+	text := s.opts.Text
+	if text == nil {
+		var err error
+		if text, err = readDockerfile(path, s.opts.ContextDir); err != nil {
+			return err
+		}
 	}
 	file, err := dockerfile.Parse(filepath.Base(path), text)
 	if err != nil {
 		return err
 	}
-	args := map[string]string{}
-	for k, v := range s.opts.Args {
-		if v == nil {
-			continue
-		}
-		if !utf8.ValidString(k + *v) {
-			return fmt.Errorf("build argument %q: the value is not UTF-8 text", k)
-		}
-		args[k] = *v
+	args, err := s.args()
+	if err != nil {
+		return err
 	}
-	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: "linux/" + oci.Architecture()})
+	platform := s.opts.Platform
+	if platform == "" {
+		platform = "linux/" + oci.Architecture()
+	}
+	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: platform})
 	if err != nil {
 		return err
 	}
 	for _, st := range s.plan.Stages {
 		s.total += 1 + len(st.Instructions)
 	}
-	s.cache.openHistory(path, s.opts.ContextDir, s.opts.Target)
-	return nil
+	s.story, err = s.cache.begin(s.Builder, path, s.opts)
+	return err
+}
+
+// args are the build arguments that have a value.
+func (s *session) args() (map[string]string, error) {
+	args := map[string]string{}
+	for k, v := range s.opts.Args {
+		if v == nil {
+			continue
+		}
+		if !utf8.ValidString(k + *v) {
+			return nil, fmt.Errorf("build argument %q: the value is not UTF-8 text", k)
+		}
+		args[k] = *v
+	}
+	return args, nil
 }
 
 func checkContextDir(dir string) error {
@@ -155,54 +204,50 @@ func relative(dir, path string) (string, error) {
 
 // context reads the build context when the first step needs it.
 func (s *session) context(ctx context.Context) (*contextTree, error) {
-	if s.tree != nil {
-		return s.tree, nil
-	}
-	id := s.progress("[internal] load build context")
+	s.tree.once.Do(func() { s.tree.tree, s.tree.err = s.readContext(ctx) })
+	return s.tree.tree, s.tree.err
+}
+
+func (s *session) readContext(ctx context.Context) (*contextTree, error) {
+	id := s.display.work("[internal] load build context")
 	t, err := openContext(s.opts.ContextDir, dockerfilePath(s.opts), s.home.Cache())
-	s.opts.Progress.Done(id, err)
+	s.display.Done(id, err)
 	if err != nil {
 		return nil, err
 	}
 	trace.Fact(ctx, vocab.BuildContext, trace.Int("files", int64(t.count())), trace.Int("size_bytes", t.bytes), trace.Int("ignored", int64(t.ignored)))
-	s.tree = t
 	return t, nil
 }
 
-// progress shows a step that is no instruction.
-func (s *session) progress(text string) int {
-	s.shown++
-	s.opts.Progress.Step(Step{ID: s.shown, Text: text})
-	return s.shown
-}
-
-// close keeps what the next build learns from: digests of unchanged files and the keys of this build's steps.
-func (s *session) close() error {
-	err := s.cache.saveHistory()
-	if s.tree != nil {
-		err = errors.Join(err, s.tree.close())
+// close keeps what the next build learns from: digests of unchanged files, and what this build did and why.
+func (s *session) close(ctx context.Context, res *Result, failed error) error {
+	res.Hits, res.Misses, res.Saved, res.Warnings = s.hits, s.misses, s.saved, s.warned
+	var err error
+	if s.story != nil {
+		res.Build, err = s.story.end(s, res, failed)
+	}
+	if s.tree.tree != nil {
+		err = errors.Join(err, s.tree.tree.close())
+	}
+	if s.misses > 0 && !s.opts.DryRun {
+		err = errors.Join(err, s.cache.limit(ctx, s.opts.MaxCache))
 	}
 	return err
 }
 
-// stages builds every planned stage and returns the last.
-func (s *session) stages(ctx context.Context) (*stage, error) {
-	var last *stage
-	for _, planned := range s.plan.Stages {
-		st, err := s.stage(ctx, planned)
-		if err != nil {
-			return nil, err
-		}
-		s.done[planned.Index] = st
-		last = st
+// warn tells of something that the build can do without. Each text is told once.
+func (s *session) warn(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.warned, text) {
+		s.warned = append(s.warned, text)
 	}
-	return last, nil
 }
 
 // stage builds one stage: its base, then its instructions in order.
 func (s *session) stage(ctx context.Context, planned dockerfile.Stage) (*stage, error) {
-	st := &stage{session: s, planned: planned, steps: countShown(planned)}
-	if err := s.step(ctx, st, planned.From, st.from); err != nil {
+	st := &stage{session: s, planned: planned, steps: countShown(planned), fresh: s.isFresh(planned)}
+	if err := s.from(ctx, st); err != nil {
 		return nil, err
 	}
 	triggers, err := s.plan.File.Triggers(planned.From, st.config.Config.OnBuild)
@@ -210,13 +255,50 @@ func (s *session) stage(ctx context.Context, planned dockerfile.Stage) (*stage, 
 		return nil, err
 	}
 	st.config.Config.OnBuild = nil
+	s.mu.Lock()
 	s.total += len(triggers)
+	s.mu.Unlock()
 	for _, in := range append(triggers, planned.Instructions...) {
-		if err := s.step(ctx, st, in, st.instruction); err != nil {
+		if err := s.step(ctx, st, in); err != nil {
 			return nil, err
 		}
 	}
 	return st, nil
+}
+
+// isFresh tells whether the stage must not use the cache.
+func (s *session) isFresh(planned dockerfile.Stage) bool {
+	return s.opts.NoCache || slices.ContainsFunc(s.opts.NoCacheOf, func(name string) bool {
+		return strings.EqualFold(name, planned.Name) || name == strconv.Itoa(planned.Index)
+	})
+}
+
+// from sets a stage on its base, when that is there.
+func (s *session) from(ctx context.Context, st *stage) error {
+	if b := st.planned.Base.Stage; b >= 0 {
+		if _, err := s.await(ctx, b); err != nil {
+			return err
+		}
+	}
+	return s.carryOut(ctx, st, st.planned.From, func(ctx context.Context) (outcome, error) { return st.from(ctx, st.planned.From) })
+}
+
+// step carries out one instruction, when the stages are there that it takes something from.
+func (s *session) step(ctx context.Context, st *stage, in dockerfile.Instruction) error {
+	cmd, err := st.scope.Expand(in)
+	if err != nil {
+		return err
+	}
+	needs, err := st.needs(in, cmd)
+	if err != nil {
+		return err
+	}
+	for _, i := range needs {
+		if _, err := s.await(ctx, i); err != nil {
+			return err
+		}
+	}
+	return s.carryOut(ctx, st, in, func(ctx context.Context) (outcome, error) { return st.instruction(ctx, in, cmd) })
 }
 
 // outcome is what a step came to.
@@ -225,15 +307,22 @@ type outcome struct {
 	diffID string
 }
 
-type stepFunc func(ctx context.Context, in dockerfile.Instruction) (outcome, error)
-
-func (s *session) step(ctx context.Context, st *stage, in dockerfile.Instruction, do stepFunc) (err error) {
-	if err := ctx.Err(); err != nil {
+// carryOut does what one instruction says, within a slot and a step of the trace.
+func (s *session) carryOut(ctx context.Context, st *stage, in dockerfile.Instruction, do func(context.Context) (outcome, error)) error {
+	release, err := s.slot(ctx)
+	if err != nil {
 		return err
 	}
+	defer release()
+	s.mu.Lock()
 	s.number++
-	ctx, end := trace.Step(ctx, vocab.BuildStep, trace.Int("step", int64(s.number)), trace.Int("steps", int64(s.total)), trace.String("instruction", in.Text))
-	out, err := do(ctx, in)
+	number, total := s.number, s.total
+	s.mu.Unlock()
+	if err := st.pause(ctx, in, number, total); err != nil {
+		return err
+	}
+	ctx, end := trace.Step(ctx, vocab.BuildStep, trace.Int("step", int64(number)), trace.Int("steps", int64(total)), trace.String("instruction", in.Text))
+	out, err := do(ctx)
 	if err != nil {
 		end(err)
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
@@ -30,8 +31,13 @@ type stage struct {
 	conf     dockerfile.Configurator // of config.Config
 	created  time.Time               // of the newest layer
 	changed  string                  // the first step of the stage that was not taken from the cache
+	unknown  bool                    // a dry run: the tree is that of a step that was not carried out
+	fresh    bool                    // the cache is not used
 	steps    int                     // steps that are shown
 	step     int
+	places   int // steps that make a tree, so far
+
+	unpacking sync.Mutex // guards unpacked when the stage is done and others take from it
 }
 
 // chain is the identity of the stage's tree.
@@ -59,19 +65,16 @@ func makesTree(name string) bool {
 
 // show begins a step of the progress.
 func (st *stage) show(text string) int {
-	s := st.session
-	s.shown++
 	st.step++
 	st.steps = max(st.steps, st.step) // triggers of the base come on top
-	s.opts.Progress.Step(Step{ID: s.shown, N: st.step, Of: st.steps, Stage: st.planned.Name, Text: text})
-	return s.shown
+	return st.session.display.step(Step{N: st.step, Of: st.steps, Stage: st.planned.Name, Text: text})
 }
 
 // from sets the stage on its base.
 func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, error) {
 	id := st.show(in.Text)
 	err := st.setBase(ctx, in)
-	st.session.opts.Progress.Done(id, err)
+	st.session.display.Done(id, err)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -85,8 +88,11 @@ func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 		st.config = oci.Image{Architecture: oci.Architecture(), OS: "linux"}
 		st.config.Config.Env = []string{defaultPath}
 	case base.Stage >= 0:
-		b := st.session.done[base.Stage]
-		st.config, st.layers, st.unpacked, st.created, st.changed = cloneConfig(b.config), slices.Clone(b.layers), b.unpacked, b.created, b.changed
+		b, err := st.session.await(ctx, base.Stage)
+		if err != nil {
+			return err
+		}
+		st.config, st.layers, st.created, st.changed, st.unknown = cloneConfig(b.config), slices.Clone(b.layers), b.created, b.changed, b.unknown
 	default:
 		img, err := st.session.resolve(ctx, in, base.Image)
 		if err != nil {
@@ -109,12 +115,32 @@ func cloneConfig(c oci.Image) oci.Image {
 	return c
 }
 
-// instruction carries out one instruction after FROM.
-func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction) (outcome, error) {
-	cmd, err := st.scope.Expand(in)
-	if err != nil {
-		return outcome{}, err
+// needs lists the stages that an instruction takes something from.
+func (st *stage) needs(in dockerfile.Instruction, cmd dockerfile.Command) ([]int, error) {
+	var from []string
+	switch c := cmd.(type) {
+	case *dockerfile.Copy:
+		from = append(from, c.From)
+	case *dockerfile.Run:
+		mounts, err := st.scope.Mounts(in, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range mounts {
+			from = append(from, m.From)
+		}
 	}
+	var stages []int
+	for _, name := range from {
+		if i, ok := st.session.plan.File.CopySource(name, st.planned.Index); ok && name != "" {
+			stages = append(stages, i)
+		}
+	}
+	return stages, nil
+}
+
+// instruction carries out one instruction after FROM, whose variables are expanded.
+func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction, cmd dockerfile.Command) (outcome, error) {
 	switch c := cmd.(type) {
 	case *dockerfile.Run:
 		return st.run(ctx, in, c)
@@ -128,8 +154,8 @@ func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction) (ou
 	return outcome{}, st.metadata(in, cmd)
 }
 
-// note adds an instruction to the history.
-func (st *stage) note(createdBy string, empty bool) {
+// history adds an instruction to the history of the image.
+func (st *stage) history(createdBy string, empty bool) {
 	h := v1.History{CreatedBy: createdBy, Comment: historyComment, EmptyLayer: empty}
 	if !st.created.IsZero() {
 		t := st.created.UTC()
@@ -155,6 +181,8 @@ func (st *stage) diffIDs() []digest.Digest {
 
 // unpack makes sure that the driver has the stage's whole tree.
 func (st *stage) unpack(ctx context.Context) (digest.Digest, error) {
+	st.unpacking.Lock()
+	defer st.unpacking.Unlock()
 	if st.unpacked == len(st.layers) {
 		return st.chain(), nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"sync"
 	"time"
 
 	"github.com/learn-containers/learn/engine/blob"
@@ -29,7 +28,7 @@ type treeStep struct {
 type makeFunc func(ctx context.Context, id int) (image.Layer, error)
 
 // key begins the key of a step on the stage's tree.
-func (st *stage) key(text string, inputs []Input) Key {
+func (st *stage) key(text string) Key {
 	k := Key{Parent: st.chain(), Instruction: text}
 	if e := st.session.opts.Epoch; e != nil {
 		k.Epoch = e.Unix()
@@ -45,46 +44,94 @@ func (st *stage) cached(ctx context.Context, step treeStep, make makeFunc) (outc
 	}
 	s := st.session
 	id := st.show(step.text)
-	rec, hit := s.lookUp(ctx, key)
+	give, err := s.turns.take(ctx, key.String())
+	if err != nil {
+		s.display.Done(id, err)
+		return outcome{}, err
+	}
+	defer give()
+	rec, hit := st.lookUp(ctx, key)
+	note := st.note(step, key)
 	if hit {
-		s.hits++
-		trace.Fact(ctx, vocab.CacheHit, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction))
-		s.opts.Progress.Cached(id)
+		st.hit(ctx, step, key, rec, &note)
+		s.display.Cached(id)
 	} else {
-		s.misses++
-		trace.Fact(ctx, vocab.CacheMiss, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction),
-			trace.String("reason", st.reason(step, key)))
-		rec, err = st.make(ctx, step, key, id, make)
+		st.miss(ctx, step, key, &note)
+		if !s.opts.DryRun {
+			rec, err = st.make(ctx, step, key, id, make)
+		}
 	}
-	if !hit && st.changed == "" {
-		st.changed = step.in.Text
-	}
-	s.opts.Progress.Done(id, err)
+	s.display.Done(id, err)
+	note.took(rec, hit, err)
+	s.story.add(note)
 	if err != nil {
 		return outcome{}, err
 	}
-	s.cache.history.add(st.planned.Index, step.key.Instruction, key)
-	if rec.Empty {
-		st.note(step.history, true)
-		return outcome{cached: hit}, nil
+	return st.take(step, rec, hit), nil
+}
+
+// hit accounts for a step that is taken from the cache.
+func (st *stage) hit(ctx context.Context, step treeStep, key digest.Digest, rec Record, note *StepRecord) {
+	s := st.session
+	s.mu.Lock()
+	s.hits++
+	s.saved.Seconds += rec.Seconds
+	s.saved.Bytes += rec.Bytes
+	s.mu.Unlock()
+	note.Hit = true
+	trace.Fact(ctx, vocab.CacheHit, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction))
+}
+
+// miss accounts for a step that has to be carried out.
+func (st *stage) miss(ctx context.Context, step treeStep, key digest.Digest, note *StepRecord) {
+	s := st.session
+	s.mu.Lock()
+	s.misses++
+	s.mu.Unlock()
+	reason := st.reason(step, key)
+	note.Reason = &reason
+	trace.Fact(ctx, vocab.CacheMiss, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction),
+		trace.String("reason", reason.Text))
+	if st.changed == "" {
+		st.changed = step.in.Text
+	}
+}
+
+// take puts the step's result on the stage.
+func (st *stage) take(step treeStep, rec Record, hit bool) outcome {
+	switch {
+	case !hit && st.session.opts.DryRun:
+		st.unknown = true
+		return outcome{}
+	case rec.Empty:
+		st.history(step.history, true)
+		return outcome{cached: hit}
 	}
 	st.push(image.Layer{Descriptor: rec.Layer, DiffID: rec.DiffID, Size: rec.Bytes}, rec.Created)
-	st.note(step.history, false)
-	return outcome{cached: hit, diffID: rec.DiffID.String()}, nil
+	st.history(step.history, false)
+	return outcome{cached: hit, diffID: rec.DiffID.String()}
 }
 
 // lookUp finds a kept result that can be used: its layer must be there still.
-func (s *session) lookUp(ctx context.Context, key digest.Digest) (Record, bool) {
-	if s.opts.NoCache {
+func (st *stage) lookUp(ctx context.Context, key digest.Digest) (Record, bool) {
+	s := st.session
+	s.mu.Lock()
+	rec, ok := s.made[key]
+	s.mu.Unlock()
+	if ok {
+		return rec, true // another stage has just carried out the same step
+	}
+	if st.fresh || st.unknown {
 		return Record{}, false
 	}
-	rec, ok := s.cache.get(ctx, key)
+	rec, ok = s.cache.get(ctx, key)
 	if !ok || rec.Empty {
 		return rec, ok
 	}
 	size, err := s.blobs.Stat(rec.Layer.Digest)
 	switch {
 	case err == nil && size == rec.Layer.Size:
+		s.cache.touch(key)
 		return rec, true
 	case err == nil, errors.Is(err, blob.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		s.cache.drop(ctx, key, "its layer "+rec.DiffID.String()+" is gone or damaged")
@@ -94,27 +141,21 @@ func (s *session) lookUp(ctx context.Context, key digest.Digest) (Record, bool) 
 
 // make carries a step out and keeps its result.
 func (st *stage) make(ctx context.Context, step treeStep, key digest.Digest, id int, make makeFunc) (Record, error) {
-	begun := driver.Now(st.session.runtime)
+	s := st.session
+	begun := driver.Now(s.runtime)
 	l, err := make(ctx, id)
 	if err != nil {
 		return Record{}, err
 	}
-	rec := Record{Key: step.key, Created: st.session.now().Truncate(time.Microsecond), Seconds: seconds(driver.Now(st.session.runtime).Sub(begun)), Empty: l.DiffID == ""}
+	rec := Record{Key: step.key, Created: s.now().Truncate(time.Microsecond), Seconds: seconds(driver.Now(s.runtime).Sub(begun)), Empty: l.DiffID == ""}
 	if !rec.Empty {
 		rec.DiffID, rec.Chain, rec.Layer, rec.Bytes = l.DiffID, l.ChainID, l.Descriptor, l.Size
 	}
-	return rec, st.session.cache.put(ctx, key, rec, step.inputs)
-}
-
-// locked lets both streams of a command report at once.
-type locked struct {
-	mu sync.Mutex
-	Progress
-}
-
-// Output implements Progress.
-func (l *locked) Output(id int, stream Stream, p []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.Progress.Output(id, stream, p)
+	if err := s.cache.put(ctx, key, rec, step.inputs); err != nil {
+		return rec, err
+	}
+	s.mu.Lock()
+	s.made[key] = rec
+	s.mu.Unlock()
+	return rec, nil
 }

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -25,41 +27,57 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// execute runs argv on top of the stage's tree and keeps what it changed as a layer.
-func (st *stage) execute(ctx context.Context, id int, argv []string) (l image.Layer, err error) {
+// command is one command to run on top of a stage's tree.
+type command struct {
+	in      dockerfile.Instruction
+	id      int // of its progress
+	argv    []string
+	network string
+	mounts  []dockerfile.Mount
+	bound   []boundTree // of its bind mounts
+}
+
+// execute runs a command on top of the stage's tree and keeps what it changed as a layer.
+func (st *stage) execute(ctx context.Context, c command) (l image.Layer, err error) {
 	chain, err := st.unpack(ctx)
 	if err != nil {
 		return l, err
 	}
 	s := st.session
-	key, err := st.session.randomKey()
+	key, err := s.scratch(ctx, chain)
 	if err != nil {
 		return l, err
-	}
-	if err := s.op.Claim("snapshot", key); err != nil {
-		return l, err
-	}
-	if err := driver.PrepareVolatile(ctx, s.snapshots, key, chain); err != nil {
-		return l, fmt.Errorf("prepare build step: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.snapshots.Remove(context.WithoutCancel(ctx), key))
 		}
 	}()
-	if err := s.op.Claim("task", key); err != nil {
-		return l, err
-	}
-	spec, err := st.spec(ctx, key, argv)
+	spec, done, err := st.spec(ctx, key, c)
 	if err != nil {
 		return l, err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	failpoint.Hit("build.step.before-run")
-	if err := s.runTask(ctx, spec, id); err != nil {
-		return l, err
+	if err := s.runTask(ctx, spec, c.id); err != nil {
+		return l, st.debug(ctx, c, spec, err)
 	}
 	failpoint.Hit("build.step.after-run")
 	return st.commit(ctx, key, chain)
+}
+
+// scratch makes a writable layer on chain that goes with the build, and whose task may be found again.
+func (s *session) scratch(ctx context.Context, chain digest.Digest) (key string, err error) {
+	if key, err = s.randomKey(); err != nil {
+		return "", err
+	}
+	if err := s.op.Claim("snapshot", key); err != nil {
+		return "", err
+	}
+	if err := driver.PrepareVolatile(ctx, s.snapshots, key, chain); err != nil {
+		return "", fmt.Errorf("prepare build step: %w", err)
+	}
+	return key, s.op.Claim("task", key)
 }
 
 // taskDir is where the runtime keeps the state of a RUN: among the containers, where it is found again by its id when the
@@ -97,23 +115,31 @@ func (b *Builder) randomKey() (string, error) {
 	return keyPrefix + hex.EncodeToString(bytes[:]), nil
 }
 
-// spec describes the container of one RUN.
-func (st *stage) spec(ctx context.Context, key string, argv []string) (driver.Spec, error) {
+// spec describes the container of one RUN. done gives back what its mounts needed.
+func (st *stage) spec(ctx context.Context, key string, c command) (spec driver.Spec, done func() error, err error) {
 	who, err := st.user(ctx, key)
 	if err != nil {
-		return driver.Spec{}, err
+		return driver.Spec{}, nil, err
 	}
 	dir := st.session.taskDir(key)
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return driver.Spec{}, fmt.Errorf("prepare build step: %w", err)
+		return driver.Spec{}, nil, fmt.Errorf("prepare build step: %w", err)
 	}
-	return driver.Spec{
+	spec = driver.Spec{
 		ID: key, Key: key, Dir: dir, Hostname: hostname, Ephemeral: true,
 		Process: driver.Process{
-			Args: argv, Env: st.environ(who.Home), Cwd: st.workdirOr("/"),
+			Args: c.argv, Env: st.environ(who.Home), Cwd: st.workdirOr("/"),
 			UID: who.UID, GID: who.GID, Groups: who.Groups,
 		},
-	}, nil
+	}
+	if c.network == "host" {
+		spec.Network = driver.NetworkHost
+	}
+	done, err = st.mount(ctx, &spec, c)
+	if err != nil {
+		return spec, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return spec, done, nil
 }
 
 func (st *stage) user(ctx context.Context, key string) (passwd.Account, error) {
@@ -153,24 +179,63 @@ func (st *stage) environ(home string) []string {
 	return env
 }
 
-// output hands a stream of a command to the progress.
+// output hands a stream of a command to the progress, and keeps the last of it.
 type output struct {
-	progress Progress
-	id       int
-	stream   Stream
+	display *display
+	id      int
+	stream  Stream
+	tail    *tail
 }
 
 func (o output) Write(p []byte) (int, error) {
-	o.progress.Output(o.id, o.stream, p)
+	o.display.Output(o.id, o.stream, p)
+	o.tail.add(p)
 	return len(p), nil
 }
 
-// runTask runs one command to its end. Nothing of the task is left afterwards.
-func (s *session) runTask(ctx context.Context, spec driver.Spec, id int) (err error) {
+// tail is the last of what both streams of a command wrote.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxTail = 8 << 10
+
+func (t *tail) add(p []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if len(t.text) > 2*maxTail {
+		t.text = append([]byte(nil), t.text[len(t.text)-maxTail:]...)
+	}
+}
+
+// runTask runs the command of a RUN to its end. Nothing of the task is left afterwards.
+func (s *session) runTask(ctx context.Context, spec driver.Spec, id int) error {
+	last := &tail{}
+	streams := driver.Streams{Stdout: output{s.display, id, Stdout, last}, Stderr: output{s.display, id, Stderr, last}}
+	exit, err := s.task(ctx, spec, streams)
+	failed := &RunError{Command: strings.Join(spec.Process.Args, " "), Code: exit.Code, Output: last.text}
+	var cannot *driver.CommandError
+	switch {
+	case errors.As(err, &cannot):
+		failed.Code, failed.Err = cannot.Code, cannot
+	case err != nil:
+		return err
+	case exit.Code == 0:
+		return nil
+	case exit.OOMKilled:
+		failed.Err = errors.New("it used more memory than there is and was killed")
+	}
+	return failed
+}
+
+// task runs one process in a container of its own, and removes everything but the writable layer.
+func (s *session) task(ctx context.Context, spec driver.Spec, streams driver.Streams) (exit driver.Exit, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(spec.Dir)) }()
 	task, err := s.runtime.Create(ctx, spec)
 	if err != nil {
-		return fmt.Errorf("prepare build step: %w", err)
+		return exit, fmt.Errorf("prepare build step: %w", err)
 	}
 	defer func() {
 		quiet := context.WithoutCancel(ctx) // a cancelled build cleans up too
@@ -179,29 +244,13 @@ func (s *session) runTask(ctx context.Context, spec driver.Spec, id int) (err er
 		}
 		err = errors.Join(err, task.Delete(quiet))
 	}()
-	failed := &RunError{Command: strings.Join(spec.Process.Args, " ")}
-	guard := &locked{Progress: s.opts.Progress}
-	streams := driver.Streams{Stdout: output{guard, id, Stdout}, Stderr: output{guard, id, Stderr}}
 	if err := task.Start(ctx, streams); err != nil {
-		var cannot *driver.CommandError
-		if errors.As(err, &cannot) {
-			failed.Code, failed.Err = cannot.Code, cannot
-			return failed
-		}
-		return fmt.Errorf("start build step: %w", err)
+		return exit, fmt.Errorf("start build step: %w", err)
 	}
-	exit, err := task.Wait(ctx)
-	if err != nil {
-		return fmt.Errorf("wait for build step: %w", err)
+	if exit, err = task.Wait(ctx); err != nil {
+		return exit, fmt.Errorf("wait for build step: %w", err)
 	}
-	if exit.Code == 0 {
-		return nil
-	}
-	failed.Code = exit.Code
-	if exit.OOMKilled {
-		failed.Err = errors.New("it used more memory than there is and was killed")
-	}
-	return failed
+	return exit, nil
 }
 
 // commit turns the writable layer key into a read-only one: one pass to write its archive, one rename.

@@ -19,12 +19,11 @@ func (st *stage) workdir(ctx context.Context, in dockerfile.Instruction, c *dock
 	}
 	dir := st.config.Config.WorkingDir
 	if dir == "/" {
-		st.show(in.Text)
-		st.session.opts.Progress.Done(st.session.shown, nil)
-		st.note(text, true)
+		st.session.display.Done(st.show(in.Text), nil)
+		st.history(text, true)
 		return outcome{}, nil
 	}
-	key := st.key(text, nil)
+	key := st.key(text)
 	key.User = st.config.Config.User
 	return st.cached(ctx, treeStep{in: in, key: key, text: in.Text, history: text}, func(ctx context.Context, _ int) (image.Layer, error) {
 		return st.makeDir(ctx, dir)

@@ -20,9 +20,13 @@ type PlanOptions struct {
 type Plan struct {
 	File    *File
 	Stages  []Stage // the last is the target
+	all     []Stage
 	args    map[string]string
 	globals map[string]string
 }
+
+// Stage is the stage at index in the file, whether the target needs it or not: a trigger of a base image may.
+func (p *Plan) Stage(index int) Stage { return p.all[index] }
 
 // Stage is one FROM and what follows it.
 type Stage struct {
@@ -58,6 +62,7 @@ func (f *File) Plan(o PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.all = all
 	needed := map[int]bool{}
 	f.need(all, target, needed)
 	for _, st := range all {

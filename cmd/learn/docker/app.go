@@ -36,6 +36,8 @@ type App struct {
 	Terminal Terminal
 	// Plain forbids progress bars and colour.
 	Plain bool
+	// Parallel is how many steps of a build are carried out at once unless a flag says it; 1 keeps their order, 0 leaves it to the builder.
+	Parallel int
 
 	eng *engine.Engine
 }

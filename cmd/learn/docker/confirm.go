@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/image"
 )
@@ -24,18 +23,6 @@ func (app *App) confirm(force bool, warning string) (bool, error) {
 	}
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return answer == "y" || answer == "yes", nil
-}
-
-func (app *App) pruneCache(ctx context.Context, e *engine.Engine) error {
-	if err := e.Builder.Prune(ctx); err != nil {
-		return err
-	}
-	freed, err := app.collect(ctx, e)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(app.Out, "Total:\t%s\n", format.Size(freed))
-	return nil
 }
 
 // collect removes what nothing refers to any more and returns the bytes set free.

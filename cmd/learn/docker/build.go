@@ -1,0 +1,180 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/learn-containers/learn/engine/build"
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func (app *App) builderCommands() []command {
+	return []command{
+		{app.buildCommand, "build"},
+		{app.builderPrune, ""},
+	}
+}
+
+type buildFlags struct {
+	file, target, progress, iidfile, platform, network        string
+	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf []string
+	noCache, quiet, pull, dryRun, debug, step                 bool
+	parallel                                                  int
+}
+
+func (app *App) buildCommand() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use:   "build [OPTIONS] PATH | URL | -",
+		Short: "Build an image from a Dockerfile",
+		Long: `Build an image from a Dockerfile and a context: a folder, a git repository, an archive on standard input (-) or behind a URL.
+
+Every step is looked up in the cache first; what has to be carried out says why. "docker build context ls PATH" lists what the context holds
+and which line of .dockerignore left out the rest.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if isContextLs(args) {
+				return nil
+			}
+			return exactly(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if isContextLs(args) {
+				return app.contextLs(cmd.Context(), f, args[2:])
+			}
+			return app.build(cmd.Context(), f, args[0])
+		},
+	}
+	app.buildFlags(cmd.Flags(), &f)
+	return cmd
+}
+
+func (app *App) buildFlags(fl *pflag.FlagSet, f *buildFlags) {
+	fl.StringVarP(&f.file, "file", "f", "", `Name of the Dockerfile (default: "PATH/Dockerfile")`)
+	fl.StringArrayVarP(&f.tags, "tag", "t", nil, `Name and optionally a tag (format: "name:tag")`)
+	fl.StringArrayVar(&f.args, "build-arg", nil, "Set build-time variables")
+	fl.StringArrayVar(&f.labels, "label", nil, "Set metadata for the image")
+	fl.StringVar(&f.target, "target", "", "Set the target build stage to build")
+	fl.StringVar(&f.platform, "platform", "", "Set target platform for build")
+	fl.BoolVar(&f.noCache, "no-cache", false, "Do not use cache when building the image")
+	fl.StringArrayVar(&f.noCacheOf, "no-cache-filter", nil, "Do not cache specified stages")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "Suppress the build output and print image ID on success")
+	fl.BoolVar(&f.pull, "pull", false, "Always attempt to pull all referenced images")
+	fl.StringVar(&f.progress, "progress", "auto", `Set type of progress output ("auto", "plain", "tty", "quiet", "json", "rawjson")`)
+	fl.StringVar(&f.iidfile, "iidfile", "", "Write the image ID to a file")
+	fl.StringArrayVar(&f.secrets, "secret", nil, `Secret to expose to the build (format: "id=mysecret[,src=/local/secret|,env=NAME]")`)
+	fl.StringArrayVar(&f.ssh, "ssh", nil, `SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")`)
+	fl.StringVar(&f.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
+	fl.StringArrayVar(&f.hosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
+	fl.StringArrayVar(&f.allow, "allow", nil, `Allow extra privileged entitlement ("network.host")`)
+	fl.IntVar(&f.parallel, "parallel", 0, "Steps to carry out at once: 1 keeps the order of the file (default: by the machine)")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "Carry nothing out: say which steps would come from the cache, which not, and why")
+	fl.BoolVar(&f.debug, "debug", false, "Open a shell in the container of a RUN that failed, as it left it")
+	fl.BoolVar(&f.step, "step", false, "Stop before each instruction")
+}
+
+func (app *App) build(ctx context.Context, f buildFlags, contextDir string) error {
+	opts, err := app.buildOptions(f, contextDir)
+	if err != nil {
+		return err
+	}
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	var kept bytes.Buffer
+	opts.Progress = app.progress(f, &kept)
+	opts.Debugger = app.debugger(f)
+	ctx, signalled := app.untilInterrupt(ctx)
+	res, err := e.Builder.Build(ctx, opts)
+	sig := signalled()
+	for _, w := range res.Warnings {
+		fmt.Fprintf(app.Err, "[Warning] %s\n", w)
+	}
+	if err != nil {
+		_, _ = app.Err.Write(kept.Bytes())
+		if sig != 0 {
+			return &exitError{128 + int(sig), &buildError{errors.New("the build was interrupted: what it had finished is in the cache")}}
+		}
+		app.lastOutput(err, f)
+		return &exitError{1, &buildError{err}}
+	}
+	if len(res.UnusedArgs) > 0 {
+		fmt.Fprintf(app.Err, "[Warning] One or more build-args %v were not consumed\n", res.UnusedArgs)
+	}
+	if f.dryRun {
+		app.printDryRun(res)
+		return nil
+	}
+	return app.deliver(f, res)
+}
+
+// deliver prints and writes down what a build made.
+func (app *App) deliver(f buildFlags, res build.Result) error {
+	if f.quiet || f.progress == "quiet" {
+		fmt.Fprintln(app.Out, res.Image.ID)
+	}
+	if f.iidfile != "" {
+		return os.WriteFile(app.path(f.iidfile), []byte(res.Image.ID), 0o644)
+	}
+	return nil
+}
+
+// lastOutput repeats, below everything else, the last that a failed command wrote.
+func (app *App) lastOutput(err error, f buildFlags) {
+	failed := (*build.RunError)(nil)
+	if !errors.As(err, &failed) || len(failed.Output) == 0 || f.quiet {
+		return
+	}
+	fmt.Fprintf(app.Err, "------\n > %s:\n", failed.Step)
+	for _, l := range build.LastLines(failed.Output, 20) {
+		fmt.Fprintln(app.Err, l)
+	}
+	fmt.Fprintln(app.Err, "------")
+}
+
+// untilInterrupt gives a context that ends with the first signal that asks the command to end, so that it ends in good order. The
+// returned function stops that and tells which signal came, or 0.
+func (app *App) untilInterrupt(ctx context.Context) (context.Context, func() driver.Signal) {
+	if app.Interrupts == nil {
+		return ctx, func() driver.Signal { return 0 }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	signals, stop := app.Interrupts()
+	quit, got := make(chan struct{}), make(chan driver.Signal, 1)
+	go func() {
+		defer close(got)
+		for {
+			select {
+			case sig := <-signals:
+				if sig != sigUSR1 && sig != sigUSR2 {
+					got <- sig
+					cancel()
+					return
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return ctx, func() driver.Signal {
+		close(quit)
+		sig := <-got
+		stop()
+		cancel()
+		return sig
+	}
+}
+
+// Signals that mean nothing to a build (signal(7), x86 and ARM).
+const sigUSR1, sigUSR2 driver.Signal = 10, 12
+
+// buildError is printed as the client's own error: docker's builder is not the daemon either.
+type buildError struct{ err error }
+
+func (e *buildError) Error() string { return e.err.Error() }
+func (e *buildError) Unwrap() error { return e.err }
