@@ -26,6 +26,10 @@ type machine struct {
 	chains map[digest.Digest]files
 	keys   map[string]*writable
 	runs   []driver.Spec
+	going  int // tasks under way
+	most   int // the most at once
+	meet   sync.Cond
+	met    map[string]int
 	noList bool // trees offer nothing but what driver.Tree demands
 }
 
@@ -48,7 +52,9 @@ type (
 )
 
 func newMachine() *machine {
-	return &machine{chains: map[digest.Digest]files{"": {}}, keys: map[string]*writable{}}
+	m := &machine{chains: map[digest.Digest]files{"": {}}, keys: map[string]*writable{}, met: map[string]int{}}
+	m.meet.L = &m.mu
+	return m
 }
 
 func (m fakeLayers) Apply(_ context.Context, chain, parent, diffID digest.Digest, r io.Reader) error {
@@ -266,10 +272,14 @@ func (m fakeRuntime) Load(context.Context, string) (driver.Task, error) {
 	return nil, driver.ErrNotFound
 }
 
-// Start runs: echo WORDS, write PATH WORDS, rm PATH, mkdir PATH, exit N, env NAME; separated by " && ".
+// Start runs: echo WORDS, write PATH WORDS, rm PATH, mkdir PATH, exit N, env NAME, meet NAME N (wait until N tasks are there); separated by
+// " && ".
 func (t *fakeTask) Start(_ context.Context, s driver.Streams) error {
 	t.m.mu.Lock()
 	defer t.m.mu.Unlock()
+	t.m.going++
+	t.m.most = max(t.m.most, t.m.going)
+	defer func() { t.m.going-- }()
 	argv := t.spec.Process.Args
 	if argv[0] != "/bin/sh" {
 		return &driver.CommandError{Code: 127, Msg: fmt.Sprintf("exec: %q: executable file not found in $PATH", argv[0])}
@@ -293,6 +303,16 @@ func (t *fakeTask) Start(_ context.Context, s driver.Streams) error {
 				if strings.HasPrefix(kv, arg+"=") {
 					fmt.Fprintln(s.Stdout, kv)
 				}
+			}
+		case "meet":
+			var n int
+			if _, err := fmt.Sscan(words, &n); err != nil {
+				return err
+			}
+			t.m.met[arg]++
+			t.m.meet.Broadcast()
+			for t.m.met[arg] < n {
+				t.m.meet.Wait()
 			}
 		case "exit":
 			_, err := fmt.Sscan(arg, &t.code)
