@@ -75,7 +75,11 @@ func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, 
 	if err != nil {
 		return outcome{}, err
 	}
-	st.scope, st.conf.Config = st.session.plan.Scope(st.config.Config.Env), &st.config.Config
+	var base *dockerfile.Scope
+	if i := st.planned.Base.Stage; i >= 0 {
+		base = st.session.done[i].scope
+	}
+	st.scope, st.conf.Config = st.session.plan.Scope(st.planned, st.config.Config.Env, base), &st.config.Config
 	return outcome{}, nil
 }
 
@@ -111,8 +115,12 @@ func cloneConfig(c oci.Image) oci.Image {
 
 // instruction carries out one instruction after FROM.
 func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction) (outcome, error) {
+	st.scope.SetWorkdir(st.config.Config.WorkingDir)
 	cmd, err := st.scope.Expand(in)
 	if err != nil {
+		return outcome{}, err
+	}
+	if err := st.unsupported(in, cmd); err != nil {
 		return outcome{}, err
 	}
 	switch c := cmd.(type) {
