@@ -123,14 +123,25 @@ func (f *File) locate(err error, first, last int) *SyntaxError {
 	if flag != "" {
 		return f.at(first, last, flag, msg)
 	}
+	return f.guess(first, last, msg)
+}
+
+// guess makes a SyntaxError that points at what the message of the reference parser names.
+func (f *File) guess(first, last int, msg string, otherwise ...string) *SyntaxError {
 	e := f.at(first, last, "", msg)
-	for _, word := range quotedIn(msg) {
+	words := quotedIn(msg)
+	if m := invalidFor.FindStringSubmatch(msg); m != nil {
+		words = append(words, m[1]+m[4]+"="+m[2]+m[3])
+	}
+	for _, word := range append(words, otherwise...) {
 		if e.pointAt(f, word, last) {
 			break
 		}
 	}
 	return e
 }
+
+var invalidFor = regexp.MustCompile(`invalid value (?:for (\S+): (\S+)|(\S+) for (\S+))`)
 
 // quotedIn lists what a message of the reference parser quotes, the longest first: it stands in the file, more often than not.
 func quotedIn(msg string) []string {

@@ -100,7 +100,8 @@ func (s *Scope) Expand(in Instruction) (Command, error) {
 	word := func(w string) (string, error) { return s.expand(lex, w) }
 	if ex, ok := cmd.(instructions.SupportsSingleWordExpansion); ok {
 		if err := ex.Expand(word); err != nil {
-			return nil, s.plan.File.locate(err, in.Line, in.EndLine)
+			msg, _, _ := strings.Cut(err.Error(), " (did you mean") // that guess takes any of those that are equally near
+			return nil, s.plan.File.guess(in.Line, in.EndLine, msg, "--mount")
 		}
 	}
 	if ex, ok := cmd.(instructions.SupportsSingleWordExpansionRaw); ok {
