@@ -23,19 +23,22 @@ type mounting struct {
 // mount puts the mounts of a command into its spec. done gives back what they needed; it is called once, also if there are none.
 func (st *stage) mount(ctx context.Context, spec *driver.Spec, c command) (done func() error, err error) {
 	m := &mounting{st: st, in: c.in, spec: spec}
+	if c.program.Path != "" {
+		m.add(driver.Mount{Type: "file", Target: c.program.Path, ReadOnly: true, Data: []byte(c.program.Text), Mode: 0o755})
+	}
 	bound := 0
 	for i, want := range c.mounts {
 		switch want.Type {
-		case "bind":
+		case dockerfile.MountBind:
 			err = m.bind(ctx, want, c.bound[bound])
 			bound++
-		case "cache":
+		case dockerfile.MountCache:
 			err = m.cache(ctx, want)
-		case "tmpfs":
+		case dockerfile.MountTmpfs:
 			m.tmpfs(want)
-		case "secret":
+		case dockerfile.MountSecret:
 			err = m.secret(want)
-		case "ssh":
+		case dockerfile.MountSSH:
 			err = m.ssh(want, i)
 		default:
 			err = fmt.Errorf("mounts of type %q are unknown", want.Type)
@@ -106,7 +109,7 @@ func (m *mounting) secret(want dockerfile.Mount) error {
 		m.spec.Process.Env = append(slices.Clone(m.spec.Process.Env), want.Env+"="+string(data))
 	}
 	if want.Target != "" {
-		m.add(driver.Mount{Type: "file", Target: want.Target, ReadOnly: true, Data: data, Mode: want.Mode, UID: want.UID, GID: want.GID})
+		m.add(driver.Mount{Type: "file", Target: want.Target, ReadOnly: true, Data: data, Mode: want.Mode, UID: uint32(want.UID), GID: uint32(want.GID)})
 	}
 	return nil
 }
@@ -120,7 +123,7 @@ type boundTree struct {
 // bindInputs finds what the bind mounts of a RUN show, and lists it for the key.
 func (st *stage) bindInputs(ctx context.Context, in dockerfile.Instruction, mounts []dockerfile.Mount) (trees []boundTree, inputs []Input, err error) {
 	for _, m := range mounts {
-		if m.Type != "bind" {
+		if m.Type != dockerfile.MountBind {
 			continue
 		}
 		b, list, err := st.bindInput(ctx, in, m)
@@ -136,7 +139,10 @@ func (st *stage) bindInput(ctx context.Context, in dockerfile.Instruction, m doc
 	if st.unknownSource(m.From) {
 		return boundTree{}, nil, nil
 	}
-	c := copySpec{name: "RUN --mount", paths: []string{m.Source}, from: m.From, dest: m.Target + "/"}
+	if m.From.Scratch {
+		return boundTree{source: m.Source, chain: func(context.Context) (digest.Digest, error) { return "", nil }}, nil, nil
+	}
+	c := copySpec{name: "RUN --mount", paths: []string{m.Source}, from: sourceName(m.From), dest: m.Target + "/"}
 	src, done, err := st.source(ctx, in, c)
 	if err != nil {
 		return boundTree{}, nil, err
@@ -146,8 +152,8 @@ func (st *stage) bindInput(ctx context.Context, in dockerfile.Instruction, m doc
 	if err != nil {
 		return boundTree{}, nil, st.explain(in, c, err)
 	}
-	if m.From != "" {
-		return boundTree{source: m.Source, chain: func(ctx context.Context) (digest.Digest, error) { return st.fromChain(ctx, in, m.From) }}, sel.inputs(c), nil
+	if !m.From.Context() {
+		return boundTree{source: m.Source, chain: func(ctx context.Context) (digest.Digest, error) { return st.fromChain(ctx, in, c.from) }}, sel.inputs(c), nil
 	}
 	top := sel.picks[0]
 	b := boundTree{source: "/", chain: func(ctx context.Context) (digest.Digest, error) { return st.session.contextChain(ctx, sel) }}
@@ -157,13 +163,34 @@ func (st *stage) bindInput(ctx context.Context, in dockerfile.Instruction, m doc
 	return b, sel.inputs(c), nil
 }
 
-// unknownSource tells that a dry run can't know what is in the tree that name means.
-func (st *stage) unknownSource(name string) bool {
-	i, ok := st.session.plan.File.CopySource(name, st.planned.Index)
-	if name == "" || !ok {
+// sourceName is what COPY --from would call a source.
+func sourceName(s dockerfile.Source) string {
+	switch {
+	case s.Stage >= 0:
+		return strconv.Itoa(s.Stage)
+	case s.Scratch:
+		return "scratch"
+	}
+	return s.Image
+}
+
+// mountStages lists the stages that mounts show something of.
+func mountStages(mounts []dockerfile.Mount) []int {
+	var stages []int
+	for _, m := range mounts {
+		if m.From.Stage >= 0 {
+			stages = append(stages, m.From.Stage)
+		}
+	}
+	return stages
+}
+
+// unknownSource tells that a dry run can't know what is in a stage's tree.
+func (st *stage) unknownSource(from dockerfile.Source) bool {
+	if from.Stage < 0 {
 		return false
 	}
-	p, mine := st.session.pending(i)
+	p, mine := st.session.pending(from.Stage)
 	return !mine && p.st != nil && p.st.unknown
 }
 
@@ -172,10 +199,10 @@ func mountTexts(mounts []dockerfile.Mount) []string {
 	var out []string
 	for _, m := range mounts {
 		text := fmt.Sprintf("type=%s,target=%s", m.Type, m.Target)
-		if m.Type == "bind" && m.Source != "" {
+		if m.Type == dockerfile.MountBind {
 			text += ",source=" + m.Source
 		}
-		if m.Type == "cache" || m.Type == "secret" || m.Type == "ssh" {
+		if m.ID != "" {
 			text += ",id=" + m.ID
 		}
 		if m.Env != "" {

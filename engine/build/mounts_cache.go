@@ -25,10 +25,9 @@ type cacheMount struct {
 }
 
 const (
-	mountPrefix   = "mount-"
-	maxPrivate    = 64 // folders of one id that are in use at once
-	lockAtOnce    = time.Millisecond
-	folderDefault = 0o755
+	mountPrefix = "mount-"
+	maxPrivate  = 64 // folders of one id that are in use at once
+	lockAtOnce  = time.Millisecond
 )
 
 // folderOf is the name of the folder of a cache mount. An id may be any text: it never becomes a path.
@@ -52,13 +51,9 @@ func (m *mounting) cache(ctx context.Context, want dockerfile.Mount) error {
 		return fmt.Errorf("cache %s: %w", want.ID, err)
 	}
 	m.give = append(m.give, func() error { release(); return nil })
-	mode := want.Mode
-	if mode == 0 {
-		mode = folderDefault
-	}
-	err = s.Folders.MakeFolder(ctx, folder, want.UID, want.GID, mode)
+	err = s.Folders.MakeFolder(ctx, folder, uint32(want.UID), uint32(want.GID), want.Mode)
 	switch {
-	case err == nil && want.From != "":
+	case err == nil && !want.From.Scratch:
 		err = m.seed(ctx, want, folder)
 	case errors.Is(err, driver.ErrExists):
 		err = nil
@@ -67,7 +62,7 @@ func (m *mounting) cache(ctx context.Context, want dockerfile.Mount) error {
 		return fmt.Errorf("cache %s: %w", want.ID, err)
 	}
 	mount := driver.Mount{Type: "folder", Source: folder, Target: want.Target, ReadOnly: want.ReadOnly}
-	if want.From == "" {
+	if want.From.Scratch {
 		mount.Subpath = strings.Trim(want.Source, "/")
 	}
 	m.add(mount)
@@ -76,9 +71,9 @@ func (m *mounting) cache(ctx context.Context, want dockerfile.Mount) error {
 
 // lockCache chooses the folder and takes its lock for as long as the command runs.
 func (s *session) lockCache(ctx context.Context, want dockerfile.Mount) (folder string, release func(), err error) {
-	if want.Sharing != "private" {
+	if want.Sharing != dockerfile.PrivateCache {
 		folder = folderOf(want.ID, 0)
-		release, err = s.home.Lock(ctx, folder, want.Sharing == "locked")
+		release, err = s.home.Lock(ctx, folder, want.Sharing == dockerfile.LockedCache)
 		return folder, release, err
 	}
 	for n := range maxPrivate {
@@ -101,7 +96,7 @@ func (m *mounting) seed(ctx context.Context, want dockerfile.Mount, folder strin
 			err = errors.Join(err, s.Folders.RemoveFolder(context.WithoutCancel(ctx), folder))
 		}
 	}()
-	chain, err := m.st.fromChain(ctx, m.in, want.From)
+	chain, err := m.st.fromChain(ctx, m.in, sourceName(want.From))
 	if err != nil {
 		return err
 	}
@@ -132,7 +127,7 @@ func (m *mounting) seed(ctx context.Context, want dockerfile.Mount, folder strin
 	to := tailWriter{last}
 	exit, err := s.task(ctx, spec, driver.Streams{Stdout: to, Stderr: to})
 	if err == nil && exit.Code != 0 {
-		err = fmt.Errorf("fill from %s: %s", want.From, strings.TrimSpace(string(last.text)))
+		err = fmt.Errorf("fill from %s: %s", sourceName(want.From), strings.TrimSpace(string(last.text)))
 	}
 	return err
 }

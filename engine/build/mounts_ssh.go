@@ -29,7 +29,7 @@ func (m *mounting) ssh(want dockerfile.Mount, n int) error {
 	}
 	m.give = append(m.give, relay.close)
 	m.spec.Process.Env = append(m.spec.Process.Env, "SSH_AUTH_SOCK="+want.Target)
-	m.add(driver.Mount{Type: "socket", Source: path, Target: want.Target, Mode: want.Mode, UID: want.UID, GID: want.GID})
+	m.add(driver.Mount{Type: "socket", Source: path, Target: want.Target, Mode: want.Mode, UID: uint32(want.UID), GID: uint32(want.GID)})
 	return nil
 }
 

@@ -3,8 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
@@ -15,11 +13,14 @@ const hostname = "buildkitsandbox"
 
 // run carries out a RUN, or takes its layer from the cache.
 func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfile.Run) (outcome, error) {
-	argv, err := st.runCommand(in, c)
+	argv, program, err := st.runCommand(in, c)
 	if err != nil {
 		return outcome{}, err
 	}
 	mounts, err := st.scope.Mounts(in, c)
+	if err == nil {
+		err = st.refuseInsecure(in, c)
+	}
 	if err != nil {
 		return outcome{}, err
 	}
@@ -27,7 +28,7 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 	for _, a := range st.scope.Args() {
 		key.Args = append(key.Args, a.Name+"="+a.Value)
 	}
-	key.Instruction, key.Command = st.runText(argv), argv
+	key.Instruction, key.Command = st.scope.RunText(argv), argv
 	key.Env, key.User, key.Workdir = st.config.Config.Env, st.config.Config.User, st.workdirOr("/")
 	if key.Network, err = st.network(in, c); err != nil {
 		return outcome{}, err
@@ -41,15 +42,27 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 		key.Inputs = inputsDigest(inputs)
 	}
 	key.Mounts = mountTexts(mounts)
+	if program.Path != "" {
+		key.Mounts = append(key.Mounts, "type=program,target="+program.Path+",digest="+sumOf(program.Text).String())
+	}
 	step := treeStep{in: in, key: key, inputs: inputs, text: in.Text, history: key.Instruction + " # buildkit"}
 	return st.cached(ctx, step, func(ctx context.Context, id int) (image.Layer, error) {
-		l, err := st.execute(ctx, command{in: in, id: id, argv: argv, network: key.Network, mounts: mounts, bound: bound})
+		l, err := st.execute(ctx, command{in: in, id: id, argv: argv, network: key.Network, program: program, mounts: mounts, bound: bound})
 		if wrong := (*RunError)(nil); errors.As(err, &wrong) {
 			wrong.Step = in.Text
 			err = st.session.plan.File.Failed(in, "", err)
 		}
 		return l, err
 	})
+}
+
+// refuseInsecure refuses what no step may have: more rights than a container.
+func (st *stage) refuseInsecure(in dockerfile.Instruction, c *dockerfile.Run) error {
+	if dockerfile.Security(c) != "insecure" {
+		return nil
+	}
+	return st.session.plan.File.Errorf(in, "--security", "RUN --security=insecure needs the entitlement security.insecure, which this builder grants nobody: "+
+		"a build step never gets more rights than a container has")
 }
 
 // network is what the command may reach: "" is the network that every step has, which is none but the loopback interface.
@@ -72,34 +85,19 @@ func (st *stage) network(in dockerfile.Instruction, c *dockerfile.Run) (string, 
 	return "", st.session.plan.File.Errorf(in, "--network", "unknown network %q: expected default, none or host", name)
 }
 
-// runText is the command as the history has it: the ARGs that it sees, counted, come first.
-func (st *stage) runText(argv []string) string {
-	words := []string{"RUN"}
-	if args := st.scope.Args(); len(args) > 0 {
-		words = append(words, "|"+strconv.Itoa(len(args)))
-		for _, a := range args {
-			words = append(words, a.Name+"="+a.Value)
+// runCommand is what is executed: in shell form by the shell, with here-documents put back into the script, or lying where the shell finds
+// them as programs.
+func (st *stage) runCommand(in dockerfile.Instruction, c *dockerfile.Run) (argv []string, program dockerfile.Script, err error) {
+	if len(c.Files) > 0 {
+		if program, err = st.session.plan.File.Script(in, c); err != nil {
+			return nil, program, err
 		}
+		return st.conf.CommandLine([]string{program.Line()}, true), program, nil
 	}
-	return strings.Join(append(words, argv...), " ")
-}
-
-// runCommand is what is executed: in shell form by the shell, with here-documents put back into the script.
-func (st *stage) runCommand(in dockerfile.Instruction, c *dockerfile.Run) ([]string, error) {
-	if len(c.Files) == 0 {
-		if len(c.CmdLine) == 0 {
-			return nil, st.session.plan.File.Errorf(in, "", "RUN needs a command")
-		}
-		return st.conf.CommandLine(c.CmdLine, c.PrependShell), nil
+	if len(c.CmdLine) == 0 {
+		return nil, program, st.session.plan.File.Errorf(in, "", "RUN needs a command")
 	}
-	if len(c.CmdLine) != 1 || !c.PrependShell {
-		return nil, st.session.plan.File.Errorf(in, "<<", "a here-document needs the shell form of RUN")
-	}
-	script, err := dockerfile.Script(c.CmdLine[0], c.Files)
-	if err != nil {
-		return nil, st.session.plan.File.Errorf(in, "<<", "%v", err)
-	}
-	return st.conf.CommandLine([]string{script}, true), nil
+	return st.conf.CommandLine(c.CmdLine, c.PrependShell), program, nil
 }
 
 func (st *stage) workdirOr(otherwise string) string {

@@ -20,7 +20,6 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
-	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/opencontainers/go-digest"
@@ -100,11 +99,7 @@ func (s *session) load() error {
 	if err != nil {
 		return err
 	}
-	platform := s.opts.Platform
-	if platform == "" {
-		platform = "linux/" + oci.Architecture()
-	}
-	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: platform})
+	s.plan, err = file.Plan(dockerfile.PlanOptions{Target: s.opts.Target, Args: args, Platform: s.opts.Platform})
 	if err != nil {
 		return err
 	}
@@ -285,6 +280,7 @@ func (s *session) from(ctx context.Context, st *stage) error {
 
 // step carries out one instruction, when the stages are there that it takes something from.
 func (s *session) step(ctx context.Context, st *stage, in dockerfile.Instruction) error {
+	st.scope.SetWorkdir(st.config.Config.WorkingDir)
 	cmd, err := st.scope.Expand(in)
 	if err != nil {
 		return err

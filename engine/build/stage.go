@@ -78,7 +78,15 @@ func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, 
 	if err != nil {
 		return outcome{}, err
 	}
-	st.scope, st.conf.Config = st.session.plan.Scope(st.config.Config.Env), &st.config.Config
+	var base *dockerfile.Scope
+	if i := st.planned.Base.Stage; i >= 0 {
+		b, err := st.session.await(ctx, i)
+		if err != nil {
+			return outcome{}, err
+		}
+		base = b.scope
+	}
+	st.scope, st.conf.Config = st.session.plan.Scope(st.planned, st.config.Config.Env, base), &st.config.Config
 	return outcome{}, nil
 }
 
@@ -126,9 +134,7 @@ func (st *stage) needs(in dockerfile.Instruction, cmd dockerfile.Command) ([]int
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range mounts {
-			from = append(from, m.From)
-		}
+		return mountStages(mounts), nil
 	}
 	var stages []int
 	for _, name := range from {

@@ -33,6 +33,7 @@ type command struct {
 	id      int // of its progress
 	argv    []string
 	network string
+	program dockerfile.Script // a here-document that is executed
 	mounts  []dockerfile.Mount
 	bound   []boundTree // of its bind mounts
 }

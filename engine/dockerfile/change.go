@@ -34,7 +34,7 @@ func Change(c *oci.ImageConfig, changes []string) error {
 		if _, err := instructions.ParseInstruction(n); err != nil {
 			return plainError(err)
 		}
-		cmd, err := (&Plan{File: file}).Scope(c.Env).Expand(in)
+		cmd, err := (&Plan{File: file}).Scope(Stage{}, c.Env, nil).Expand(in)
 		if err != nil {
 			return plainError(err)
 		}

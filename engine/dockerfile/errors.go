@@ -3,13 +3,16 @@ package dockerfile
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// SyntaxError is a mistake in a Dockerfile, with its place. Line is 0 when the mistake has no place (an empty file).
+// SyntaxError is a mistake in a Dockerfile, with its place.
 type SyntaxError struct {
 	File      string // as the user named it
 	Line, Col int    // from 1; Col counts bytes
@@ -19,9 +22,6 @@ type SyntaxError struct {
 
 // Error gives file:line:col, the message, and the source line below it.
 func (e *SyntaxError) Error() string {
-	if e.Line == 0 {
-		return e.File + ": " + e.Msg
-	}
 	msg := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg)
 	if strings.TrimSpace(e.Source) == "" {
 		return msg
@@ -45,22 +45,54 @@ func (f *File) Failed(in Instruction, word string, cause error) error {
 
 // at makes a SyntaxError that points at word in the lines from first to last, or at the first word of them.
 func (f *File) at(first, last int, word, msg string) *SyntaxError {
-	e := &SyntaxError{File: f.Name, Msg: msg}
-	if first < 1 || first > len(f.lines) {
-		return e
+	e := &SyntaxError{File: f.Name, Msg: msg, Line: 1, Col: 1}
+	if len(f.lines) == 0 {
+		return e // a config's changes, whose errors have no place
 	}
-	e.Line, e.Source = first, f.lines[first-1]
+	e.Line = min(max(first, 1), len(f.lines))
+	e.Source = f.lines[e.Line-1]
 	e.Col = 1 + len(e.Source) - len(strings.TrimLeft(e.Source, " \t"))
-	if word == "" {
-		return e
+	if e.Col > len(e.Source) {
+		e.Col = 1 // nothing but blanks
 	}
-	for n := first; n <= min(last, len(f.lines)); n++ {
-		if i := strings.Index(f.lines[n-1], word); i >= 0 {
-			e.Line, e.Col, e.Source = n, i+1, f.lines[n-1]
-			return e
-		}
+	if word != "" {
+		e.pointAt(f, word, last)
 	}
 	return e
+}
+
+// pointAt moves the place to word if it stands in the lines from e.Line to last: to a whole word rather than to a part of another.
+func (e *SyntaxError) pointAt(f *File, word string, last int) bool {
+	found := false
+	for n := e.Line; n <= min(last, len(f.lines)); n++ {
+		for i, from := -1, 0; ; from = i + 1 {
+			next := strings.Index(f.lines[n-1][from:], word)
+			if next < 0 {
+				break
+			}
+			i = from + next
+			whole := isWhole(f.lines[n-1], i, i+len(word))
+			if !found || whole {
+				e.Line, e.Col, e.Source, found = n, i+1, f.lines[n-1], true
+			}
+			if whole {
+				return true
+			}
+		}
+	}
+	return found
+}
+
+// isWhole tells whether the letters around line[from:to] belong to no word that it is in.
+func isWhole(line string, from, to int) bool {
+	inWord := func(i int) bool {
+		return i >= 0 && i < len(line) && (isAlnum(line[i]) || line[i] == '_')
+	}
+	return !(inWord(from-1) && inWord(from)) && !(inWord(to-1) && inWord(to))
+}
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // Errorf makes a *SyntaxError at in that points at word, or at the instruction's first word if word is empty or absent.
@@ -88,8 +120,46 @@ func (f *File) locate(err error, first, last int) *SyntaxError {
 		name, _, _ := strings.Cut(strings.TrimSpace(f.lines[first-1]), " ")
 		msg += suggest(strings.TrimPrefix(flag, "--"), "--", flagNames(name))
 	}
-	return f.at(first, last, flag, msg)
+	if flag != "" {
+		return f.at(first, last, flag, msg)
+	}
+	return f.guess(first, last, msg)
 }
+
+// guess makes a SyntaxError that points at what the message of the reference parser names.
+func (f *File) guess(first, last int, msg string, otherwise ...string) *SyntaxError {
+	e := f.at(first, last, "", msg)
+	words := quotedIn(msg)
+	if m := invalidFor.FindStringSubmatch(msg); m != nil {
+		words = append(words, m[1]+m[4]+"="+m[2]+m[3])
+	}
+	for _, word := range append(words, otherwise...) {
+		if e.pointAt(f, word, last) {
+			break
+		}
+	}
+	return e
+}
+
+var invalidFor = regexp.MustCompile(`invalid value (?:for (\S+): (\S+)|(\S+) for (\S+))`)
+
+// quotedIn lists what a message of the reference parser quotes, the longest first: it stands in the file, more often than not.
+func quotedIn(msg string) []string {
+	var out []string
+	for _, m := range quoted.FindAllStringSubmatch(msg, -1) {
+		word := m[1] + m[2] + m[3]
+		if s, err := strconv.Unquote(`"` + m[1] + `"`); err == nil && m[1] != "" {
+			word = s
+		}
+		if word != "" {
+			out = append(out, word)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return len(b) - len(a) })
+	return out
+}
+
+var quoted = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|'([^']*)'|\(([^()]*)\)`)
 
 // flagIn finds the flag that a message of the reference parser is about.
 func flagIn(msg string) string {

@@ -53,6 +53,8 @@ type Instruction struct {
 // File is a parsed Dockerfile.
 type File struct {
 	Name   string
+	Syntax Syntax
+	Check  Check
 	args   []Instruction // ARG before the first FROM
 	stages []stage
 	lines  []string
@@ -69,13 +71,16 @@ type stage struct {
 func Parse(name string, text []byte) (*File, error) {
 	f := &File{Name: name, lines: splitLines(text)}
 	if len(text) > MaxSize {
-		return nil, f.at(0, 0, "", "the file is larger than 8 MiB: no Dockerfile is")
+		return nil, f.at(1, 1, "", "the file is larger than 8 MiB: no Dockerfile is")
 	}
 	if err := f.checkText(); err != nil {
 		return nil, err
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, f.at(0, 0, "", "the file is empty: it needs at least a FROM instruction")
+		return nil, f.at(1, 1, "", "the file is empty: it needs at least a FROM instruction")
+	}
+	if err := f.directives(text); err != nil {
+		return nil, err
 	}
 	res, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
@@ -93,7 +98,11 @@ func Parse(name string, text []byte) (*File, error) {
 	return f, nil
 }
 
-// checkText refuses what could not be told apart in a cache key. Comments may hold anything but zero bytes.
+// maxLine is what the reference parser reads at most of one line, in bytes.
+const maxLine = 64<<10 - 2
+
+// checkText refuses what could not be told apart in a cache key, and what the reference parser would stumble over without saying
+// where. Comments may hold anything but zero bytes.
 func (f *File) checkText() error {
 	for i, l := range f.lines {
 		if strings.IndexByte(l, 0) >= 0 {
@@ -102,8 +111,17 @@ func (f *File) checkText() error {
 		if !utf8.ValidString(l) && !strings.HasPrefix(strings.TrimSpace(l), "#") {
 			return f.at(i+1, i+1, "", "the line is not UTF-8 text")
 		}
+		if len(l) > maxLine {
+			return f.tooLong(i + 1)
+		}
 	}
 	return nil
+}
+
+func (f *File) tooLong(line int) error {
+	e := f.at(line, line, "", "the line is longer than 64 KiB, more than a Dockerfile's line may be: break it with a backslash at the end, or COPY a file")
+	e.Source = e.Source[:80] + "..."
+	return e
 }
 
 func splitLines(text []byte) []string {
@@ -145,31 +163,4 @@ func (f *File) add(n *parser.Node) error {
 	last := &f.stages[len(f.stages)-1]
 	last.instructions = append(last.instructions, in)
 	return nil
-}
-
-// Triggers parses the ONBUILD instructions of a base image, as they run after the FROM at from.
-func (f *File) Triggers(from Instruction, onbuild []string) ([]Instruction, error) {
-	var out []Instruction
-	for _, text := range onbuild {
-		res, err := parser.Parse(strings.NewReader(text))
-		if err != nil {
-			return nil, f.Errorf(from, "", "ONBUILD %s of the base image: %v", text, err)
-		}
-		for _, n := range res.AST.Children {
-			parsed, err := instructions.ParseInstruction(n)
-			if err != nil {
-				return nil, f.Errorf(from, "", "ONBUILD %s of the base image: %v", text, err)
-			}
-			in := instructionOf(n)
-			if in.Name == "FROM" || in.Name == "ONBUILD" || in.Name == "MAINTAINER" {
-				return nil, f.Errorf(from, "", "ONBUILD %s of the base image: %s isn't allowed as an ONBUILD trigger", text, in.Name)
-			}
-			in.Line, in.EndLine, in.Trigger = from.Line, from.EndLine, true
-			if err := f.supported(in, parsed); err != nil {
-				return nil, err
-			}
-			out = append(out, in)
-		}
-	}
-	return out, nil
 }

@@ -3,38 +3,41 @@ package dockerfile
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/learn-containers/learn/engine/oci"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// PlanOptions say what is to be built. The zero value means the last stage, with no build arguments.
+// PlanOptions say what is to be built. The zero value means the last stage, with no build arguments, for this machine.
 type PlanOptions struct {
-	Target   string            // name or number of a stage; empty: the last
-	Args     map[string]string // --build-arg
-	Platform string            // "linux/amd64": what FROM --platform may say and what TARGETPLATFORM holds
+	Target        string            // name or number of a stage; empty: the last
+	Args          map[string]string // --build-arg
+	Platform      string            // what is built for, as in "linux/arm64": what TARGETPLATFORM holds; empty: BuildPlatform
+	BuildPlatform string            // what RUN runs on: what BUILDPLATFORM holds; empty: this machine's containers
+	All           bool              // plan the stages that the target does not need, too
 }
 
 // Plan is the stages that a target needs, each after those that it needs itself.
 type Plan struct {
 	File    *File
-	Stages  []Stage // the last is the target
+	Stages  []Stage  // in the order of the file; the last is the target, unless all were asked for
+	Target  Platform // what is built for
+	Build   Platform // what RUN runs on
 	all     []Stage
 	args    map[string]string
 	globals map[string]string
 }
-
-// Stage is the stage at index in the file, whether the target needs it or not: a trigger of a base image may.
-func (p *Plan) Stage(index int) Stage { return p.all[index] }
 
 // Stage is one FROM and what follows it.
 type Stage struct {
 	Index        int    // in the file, from 0
 	Name         string // of AS, or empty
 	Base         Base
+	Platform     Platform // of its base: an image of that platform is asked for
 	From         Instruction
 	Instructions []Instruction
+	Needs        []int // stages that have to be built before, sorted: the base, and what COPY and RUN --mount take files from
 }
 
 // Base is what a stage starts from: an earlier stage, an image, or nothing at all.
@@ -44,45 +47,69 @@ type Base struct {
 	Scratch bool
 }
 
+// Entitlement is a right that an instruction asks for, and that a build has only if its user granted it.
+type Entitlement struct {
+	Name string // "security.insecure" or "network.host"
+	At   Instruction
+}
+
 // Plan resolves the global arguments, the bases, and which stages the target needs. Errors are *SyntaxError.
 func (f *File) Plan(o PlanOptions) (*Plan, error) {
-	p := &Plan{File: f, args: o.Args, globals: platformArgs(o.Platform)}
-	if err := p.resolveGlobals(); err != nil {
+	p := &Plan{File: f, args: o.Args}
+	if err := p.resolvePlatforms(o); err != nil {
 		return nil, err
-	}
-	all := make([]Stage, 0, len(f.stages))
-	for i := range f.stages {
-		st, err := p.resolveStage(i, o.Platform)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, st)
 	}
 	target, err := f.target(o.Target)
 	if err != nil {
 		return nil, err
 	}
-	p.all = all
-	needed := map[int]bool{}
-	f.need(all, target, needed)
-	for _, st := range all {
-		if needed[st.Index] {
-			p.Stages = append(p.Stages, st)
+	p.globals = p.predefined(f.stages[target].from.Name)
+	if err := p.resolveGlobals(); err != nil {
+		return nil, err
+	}
+	for i := range f.stages {
+		st, err := p.resolveStage(i)
+		if err != nil {
+			return nil, err
 		}
+		p.all = append(p.all, st)
+	}
+	if p.Stages, err = p.connect(target, o.All); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
-// platformArgs are the arguments of the global scope that every build has.
-func platformArgs(platform string) map[string]string {
-	os, arch, _ := strings.Cut(platform, "/")
-	arch, variant, _ := strings.Cut(arch, "/")
-	args := map[string]string{}
-	if platform == "" {
-		return args
+func (p *Plan) resolvePlatforms(o PlanOptions) (err error) {
+	if o.BuildPlatform == "" {
+		o.BuildPlatform = "linux/" + oci.Architecture()
 	}
-	for _, side := range []string{"BUILD", "TARGET"} {
-		args[side+"PLATFORM"], args[side+"OS"], args[side+"ARCH"], args[side+"VARIANT"] = platform, os, arch, variant
+	if o.Platform == "" {
+		o.Platform = o.BuildPlatform
+	}
+	if p.Build, err = ParsePlatform(o.BuildPlatform); err != nil {
+		return p.File.at(1, 1, "", "platform of the build: "+err.Error())
+	}
+	if p.Target, err = ParsePlatform(o.Platform); err != nil {
+		return p.File.at(1, 1, "", "--platform: "+err.Error())
+	}
+	return nil
+}
+
+// predefined are the arguments of the global scope that every build has. A stage sees them after an ARG of that name.
+func (p *Plan) predefined(target string) map[string]string {
+	if target == "" {
+		target = "default"
+	}
+	args := map[string]string{"TARGETSTAGE": target}
+	for side, pl := range map[string]Platform{"BUILD": p.Build, "TARGET": p.Target} {
+		args[side+"PLATFORM"] = pl.String()
+		args[side+"OS"], args[side+"OSVERSION"], args[side+"ARCH"], args[side+"VARIANT"] = pl.OS, pl.OSVersion, pl.Architecture, pl.Variant
+	}
+	for name := range args {
+		if v, given := p.args[name]; given {
+			args[name] = v
+		}
 	}
 	return args
 }
@@ -109,86 +136,95 @@ func (p *Plan) resolveGlobals() error {
 	return nil
 }
 
-func (p *Plan) resolveStage(i int, platform string) (Stage, error) {
+// Epoch is the SOURCE_DATE_EPOCH that the build has: of --build-arg, else of an ARG before the first FROM. Empty: none.
+func (p *Plan) Epoch() string {
+	if v, ok := p.args["SOURCE_DATE_EPOCH"]; ok {
+		return v
+	}
+	return p.globals["SOURCE_DATE_EPOCH"]
+}
+
+func (p *Plan) resolveStage(i int) (Stage, error) {
 	s := p.File.stages[i]
 	st := Stage{Index: i, Name: s.from.Name, From: s.at, Instructions: s.instructions, Base: Base{Stage: -1}}
-	lex := shell.NewLex(p.File.escape)
-	name, unset, err := lex.ProcessWord(s.from.BaseName, environ(p.globals))
+	name, unset, err := shell.NewLex(p.File.escape).ProcessWord(s.from.BaseName, environ(p.globals))
 	if err != nil {
 		return st, p.File.Errorf(s.at, s.from.BaseName, "%v", err)
 	}
 	if strings.TrimSpace(name) == "" {
-		hint := ""
-		if len(unset) > 0 {
-			hint = ": no ARG before the first FROM gives " + strings.Join(slices.Sorted(maps.Keys(unset)), ", ") + " a value"
-		}
-		return st, p.File.Errorf(s.at, s.from.BaseName, "base name (%s) should not be blank%s", s.from.BaseName, hint)
+		return st, p.File.Errorf(s.at, s.from.BaseName, "base name (%s) should not be blank%s", s.from.BaseName, missing(unset))
 	}
-	want, _, err := lex.ProcessWord(s.from.Platform, environ(p.globals))
+	own, err := p.stagePlatform(s)
 	if err != nil {
-		return st, p.File.Errorf(s.at, "--platform", "%v", err)
-	}
-	if want != "" && platform != "" && want != platform {
-		return st, p.File.Errorf(s.at, "--platform", "FROM --platform=%s is not supported by this builder: this machine is %s, leave the flag out", want, platform)
+		return st, err
 	}
 	switch base, ok := p.File.find(name, i); {
 	case ok:
-		st.Base.Stage = base
+		st.Base.Stage, st.Platform = base, p.all[base].Platform
 	case name == "scratch":
-		st.Base.Scratch = true
+		st.Base.Scratch, st.Platform = true, p.Target
 	default:
-		st.Base.Image = name
+		st.Base.Image, st.Platform = name, own
+		if _, err := oci.ParseRef(name); err != nil {
+			return st, p.File.Errorf(s.at, s.from.BaseName, "base name %q: %v", name, err)
+		}
 	}
 	return st, nil
 }
 
-// find looks for a named stage before limit. Of two of one name the later counts.
-func (f *File) find(name string, limit int) (int, bool) {
-	for i := min(limit, len(f.stages)) - 1; i >= 0; i-- {
-		if n := f.stages[i].from.Name; n != "" && strings.EqualFold(n, name) {
-			return i, true
-		}
+// missing names the variables that no global ARG gives a value.
+func missing(unset map[string]struct{}) string {
+	if len(unset) == 0 {
+		return ""
 	}
-	return 0, false
+	return ": no ARG before the first FROM gives " + strings.Join(slices.Sorted(maps.Keys(unset)), ", ") + " a value"
 }
 
-// CopySource tells which stage a COPY --from=name in stage index means; not ok: name is an image.
-func (f *File) CopySource(name string, index int) (stage int, ok bool) {
-	if i, ok := f.find(name, index); ok {
-		return i, true
+// stagePlatform is what FROM --platform says, or the build's target.
+func (p *Plan) stagePlatform(s stage) (Platform, error) {
+	if s.from.Platform == "" {
+		return p.Target, nil
 	}
-	if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < index {
-		return n, true
+	word, unset, err := shell.NewLex(p.File.escape).ProcessWord(s.from.Platform, environ(p.globals))
+	if err != nil {
+		return Platform{}, p.File.Errorf(s.at, "--platform", "%v", err)
 	}
-	return 0, false
+	if word == "" {
+		return Platform{}, p.File.Errorf(s.at, "--platform", "empty platform value from expression %s%s", s.from.Platform, missing(unset))
+	}
+	pl, err := ParsePlatform(word)
+	if err != nil {
+		return Platform{}, p.File.Errorf(s.at, "--platform", "parse platform %s: %v", s.from.Platform, err)
+	}
+	return pl, nil
 }
 
-func (f *File) target(name string) (int, error) {
-	last := len(f.stages) - 1
-	if name == "" {
-		return last, nil
+// Stage gives a stage of the file, planned or not: a trigger of a base image may need one that nothing else does.
+func (p *Plan) Stage(index int) Stage { return p.all[index] }
+
+// Entitlements are the rights that the planned stages ask for. Triggers of base images come on top: ask EntitlementOf.
+func (p *Plan) Entitlements() []Entitlement {
+	var out []Entitlement
+	for _, st := range p.Stages {
+		for _, in := range st.Instructions {
+			out = append(out, EntitlementsOf(in)...)
+		}
 	}
-	if i, ok := f.CopySource(name, len(f.stages)); ok {
-		return i, nil
-	}
-	return 0, &SyntaxError{File: f.Name, Msg: "target stage \"" + name + "\" could not be found"}
+	return out
 }
 
-func (f *File) need(all []Stage, i int, needed map[int]bool) {
-	if needed[i] {
-		return
+// EntitlementsOf are the rights that one instruction asks for.
+func EntitlementsOf(in Instruction) []Entitlement {
+	c, ok := in.parse().(*Run)
+	if !ok {
+		return nil
 	}
-	needed[i] = true
-	if b := all[i].Base.Stage; b >= 0 {
-		f.need(all, b, needed)
+	var out []Entitlement
+	if Security(c) == "insecure" {
+		out = append(out, Entitlement{"security.insecure", in})
 	}
-	for _, in := range all[i].Instructions {
-		c, ok := in.parse().(*Copy)
-		if !ok || c.From == "" {
-			continue
-		}
-		if src, ok := f.CopySource(c.From, i); ok {
-			f.need(all, src, needed)
-		}
+	if Network(c) == "host" {
+		out = append(out, Entitlement{"network.host", in})
 	}
+	return out
 }

@@ -1,13 +1,12 @@
 package dockerfile
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
@@ -35,19 +34,55 @@ type Variable struct{ Name, Value string }
 // Scope is the variables that hold at one point of a stage: ENV of the image and of the stage, and ARGs declared so far.
 // It belongs to one stage and one goroutine.
 type Scope struct {
-	plan *Plan
-	vars environ
-	args []Variable // declared ARGs with a value, in order of declaration
+	plan      *Plan
+	index     int // of the stage
+	dir       string
+	vars      environ
+	args      []declared // in order of declaration
+	undefined map[string]struct{}
 }
 
-// Scope starts a stage on a base whose environment is env ("K=v").
-func (p *Plan) Scope(env []string) *Scope {
-	s := &Scope{plan: p, vars: environ{}}
+// declared is an ARG that was declared, with or without a value.
+type declared struct {
+	Variable
+	set bool
+}
+
+// Scope starts st on a base whose environment is env ("K=v"). If the base is a stage, base is its scope at its end: what it declared
+// holds in st as well. Otherwise base is nil.
+func (p *Plan) Scope(st Stage, env []string, base *Scope) *Scope {
+	s := &Scope{plan: p, index: st.Index, dir: "/", vars: environ{}}
 	for _, kv := range env {
 		k, v, _ := strings.Cut(kv, "=")
 		s.vars[k] = v
 	}
+	if base != nil {
+		s.vars, s.args, s.dir = maps.Clone(base.vars), slices.Clone(base.args), base.dir
+	}
 	return s
+}
+
+// SetWorkdir says which folder relative targets of mounts start at.
+func (s *Scope) SetWorkdir(dir string) {
+	if dir != "" {
+		s.dir = dir
+	}
+}
+
+// Undefined are the variables that the last Expand or Declare asked for and that nothing defines, sorted. An ARG without a value defines.
+func (s *Scope) Undefined() []string { return slices.Sorted(maps.Keys(s.undefined)) }
+
+// Names are the variables that hold, sorted.
+func (s *Scope) Names() []string { return s.vars.Keys() }
+
+func (s *Scope) expand(lex *shell.Lex, word string) (string, error) {
+	out, unset, err := lex.ProcessWord(word, s.vars)
+	for name := range unset {
+		if !forScanner(name) && !slices.ContainsFunc(s.args, func(a declared) bool { return a.Name == name }) {
+			s.undefined[name] = struct{}{}
+		}
+	}
+	return out, err
 }
 
 // Expand returns the command of in with the variables expanded that docker expands there, each in its own way. RUN, CMD
@@ -61,13 +96,12 @@ func (s *Scope) Expand(in Instruction) (Command, error) {
 		return cmd, nil // Declare expands, as the value may not be used at all
 	}
 	lex := shell.NewLex(s.plan.File.escape)
-	word := func(w string) (string, error) {
-		out, _, err := lex.ProcessWord(w, s.vars)
-		return out, err
-	}
+	s.undefined = map[string]struct{}{}
+	word := func(w string) (string, error) { return s.expand(lex, w) }
 	if ex, ok := cmd.(instructions.SupportsSingleWordExpansion); ok {
 		if err := ex.Expand(word); err != nil {
-			return nil, s.plan.File.locate(err, in.Line, in.EndLine)
+			msg, _, _ := strings.Cut(err.Error(), " (did you mean") // that guess takes any of those that are equally near
+			return nil, s.plan.File.guess(in.Line, in.EndLine, msg, "--mount")
 		}
 	}
 	if ex, ok := cmd.(instructions.SupportsSingleWordExpansionRaw); ok {
@@ -85,8 +119,7 @@ func (s *Scope) Expand(in Instruction) (Command, error) {
 func (s *Scope) rawWord(w string) (string, error) {
 	lex := shell.NewLex('\\')
 	lex.SkipProcessQuotes = true
-	out, _, err := lex.ProcessWord(w, s.vars)
-	return out, err
+	return s.expand(lex, w)
 }
 
 // expandPorts splits after expansion: EXPOSE $PORTS may name several.
@@ -110,21 +143,39 @@ func (s *Scope) SetEnv(name, value string) { s.vars[name] = value }
 // ARG of that name. It returns the words of the instruction with their values.
 func (s *Scope) Declare(in Instruction, c *Arg) ([]string, error) {
 	var words []string
+	s.undefined = map[string]struct{}{}
 	for _, kv := range c.Args {
 		value, ok, err := s.argValue(kv)
 		if err != nil {
 			return nil, s.plan.File.Errorf(in, *kv.Value, "%v", err)
 		}
+		s.declare(declared{Variable{kv.Key, value}, ok})
 		if !ok {
 			words = append(words, kv.Key)
 			continue
 		}
 		words = append(words, kv.Key+"="+value)
-		s.vars[kv.Key] = value
-		s.args = slices.DeleteFunc(s.args, func(v Variable) bool { return v.Name == kv.Key })
-		s.args = append(s.args, Variable{kv.Key, value})
+		if !forScanner(kv.Key) {
+			s.vars[kv.Key] = value
+		}
 	}
 	return words, nil
+}
+
+// declare keeps the place of a name that is declared again.
+func (s *Scope) declare(d declared) {
+	i := slices.IndexFunc(s.args, func(a declared) bool { return a.Name == d.Name })
+	switch {
+	case i < 0:
+		s.args = append(s.args, d)
+	case d.set:
+		s.args[i] = d
+	}
+}
+
+// forScanner tells whether an argument speaks to a scanner of the image and never gets into an environment.
+func forScanner(name string) bool {
+	return name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE"
 }
 
 func (s *Scope) argValue(kv instructions.KeyValuePairOptional) (string, bool, error) {
@@ -135,28 +186,50 @@ func (s *Scope) argValue(kv instructions.KeyValuePairOptional) (string, bool, er
 		v, ok := s.plan.globals[kv.Key]
 		return v, ok, nil
 	}
-	v, _, err := shell.NewLex(s.plan.File.escape).ProcessWord(*kv.Value, s.vars)
+	v, err := s.expand(shell.NewLex(s.plan.File.escape), *kv.Value)
 	return v, true, err
 }
 
-// Args are the declared ARGs, in order, with the value that a RUN sees: a later ENV of the same name wins.
+// Args are the declared ARGs that have a value, in order, with the value that a RUN sees: of an ARG and an ENV of one name, the later.
 func (s *Scope) Args() []Variable {
-	out := slices.Clone(s.args)
-	for i := range out {
-		out[i].Value = s.vars[out[i].Name]
+	var out []Variable
+	for _, a := range s.args {
+		if v, ok := s.vars[a.Name]; ok && a.set && !forScanner(a.Name) {
+			out = append(out, Variable{a.Name, v})
+		}
 	}
 	return out
 }
 
-// Proxies are the proxy variables given by --build-arg. Every RUN sees them, no cache key and no history does: they may
-// hold passwords.
+// RunText is how the history names a RUN that executes argv: the declared ARGs, counted, come first, those without a value as well.
+func (s *Scope) RunText(argv []string) string {
+	words := []string{"RUN"}
+	if len(s.args) > 0 {
+		words = append(words, "|"+strconv.Itoa(len(s.args)))
+	}
+	for _, a := range s.args {
+		v, ok := s.vars[a.Name]
+		if !ok {
+			v = a.Value
+		}
+		words = append(words, a.Name+"="+v)
+	}
+	return strings.Join(append(words, argv...), " ")
+}
+
+// Proxies are the proxy variables given by --build-arg, in capitals and in small letters, however they were given. Every RUN sees them,
+// no cache key and no history does: they may hold passwords.
 func (p *Plan) Proxies() []Variable {
 	var out []Variable
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"} {
-		for _, n := range []string{name, strings.ToLower(name)} {
-			if v, ok := p.args[n]; ok {
-				out = append(out, Variable{n, v})
+		value, found := "", false
+		for _, k := range slices.Sorted(maps.Keys(p.args)) {
+			if strings.EqualFold(k, name) {
+				value, found = p.args[k], true
 			}
+		}
+		if found {
+			out = append(out, Variable{name, value}, Variable{strings.ToLower(name), value})
 		}
 	}
 	return out
@@ -180,8 +253,10 @@ func (p *Plan) Unused() []string {
 			note(in)
 		}
 	}
-	for _, v := range p.Proxies() {
-		asked[v.Name] = true
+	for name := range p.args {
+		if _, ok := p.predefined("")[name]; ok || isProxy(name) {
+			asked[name] = true
+		}
 	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(p.args)) {
@@ -192,24 +267,10 @@ func (p *Plan) Unused() []string {
 	return out
 }
 
-// Script is the shell script of a RUN whose line is line and whose here-documents are files. A lone here-document is the
-// script itself; otherwise they stand below the line, where the shell reads them.
-func Script(line string, files []InlineFile) (string, error) {
-	if parser.MustParseHeredoc(line) == nil {
-		var b strings.Builder
-		b.WriteString(line)
-		for _, f := range files {
-			b.WriteString("\n" + f.Data + f.Name)
-		}
-		return b.String(), nil
+func isProxy(name string) bool {
+	switch strings.ToUpper(name) {
+	case "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY":
+		return true
 	}
-	script := files[0].Data
-	if files[0].Chomp {
-		script = parser.ChompHeredocContent(script)
-	}
-	if strings.HasPrefix(script, "#!") && !strings.HasPrefix(script, "#!/bin/sh\n") {
-		first, _, _ := strings.Cut(script, "\n")
-		return "", fmt.Errorf("a here-document with an interpreter of its own (%s) is not supported by this builder: pass it to the interpreter, as in RUN python3 <<EOF", first)
-	}
-	return script, nil
+	return false
 }

@@ -4,71 +4,60 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// supported refuses what the builder can't do yet, before anything is built.
+// supported refuses what no plan and no scope could make good, before anything is built.
 func (f *File) supported(in Instruction, parsed any) error {
 	switch c := parsed.(type) {
 	case *Run:
 		return f.supportedRun(in, c)
 	case *Copy:
-		if c.Parents {
-			return f.unsupported(in, "--parents", "name each folder in a COPY of its own")
-		}
-		if strings.ContainsRune(c.From, '$') {
-			return f.Errorf(in, "--from", "variables are not expanded in COPY --from: give a stage a name with FROM %s AS name, and copy from that name", c.From)
-		}
-	case *Add:
-		return f.supportedAdd(in, c)
+		return f.plainSource(in, c.From)
 	}
 	return nil
 }
 
-func (f *File) unsupported(in Instruction, flag, instead string) error {
-	return f.Errorf(in, flag, "%s %s is not supported by this builder: %s", in.Name, flag, instead)
+// plainSource is BuildKit's rule: what --from names does not depend on variables.
+func (f *File) plainSource(in Instruction, from string) error {
+	if from == "" {
+		return nil
+	}
+	word, _, err := shell.NewLex(f.escape).ProcessWord(from, environ{})
+	if err != nil {
+		return f.locate(err, in.Line, in.EndLine)
+	}
+	if word != from {
+		return f.Errorf(in, "--from", "variables are not expanded in COPY --from: give a stage a name with FROM %s AS name, and copy from that name", from)
+	}
+	return nil
 }
 
 func (f *File) supportedRun(in Instruction, c *Run) error {
-	if len(instructions.GetMounts(c)) > 0 {
-		return f.unsupported(in, "--mount", "leave it out, or COPY what the command needs")
+	if len(instructions.GetDevices(c)) > 0 {
+		return f.Errorf(in, "--device", "RUN --device is not supported by this builder: build steps get no devices, run what needs one in a container of the finished image")
 	}
-	if n := instructions.GetNetwork(c); n == instructions.NetworkHost {
-		return f.unsupported(in, "--network", "RUN has no network here, --network=none and --network=default mean the same")
-	}
-	if instructions.GetSecurity(c) == instructions.SecurityInsecure {
-		return f.unsupported(in, "--security", "a build step never gets more rights than a container has")
-	}
-	for _, flag := range c.FlagsUsed {
-		if flag == "device" {
-			return f.unsupported(in, "--device", "build steps get no devices")
+	for _, m := range instructions.GetMounts(c) {
+		if m.From != "" && strings.Trim(m.From, "0123456789") == "" {
+			return f.Errorf(in, "from="+m.From, "RUN --mount takes a stage by its name, not by its number: give stage %s a name with FROM ... AS name", m.From)
 		}
 	}
-	return nil
+	return f.staticMounts(in)
 }
 
-func (f *File) supportedAdd(in Instruction, c *Add) error {
-	if c.Checksum != "" {
-		return f.unsupported(in, "--checksum", "it is for downloads, and ADD takes local files only")
-	}
-	if c.KeepGitDir != nil {
-		return f.unsupported(in, "--keep-git-dir", "ADD takes local files only")
-	}
-	if c.Unpack != nil && *c.Unpack {
-		return f.unsupported(in, "--unpack", "unpack the archive in a RUN")
-	}
-	for _, src := range c.SourcePaths {
-		if remote(src) {
-			return f.Errorf(in, src, "ADD of %s is not supported by this builder: it takes files of the build context only", src)
+// staticMounts checks mounts that hold no variable now rather than when the step is reached.
+func (f *File) staticMounts(in Instruction) error {
+	for _, flag := range in.node.Flags {
+		if strings.ContainsRune(flag, '$') {
+			return nil
 		}
 	}
-	return nil
-}
-
-func remote(src string) bool {
-	for _, prefix := range []string{"http://", "https://", "git://", "ssh://", "git@"} {
-		if strings.HasPrefix(strings.ToLower(src), prefix) {
-			return true
-		}
+	s := (&Plan{File: f}).Scope(Stage{Index: len(f.stages)}, nil, nil)
+	s.dir = "/workdir" // some folder: which one is not known yet
+	cmd, err := s.Expand(in)
+	if err != nil {
+		return err
 	}
-	return false
+	_, err = s.mounts(in, cmd.(*Run))
+	return err
 }
