@@ -26,6 +26,7 @@ type machine struct {
 	chains map[digest.Digest]files
 	keys   map[string]*writable
 	runs   []driver.Spec
+	opened int  // trees
 	noList bool // trees offer nothing but what driver.Tree demands
 }
 
@@ -155,6 +156,7 @@ func (m *machine) OpenChain(_ context.Context, chain digest.Digest) (driver.Tree
 	if !ok {
 		return nil, driver.ErrNotFound
 	}
+	m.opened++
 	if m.noList {
 		return fakeTree{t}, nil
 	}

@@ -12,9 +12,6 @@ func (f *File) supported(in Instruction, parsed any) error {
 	case *Run:
 		return f.supportedRun(in, c)
 	case *Copy:
-		if c.Parents {
-			return f.unsupported(in, "--parents", "name each folder in a COPY of its own")
-		}
 		if strings.ContainsRune(c.From, '$') {
 			return f.Errorf(in, "--from", "variables are not expanded in COPY --from: give a stage a name with FROM %s AS name, and copy from that name", c.From)
 		}
@@ -52,9 +49,6 @@ func (f *File) supportedAdd(in Instruction, c *Add) error {
 	}
 	if c.KeepGitDir != nil {
 		return f.unsupported(in, "--keep-git-dir", "ADD takes local files only")
-	}
-	if c.Unpack != nil && *c.Unpack {
-		return f.unsupported(in, "--unpack", "unpack the archive in a RUN")
 	}
 	for _, src := range c.SourcePaths {
 		if remote(src) {
