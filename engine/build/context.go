@@ -143,11 +143,12 @@ func (t *contextTree) visit(at *os.Root, dir string, e fs.DirEntry, parent patte
 
 func (t *contextTree) nodeOf(p string, fi fs.FileInfo) *node {
 	n := &node{path: p, mode: fi.Mode(), mtime: fi.ModTime()}
-	_, _, n.stamp = t.sys.read(fi)
+	t.sys.fill(n, fi)
+	n.uid, n.gid = 0, 0 // what comes from a context belongs to root
 	if fi.Mode().IsRegular() {
 		n.size = fi.Size()
 	}
-	return n // owners are dropped: what comes from a context belongs to root
+	return n
 }
 
 func (t *contextTree) add(p string, n *node) {
@@ -185,8 +186,8 @@ func (t *contextTree) open(p string) (io.ReadCloser, error) {
 	}
 	fi, err := f.Stat()
 	if err == nil {
-		_, _, now := t.sys.read(fi)
-		if n := t.nodes[p]; n == nil || !fi.Mode().IsRegular() || fi.Size() != n.size || now != n.stamp {
+		now := t.nodeOf(p, fi)
+		if n := t.nodes[p]; n == nil || !fi.Mode().IsRegular() || now.size != n.size || now.stamp != n.stamp {
 			err = fmt.Errorf("%s changed while the build read it: build again when nothing writes to the context", p)
 		}
 	}

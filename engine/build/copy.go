@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
@@ -28,64 +25,174 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 	if err != nil {
 		return outcome{}, file.Errorf(in, "--chmod", "%v", err)
 	}
-	src, done, err := st.source(ctx, in, c)
+	from, err := st.origin(ctx, in, c)
 	if err != nil {
 		return outcome{}, err
 	}
-	defer done()
-	sel, err := c.choose(src)
-	if err != nil {
-		return outcome{}, st.explain(in, c, err)
+	defer from.close()
+	step := treeStep{in: in, key: st.copyKey(c), text: in.Text, history: c.text() + " # buildkit"}
+	if from.unknown {
+		return st.cached(ctx, step, nil) // a dry run: there is no tree to copy from
 	}
-	if c.unpacked {
-		if err := st.refuseArchives(in, sel); err != nil {
+	var sel *selection
+	if !st.recalled(ctx, c, from, &step) {
+		if sel, err = st.choose(ctx, in, c, from); err != nil {
+			return outcome{}, err
+		}
+		defer sel.close()
+		step.inputs = sel.inputs(c)
+		step.key.Inputs = inputsDigest(step.inputs)
+		if err := st.session.remember(c, from, step.key.Inputs); err != nil {
 			return outcome{}, err
 		}
 	}
-	key, inputs := st.key(c.text()), sel.inputs(c)
-	key.Workdir = st.workdirOr("/")
-	key.Inputs = inputsDigest(inputs)
-	step := treeStep{in: in, key: key, inputs: inputs, text: in.Text, history: c.text() + " # buildkit"}
 	return st.cached(ctx, step, func(ctx context.Context, _ int) (image.Layer, error) {
+		if sel == nil { // what was recalled went away this moment
+			if sel, err = st.choose(ctx, in, c, from); err != nil {
+				return image.Layer{}, err
+			}
+			defer sel.close()
+		}
 		return st.place(ctx, in, c, sel, mode)
 	})
 }
 
-// source opens what is copied from: the context, an earlier stage, or an image.
-func (st *stage) source(ctx context.Context, in dockerfile.Instruction, c copySpec) (tree, func(), error) {
-	s := st.session
-	if c.from == "" {
-		if len(c.paths) == 0 {
-			return noTree{}, func() {}, nil // here-documents alone need no context
-		}
-		t, err := s.context(ctx)
-		return t, func() {}, err
+// copyKey begins the key. A layer that stands for itself has no parent, and the working folder counts only for a relative destination.
+func (st *stage) copyKey(c copySpec) Key {
+	key := st.key(c.keyText())
+	if c.apart() {
+		key.Parent = ""
 	}
-	chain, err := st.fromChain(ctx, in, c.from)
-	if err != nil {
-		return nil, nil, err
+	if !path.IsAbs(c.dest) {
+		key.Workdir = st.workdirOr("/")
 	}
-	t, err := s.openTree(ctx, chain)
-	if err != nil {
-		return nil, nil, err
-	}
-	return t, func() { _ = t.close() }, nil
+	return key
 }
 
-func (st *stage) fromChain(ctx context.Context, in dockerfile.Instruction, from string) (digest.Digest, error) {
+// origin is where a COPY or ADD copies from: the context, an earlier stage or an image. Its tree is opened when it is needed.
+type origin struct {
+	chain  digest.Digest // of a stage or an image
+	unpack func(context.Context) (digest.Digest, error)
+	tree   tree
+	close  func()
+
+	unknown bool // a dry run: the stage's tree was not made
+}
+
+func (st *stage) origin(ctx context.Context, in dockerfile.Instruction, c copySpec) (*origin, error) {
+	o := &origin{close: func() {}}
+	if c.from == "" {
+		return o, nil
+	}
+	var err error
+	o.chain, o.unpack, err = st.fromChain(ctx, in, c.from)
+	o.unknown = err == nil && o.unpack == nil
+	return o, err
+}
+
+// fromChain gives the identity of the tree that --from names, and what unpacks it.
+func (st *stage) fromChain(ctx context.Context, in dockerfile.Instruction, from string) (digest.Digest, func(context.Context) (digest.Digest, error), error) {
 	s := st.session
 	if i, ok := s.plan.File.CopySource(from, st.planned.Index); ok {
 		b, err := s.await(ctx, i)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
-		return b.unpack(ctx)
+		if b.unknown {
+			return "", nil, nil
+		}
+		return b.chain(), b.unpack, nil
 	}
 	img, err := s.resolve(ctx, in, from)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return s.images.Unpack(ctx, img)
+	var chain digest.Digest
+	if n := len(img.Layers); n > 0 {
+		chain = img.Layers[n-1].ChainID
+	}
+	return chain, func(ctx context.Context) (digest.Digest, error) { return s.images.Unpack(ctx, img) }, nil
+}
+
+// open gives the tree that is copied from.
+func (o *origin) open(ctx context.Context, s *session) (tree, error) {
+	if o.tree != nil {
+		return o.tree, nil
+	}
+	if o.unpack == nil {
+		t, err := s.context(ctx)
+		if err == nil {
+			o.tree = t
+		}
+		return o.tree, err
+	}
+	chain, err := o.unpack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.openTree(ctx, chain)
+	if err != nil {
+		return nil, err
+	}
+	o.tree, o.close = t, func() { _ = t.close() }
+	return t, nil
+}
+
+// choose finds what the instruction names, also what it has to fetch.
+func (st *stage) choose(ctx context.Context, in dockerfile.Instruction, c copySpec, from *origin) (*selection, error) {
+	sel := &selection{}
+	err := st.find(ctx, in, c, from, sel)
+	if err == nil {
+		for _, doc := range c.inline {
+			sel.inline(doc.Path, doc.Data)
+		}
+		err = sel.digest()
+	}
+	if err != nil {
+		sel.close()
+		return nil, st.explain(in, c, err)
+	}
+	return sel, nil
+}
+
+func (st *stage) find(ctx context.Context, in dockerfile.Instruction, c copySpec, from *origin, sel *selection) error {
+	for _, src := range c.paths {
+		if c.name == "ADD" && remoteSource(src) {
+			if err := st.fetch(ctx, in, c, src, sel); err != nil {
+				return err
+			}
+			continue
+		}
+		t, err := from.open(ctx, st.session)
+		if err != nil {
+			return err
+		}
+		if err := sel.find(t, c, src); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (st *stage) fetch(ctx context.Context, in dockerfile.Instruction, c copySpec, src string, sel *selection) error {
+	t, top, done, err := st.session.fetchSource(ctx, in, c, src)
+	if err != nil {
+		return err
+	}
+	if done != nil {
+		sel.fetched = append(sel.fetched, done)
+	}
+	f, err := newFilter(c.exclude)
+	if err != nil {
+		return err
+	}
+	one, err := pick(t, top, f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", src, err)
+	}
+	one.word = src
+	sel.sources = append(sel.sources, one)
+	return nil
 }
 
 func (s *session) openTree(ctx context.Context, chain digest.Digest) (*imageTree, error) {
@@ -108,9 +215,12 @@ func (st *stage) below(ctx context.Context) (*imageTree, error) {
 // explain gives an error of choose its line, and says whether .dockerignore is why a source is missing.
 func (st *stage) explain(in dockerfile.Instruction, c copySpec, err error) error {
 	file := st.session.plan.File
+	if errors.As(err, new(*dockerfile.SyntaxError)) {
+		return err
+	}
 	var missing *missingError
 	if !errors.As(err, &missing) {
-		return file.Errorf(in, "", "%s: %v", c.name, err)
+		return file.Failed(in, "", fmt.Errorf("%s: %w", c.name, err))
 	}
 	what := "the build context " + st.session.opts.ContextDir
 	if c.from != "" {
@@ -124,45 +234,3 @@ func (st *stage) explain(in dockerfile.Instruction, c copySpec, err error) error
 	}
 	return file.Errorf(in, missing.pattern, "%s", msg)
 }
-
-// parseMode reads --chmod: octal permissions. -1 means that files keep their own.
-func parseMode(s string) (int, error) {
-	if s == "" {
-		return -1, nil
-	}
-	m, err := strconv.ParseUint(s, 8, 32)
-	if err != nil || m > 0o7777 {
-		return 0, fmt.Errorf("--chmod=%s: give the permissions as an octal number such as 755", s)
-	}
-	return int(m), nil
-}
-
-// refuseArchives says what ADD can't do yet, rather than copy an archive that should have been unpacked.
-func (st *stage) refuseArchives(in dockerfile.Instruction, sel *selection) error {
-	for _, p := range sel.picks {
-		if p.rel != "." || !p.mode.IsRegular() || p.size < 512 {
-			continue
-		}
-		archive, err := isArchive(p)
-		if err != nil {
-			return err
-		}
-		if archive {
-			return st.session.plan.File.Errorf(in, path.Base(p.root), "ADD would unpack the archive %s, which this builder does not do yet: "+
-				"copy it with COPY (or ADD --unpack=false) and unpack it with RUN tar", p.root)
-		}
-	}
-	return nil
-}
-
-// noTree is a source that has nothing.
-type noTree struct{}
-
-func (noTree) lstat(p string) (node, error) {
-	return node{}, &fs.PathError{Op: "stat", Path: p, Err: fs.ErrNotExist}
-}
-func (noTree) list(string) ([]string, error) { return nil, nil }
-func (noTree) open(p string) (io.ReadCloser, error) {
-	return nil, &fs.PathError{Op: "open", Path: p, Err: fs.ErrNotExist}
-}
-func (noTree) digest([]*node) error { return nil }

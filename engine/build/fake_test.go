@@ -30,6 +30,7 @@ type machine struct {
 	most   int // the most at once
 	meet   sync.Cond
 	met    map[string]int
+	opened int  // trees
 	noList bool // trees offer nothing but what driver.Tree demands
 }
 
@@ -177,6 +178,7 @@ func (m *machine) OpenChain(_ context.Context, chain digest.Digest) (driver.Tree
 	if !ok {
 		return nil, driver.ErrNotFound
 	}
+	m.opened++
 	if m.noList {
 		return fakeTree{t}, nil
 	}

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
@@ -37,14 +39,16 @@ func (k Key) Digest() (digest.Digest, error) {
 
 // Input is one file that a COPY or ADD puts into the tree. Times are no part of it.
 type Input struct {
-	Path    string        `json:"path"` // where it goes
-	Source  string        `json:"source,omitempty"`
-	Type    string        `json:"type"` // file, dir, symlink, ...
-	Mode    uint32        `json:"mode"`
-	UID     int           `json:"uid"`
-	GID     int           `json:"gid"`
-	Content digest.Digest `json:"content,omitempty"` // file
-	Link    string        `json:"link,omitempty"`    // symlink: its text
+	Path    string            `json:"path"` // where it goes
+	Source  string            `json:"source,omitempty"`
+	Type    string            `json:"type"` // file, dir, symlink, ...
+	Mode    uint32            `json:"mode"`
+	UID     int               `json:"uid"`
+	GID     int               `json:"gid"`
+	Content digest.Digest     `json:"content,omitempty"` // file
+	Link    string            `json:"link,omitempty"`    // symlink: its text
+	Device  string            `json:"device,omitempty"`  // char, block: its numbers, major:minor
+	Xattrs  map[string]string `json:"xattrs,omitempty"`
 }
 
 // inputsDigest is the digest of a list that is sorted by path. Where a file lay in the context makes no difference. Names
@@ -54,6 +58,12 @@ func inputsDigest(inputs []Input) digest.Digest {
 	w := bufio.NewWriter(h.Hash())
 	for _, in := range inputs {
 		fmt.Fprintf(w, "%q %s %04o %d:%d %s %q\n", in.Path, in.Type, in.Mode, in.UID, in.GID, in.Content, in.Link)
+		if in.Device != "" {
+			fmt.Fprintf(w, "device %s\n", in.Device)
+		}
+		for _, name := range slices.Sorted(maps.Keys(in.Xattrs)) {
+			fmt.Fprintf(w, "xattr %q %q\n", name, in.Xattrs[name])
+		}
 	}
 	_ = w.Flush() // a hash takes everything
 	return h.Digest()

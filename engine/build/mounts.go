@@ -143,21 +143,21 @@ func (st *stage) bindInput(ctx context.Context, in dockerfile.Instruction, m doc
 		return boundTree{source: m.Source, chain: func(context.Context) (digest.Digest, error) { return "", nil }}, nil, nil
 	}
 	c := copySpec{name: "RUN --mount", paths: []string{m.Source}, from: sourceName(m.From), dest: m.Target + "/"}
-	src, done, err := st.source(ctx, in, c)
+	from, err := st.origin(ctx, in, c)
 	if err != nil {
 		return boundTree{}, nil, err
 	}
-	defer done()
-	sel, err := c.choose(src)
+	defer from.close()
+	sel, err := st.choose(ctx, in, c, from)
 	if err != nil {
-		return boundTree{}, nil, st.explain(in, c, err)
+		return boundTree{}, nil, err
 	}
+	defer sel.close()
 	if !m.From.Context() {
-		return boundTree{source: m.Source, chain: func(ctx context.Context) (digest.Digest, error) { return st.fromChain(ctx, in, c.from) }}, sel.inputs(c), nil
+		return boundTree{source: m.Source, chain: from.unpack}, sel.inputs(c), nil
 	}
-	top := sel.picks[0]
 	b := boundTree{source: "/", chain: func(ctx context.Context) (digest.Digest, error) { return st.session.contextChain(ctx, sel) }}
-	if !top.mode.IsDir() {
+	if !sel.sources[0].isDir() {
 		b.source = "/" + boundFile
 	}
 	return b, sel.inputs(c), nil
@@ -190,7 +190,7 @@ func (st *stage) unknownSource(from dockerfile.Source) bool {
 	if from.Stage < 0 {
 		return false
 	}
-	p, mine := st.session.pending(from.Stage)
+	p, mine := st.session.building(from.Stage)
 	return !mine && p.st != nil && p.st.unknown
 }
 

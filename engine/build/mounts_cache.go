@@ -96,7 +96,11 @@ func (m *mounting) seed(ctx context.Context, want dockerfile.Mount, folder strin
 			err = errors.Join(err, s.Folders.RemoveFolder(context.WithoutCancel(ctx), folder))
 		}
 	}()
-	chain, err := m.st.fromChain(ctx, m.in, sourceName(want.From))
+	_, unpack, err := m.st.fromChain(ctx, m.in, sourceName(want.From))
+	if err != nil {
+		return err
+	}
+	chain, err := unpack(ctx)
 	if err != nil {
 		return err
 	}

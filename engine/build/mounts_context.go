@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/layer"
@@ -50,26 +47,19 @@ func (s *session) archive(ctx context.Context, sel *selection) (f *os.File, sum 
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	p := &placement{entries: map[string]placed{}}
-	for _, pick := range sel.picks {
-		at := pick.rel
-		if !sel.picks[0].mode.IsDir() {
-			at = boundFile
-		}
-		if at == "." {
-			continue
-		}
-		e := layer.Entry{Path: path.Clean(at), Mode: unixMode(pick.mode), ModTime: pick.mtime, Xattrs: pick.xattrs}
-		if err := p.set(pick, e); err != nil {
-			return f, "", err
-		}
+	p := newPlacement(noTree{}, newest(sel))
+	defer func() { err = errors.Join(err, p.close()) }()
+	dest := "/"
+	if !sel.sources[0].isDir() {
+		dest = "/" + boundFile
+	}
+	if err := p.add(sel.sources[0], dest); err != nil {
+		return f, "", err
 	}
 	h := sha256.New()
 	w := layer.NewWriter(io.MultiWriter(f, h))
-	for _, name := range slices.Sorted(maps.Keys(p.entries)) {
-		if err := errors.Join(ctx.Err(), writeEntry(w, p.entries[name])); err != nil {
-			return f, "", err
-		}
+	if err := p.write(ctx, w); err != nil {
+		return f, "", err
 	}
 	if err := w.Close(); err != nil {
 		return f, "", err

@@ -19,6 +19,9 @@ type node struct {
 	uid, gid int
 	xattrs   map[string]string
 	stamp    stamp
+	links    int    // names that the file has, where known
+	major    uint32 // of a device
+	minor    uint32
 	sum      digest.Digest // of a file's content, once asked for
 }
 
@@ -37,11 +40,18 @@ type tree interface {
 	digest(files []*node) error // fills in sum
 }
 
+// attributed is what a tree may offer besides: the extended attributes of a name.
+type attributed interface {
+	xattrs(path string) (map[string]string, error)
+}
+
 // sysFields reads what fs.FileInfo does not offer from the system's own structure, by the names of its fields, which are
-// the same on all systems that have them. The zero value is ready.
+// the same on all systems that have them. The zero value is ready. It is bound by the first name that is read; after that it may be
+// used from several goroutines as long as all structures are of one type.
 type sysFields struct {
-	typ                  reflect.Type
-	inode, ctime, uid, g []int
+	typ                                    reflect.Type
+	inode, ctime, sec, nsec, uid, g, links []int
+	rdev, major, minor                     []int
 }
 
 func (s *sysFields) bind(t reflect.Type) {
@@ -49,7 +59,7 @@ func (s *sysFields) bind(t reflect.Type) {
 		return
 	}
 	*s = sysFields{typ: t}
-	field := func(names ...string) []int {
+	field := func(t reflect.Type, names ...string) []int {
 		for _, n := range names {
 			if f, ok := t.FieldByName(n); ok {
 				return f.Index
@@ -57,33 +67,41 @@ func (s *sysFields) bind(t reflect.Type) {
 		}
 		return nil
 	}
-	s.inode, s.ctime = field("Ino"), field("Ctim", "Ctimespec")
-	s.uid, s.g = field("Uid", "UID"), field("Gid", "GID")
+	s.inode, s.ctime = field(t, "Ino", "Inode"), field(t, "Ctim", "Ctimespec")
+	s.uid, s.g, s.links = field(t, "Uid", "UID"), field(t, "Gid", "GID"), field(t, "Nlink", "Links")
+	s.rdev, s.major, s.minor = field(t, "Rdev"), field(t, "Devmajor", "Major"), field(t, "Devminor", "Minor")
+	if s.ctime == nil {
+		return
+	}
+	if c := t.FieldByIndex(s.ctime).Type; c.Kind() == reflect.Struct {
+		s.sec, s.nsec = field(c, "Sec"), field(c, "Nsec")
+	}
 }
 
-// read returns owner and stamp of fi, zero where the system has none.
-func (s *sysFields) read(fi fs.FileInfo) (uid, gid int, st stamp) {
+// fill sets what fi knows of n beyond fs.FileInfo: owner, stamp, links and device, zero where the system has none.
+func (s *sysFields) fill(n *node, fi fs.FileInfo) {
 	v := reflect.ValueOf(fi.Sys())
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
 	}
 	if v.Kind() != reflect.Struct {
-		return 0, 0, stamp{}
+		return
 	}
 	s.bind(v.Type())
-	uid, gid = int(number(v, s.uid)), int(number(v, s.g))
-	if s.ctime == nil || s.inode == nil {
-		return uid, gid, stamp{}
+	n.uid, n.gid, n.links = int(number(v, s.uid)), int(number(v, s.g)), int(number(v, s.links))
+	n.stamp.inode = uint64(number(v, s.inode))
+	if s.sec != nil && s.nsec != nil && s.inode != nil {
+		t := v.FieldByIndex(s.ctime)
+		n.stamp.ctime = number(t, s.sec)*1e9 + number(t, s.nsec)
 	}
-	t := v.FieldByIndex(s.ctime)
-	if t.Kind() != reflect.Struct {
-		return uid, gid, stamp{}
+	if n.mode&fs.ModeDevice == 0 {
+		return
 	}
-	sec, nsec := t.FieldByName("Sec"), t.FieldByName("Nsec")
-	if sec.CanInt() && nsec.CanInt() {
-		st = stamp{inode: uint64(number(v, s.inode)), ctime: sec.Int()*1e9 + nsec.Int()}
+	n.major, n.minor = uint32(number(v, s.major)), uint32(number(v, s.minor))
+	if s.rdev != nil { // as Linux packs it (makedev(3))
+		d := uint64(number(v, s.rdev))
+		n.major, n.minor = uint32(d>>8)&0xfff|uint32(d>>32)&^0xfff, uint32(d)&0xff|uint32(d>>12)&^0xff
 	}
-	return uid, gid, st
 }
 
 func number(v reflect.Value, index []int) int64 {
@@ -134,4 +152,19 @@ func unixMode(m fs.FileMode) uint32 {
 		mode |= 0o1000
 	}
 	return mode
+}
+
+// goMode is unixMode's inverse.
+func goMode(mode uint32) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	if mode&0o4000 != 0 {
+		m |= fs.ModeSetuid
+	}
+	if mode&0o2000 != 0 {
+		m |= fs.ModeSetgid
+	}
+	if mode&0o1000 != 0 {
+		m |= fs.ModeSticky
+	}
+	return m
 }

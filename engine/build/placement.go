@@ -1,141 +1,236 @@
 package build
 
 import (
-	"archive/tar"
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
+	"os"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/learn-containers/learn/engine/dockerfile"
-	"github.com/learn-containers/learn/engine/failpoint"
-	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/layer"
-	"github.com/learn-containers/learn/engine/oci"
-	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/vocab"
 )
 
-// placement collects the entries of a layer that puts things into a tree.
+// placement collects the entries of a layer that puts things into a tree. Links in the destination are followed in the tree as it
+// is by then, as a program that writes there would, so a layer never replaces a link by a folder.
 type placement struct {
-	below    *imageTree
-	uid, gid int // of folders that are made on the way
-	mtime    time.Time
-	entries  map[string]placed
+	below   tree // what the layer goes onto
+	owner   *owner
+	mode    modeChange
+	mtime   time.Time // of folders that are made on the way
+	epoch   *time.Time
+	entries map[string]placed
+	hidden  map[string]bool // names of the tree below that were removed to make room, with all in them
+	groups  int             // hard links are numbered
+	spool   *os.File        // contents of archives
+	spooled int64
 }
 
+// owner is whom --chown gives everything to.
+type owner struct{ uid, gid int }
+
+// placed is one entry. Those of one group that is not zero are names of one file.
 type placed struct {
 	entry layer.Entry
+	group int
+	isNew bool // a folder that the tree below does not have
 	open  func() (io.ReadCloser, error)
+	sum   *node // the file of the context whose digest its content is to have; nil: unknown
 }
 
-// place makes the layer of a COPY. Links in the destination are followed in the tree below, as a program that writes there
-// would, so a layer never replaces a link by a folder.
-func (st *stage) place(ctx context.Context, in dockerfile.Instruction, c copySpec, sel *selection, mode int) (image.Layer, error) {
-	below, err := st.below(ctx)
-	if err != nil {
-		return image.Layer{}, err
-	}
-	defer below.close()
-	p := &placement{below: below, mtime: newest(sel), entries: map[string]placed{}}
-	if e := st.session.opts.Epoch; e != nil {
-		p.mtime = *e
-	}
-	if c.chown != "" {
-		if p.uid, p.gid, err = st.owner(below, c.chown); err != nil {
-			return image.Layer{}, st.session.plan.File.Errorf(in, "--chown", "%v", err)
-		}
-	}
-	dest := c.dest
-	if !path.IsAbs(dest) {
-		dest = st.workdirOr("/") + "/" + dest
-	}
-	if err := p.addAll(c, sel, dest, mode, st.session.opts.Epoch); err != nil {
-		return image.Layer{}, st.session.plan.File.Errorf(in, "", "%s: %v", c.name, err)
-	}
-	return st.write(ctx, p)
+func newPlacement(below tree, mtime time.Time) *placement {
+	return &placement{below: below, mtime: mtime, entries: map[string]placed{}, hidden: map[string]bool{}}
 }
 
-// newest is the time that folders get which are made on the way: it must not depend on when the build runs.
-func newest(sel *selection) time.Time {
-	t := time.Unix(0, 0)
-	for _, p := range sel.picks {
-		if p.mtime.After(t) {
-			t = p.mtime
-		}
+func (p *placement) close() error {
+	if p.spool == nil {
+		return nil
 	}
-	return t.Truncate(time.Second)
+	return errors.Join(p.spool.Close(), os.Remove(p.spool.Name()))
 }
 
-func (p *placement) addAll(c copySpec, sel *selection, dest string, mode int, epoch *time.Time) error {
-	at, err := follow(p.below, dest, true)
+// lstat looks at the tree as it is with what was placed so far.
+func (p *placement) lstat(at string) (node, error) {
+	if e, ok := p.entries[at]; ok {
+		return e.node(), nil
+	}
+	if at == "." {
+		return node{path: ".", mode: fs.ModeDir | 0o755}, nil
+	}
+	if !p.covered(at) {
+		return p.below.lstat(at)
+	}
+	return node{}, &fs.PathError{Op: "stat", Path: at, Err: fs.ErrNotExist}
+}
+
+// covered tells whether the tree below can have nothing at a path that was not placed.
+func (p *placement) covered(at string) bool {
+	if p.hidden[at] {
+		return true
+	}
+	dir := path.Dir(at)
+	if e, ok := p.entries[dir]; ok && (e.isNew || e.entry.Kind != layer.Dir) {
+		return true
+	}
+	return len(p.hidden) > 0 && dir != "." && p.covered(dir)
+}
+
+// node describes an entry as a tree would.
+func (e placed) node() node {
+	n := node{path: e.entry.Path, uid: e.entry.UID, gid: e.entry.GID, size: e.entry.Size, mtime: e.entry.ModTime, link: e.entry.Link,
+		xattrs: e.entry.Xattrs, major: e.entry.Major, minor: e.entry.Minor}
+	n.mode = goMode(e.entry.Mode) | map[layer.Kind]fs.FileMode{layer.Dir: fs.ModeDir, layer.Symlink: fs.ModeSymlink, layer.Fifo: fs.ModeNamedPipe,
+		layer.Char: fs.ModeDevice | fs.ModeCharDevice, layer.Block: fs.ModeDevice}[e.entry.Kind]
+	return n
+}
+
+// add puts one source under dest, which is absolute and as it is written: a slash at its end makes a folder of it.
+func (p *placement) add(src *source, dest string) error {
+	above := dest
+	if !strings.HasSuffix(dest, "/") && !strings.HasSuffix(dest, "/.") {
+		above = path.Dir(dest)
+	}
+	at, err := follow(p, above, true)
 	if err != nil {
 		return err
 	}
-	isDir := strings.HasSuffix(dest, "/") || strings.HasSuffix(dest, "/.")
-	if n, err := p.below.lstat(at); err == nil {
-		if isDir && !n.mode.IsDir() {
-			return fmt.Errorf("cannot copy to non-directory: %s", dest)
-		}
-		isDir = isDir || n.mode.IsDir()
+	if err := p.folders(at, p.mode.folders()); err != nil {
+		return err
 	}
-	if sel.roots > 1 && !isDir {
-		return fmt.Errorf("%d files match: When using %s with more than one source file, the destination must be a directory and end with a /", sel.roots, c.name)
+	if at, err = follow(p, dest, true); err != nil {
+		return err
 	}
-	for _, pick := range sel.picks {
-		if err := p.add(pick, pick.place(at, isDir), c.chown != "", mode, epoch); err != nil {
+	if src.isDir() {
+		return p.contents(src, at)
+	}
+	n, err := p.lstat(at)
+	switch {
+	case err == nil && n.mode.IsDir():
+		at = path.Join(at, path.Base(src.name))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := p.folders(path.Dir(at), p.mode.folders()); err != nil {
+		return err
+	}
+	return p.put(src, src.top(), at, map[uint64]int{})
+}
+
+// contents puts a folder's contents into the folder at. If that has to be made it is as any folder made on the way, but for its
+// time; if it is there it stays as it is. Folders inside take over what the source's have.
+func (p *placement) contents(src *source, at string) error {
+	_, err := p.lstat(at)
+	if err := p.folders(at, p.mode.folders()); err != nil {
+		return err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		e := p.entries[at]
+		e.entry.ModTime = p.time(src.top().mtime)
+		p.entries[at] = e
+	}
+	linked := map[uint64]int{}
+	for _, pick := range src.picks[1:] {
+		if err := p.put(src, pick, path.Join(at, pick.rel), linked); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// add puts one thing at a resolved place.
-func (p *placement) add(pick *picked, at string, chown bool, mode int, epoch *time.Time) error {
-	at = rooted(at)
-	old, err := p.below.lstat(at)
-	exists := err == nil
+// folders makes sure that at and what is above it are folders. at has no links in it.
+func (p *placement) folders(at string, mode uint32) error {
+	if at == "." {
+		return nil
+	}
+	if e, ok := p.entries[at]; ok {
+		if e.entry.Kind != layer.Dir {
+			return notFolder(at)
+		}
+		return nil
+	}
+	if err := p.folders(path.Dir(at), mode); err != nil {
+		return err
+	}
+	n, err := p.lstat(at)
+	switch {
+	case err == nil && n.mode.IsDir():
+		return p.keep(n)
+	case err == nil:
+		return notFolder(at)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	e := layer.Entry{Path: at, Kind: layer.Dir, Mode: mode, ModTime: p.mtime}
+	if p.owner != nil {
+		e.UID, e.GID = p.owner.uid, p.owner.gid
+	}
+	p.entries[at] = placed{entry: e, isNew: true}
+	return nil
+}
+
+func notFolder(at string) error { return fmt.Errorf("cannot copy to non-directory: /%s", at) }
+
+// keep enters a folder of the tree below unchanged.
+func (p *placement) keep(n node) error {
+	if a, ok := p.below.(attributed); ok {
+		var err error
+		if n.xattrs, err = a.xattrs(n.path); err != nil {
+			return err
+		}
+	}
+	p.entries[n.path] = placed{entry: layer.Entry{Path: n.path, Kind: layer.Dir, Mode: unixMode(n.mode), UID: n.uid, GID: n.gid,
+		ModTime: n.mtime.Truncate(time.Second), Xattrs: n.xattrs}}
+	return nil
+}
+
+// put places one thing at a path whose folder is there. Files that are one file in the source stay one.
+func (p *placement) put(src *source, pick *picked, at string, linked map[uint64]int) error {
+	old, err := p.lstat(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := p.parents(at); err != nil {
-		return err
-	}
-	if pick.mode.IsDir() {
-		if exists && !old.mode.IsDir() {
-			return fmt.Errorf("cannot copy to non-directory: /%s", at)
-		}
-		if exists {
-			p.keep(old)
-			return nil
-		}
-	} else if exists && old.mode.IsDir() {
+	exists := err == nil
+	switch {
+	case exists && pick.mode.IsDir() && !old.mode.IsDir():
+		return notFolder(at)
+	case exists && !pick.mode.IsDir() && old.mode.IsDir():
 		return fmt.Errorf("cannot replace to directory /%s with file", at)
 	}
-	e := layer.Entry{Path: at, Mode: unixMode(pick.mode), UID: pick.uid, GID: pick.gid, ModTime: pick.mtime.Truncate(time.Second), Xattrs: pick.xattrs}
-	if chown {
-		e.UID, e.GID = p.uid, p.gid
+	e, err := p.entry(pick, at)
+	if err != nil {
+		return err
 	}
-	if mode >= 0 {
-		e.Mode = uint32(mode)
+	it := placed{entry: e, isNew: !exists}
+	if before, ok := p.entries[at]; ok {
+		it.isNew = before.isNew
 	}
-	if epoch != nil {
-		e.ModTime = *epoch
+	if e.Kind == layer.File {
+		it.open, it.group = func() (io.ReadCloser, error) { return src.open(pick) }, p.group(pick, linked)
+		it.sum = &pick.node
 	}
-	if at == "." {
-		return nil // the root of the tree is there and stays as it is
-	}
-	return p.set(pick, e)
+	p.entries[at] = it
+	return nil
 }
 
-func (p *placement) set(pick *picked, e layer.Entry) error {
+// group numbers the file of a pick that has several names.
+func (p *placement) group(pick *picked, linked map[uint64]int) int {
+	if pick.links < 2 || pick.stamp.inode == 0 {
+		return 0
+	}
+	if linked[pick.stamp.inode] == 0 {
+		p.groups++
+		linked[pick.stamp.inode] = p.groups
+	}
+	return linked[pick.stamp.inode]
+}
+
+func (p *placement) entry(pick *picked, at string) (layer.Entry, error) {
+	e := layer.Entry{Path: at, Mode: p.mode.apply(unixMode(pick.mode), pick.mode.IsDir()), UID: pick.uid, GID: pick.gid, ModTime: p.time(pick.mtime), Xattrs: pick.xattrs}
+	if p.owner != nil {
+		e.UID, e.GID = p.owner.uid, p.owner.gid
+	}
 	switch pick.kind() {
 	case "file":
 		e.Kind, e.Size = layer.File, pick.size
@@ -145,116 +240,20 @@ func (p *placement) set(pick *picked, e layer.Entry) error {
 		e.Kind, e.Link, e.Mode = layer.Symlink, pick.link, 0o777
 	case "fifo":
 		e.Kind = layer.Fifo
+	case "char":
+		e.Kind, e.Major, e.Minor = layer.Char, pick.major, pick.minor
+	case "block":
+		e.Kind, e.Major, e.Minor = layer.Block, pick.major, pick.minor
 	default:
-		return fmt.Errorf("%s is a %s: only files, folders, links and pipes can be copied", pick.path, pick.kind())
+		return e, fmt.Errorf("%s is a %s: only files, folders, links, pipes and devices can be copied", pick.path, pick.kind())
 	}
-	p.entries[e.Path] = placed{entry: e, open: pick.open}
-	return nil
+	return e, nil
 }
 
-// parents enters the folders above at: as they are below, or new ones.
-func (p *placement) parents(at string) error {
-	dir := path.Dir(at)
-	if dir == "." || dir == "/" {
-		return nil
+// time is what the layer has for a time of the source.
+func (p *placement) time(t time.Time) time.Time {
+	if p.epoch != nil {
+		return *p.epoch
 	}
-	if _, ok := p.entries[dir]; ok {
-		return nil
-	}
-	if err := p.parents(dir); err != nil {
-		return err
-	}
-	n, err := p.below.lstat(dir)
-	switch {
-	case err == nil && n.mode.IsDir():
-		p.keep(n)
-	case err == nil:
-		return fmt.Errorf("cannot copy to non-directory: /%s", dir)
-	case errors.Is(err, fs.ErrNotExist):
-		p.entries[dir] = placed{entry: layer.Entry{Path: dir, Kind: layer.Dir, Mode: 0o755, UID: p.uid, GID: p.gid, ModTime: p.mtime}}
-	default:
-		return err
-	}
-	return nil
-}
-
-// keep enters a folder of the tree below unchanged.
-func (p *placement) keep(n node) {
-	if n.path == "." {
-		return
-	}
-	p.entries[n.path] = placed{entry: layer.Entry{Path: n.path, Kind: layer.Dir, Mode: unixMode(n.mode), UID: n.uid, GID: n.gid,
-		ModTime: n.mtime.Truncate(time.Second), Xattrs: n.xattrs}}
-}
-
-// write makes a layer of the placement in one pass: read, archive, hash and store.
-func (st *stage) write(ctx context.Context, p *placement) (l image.Layer, err error) {
-	s := st.session
-	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", ""), trace.String("parent", st.chain().String()))
-	defer func() {
-		if err != nil {
-			end(err)
-			return
-		}
-		end(nil, layerFacts(l, len(p.entries), 0)...)
-	}()
-	w, err := s.blobs.NewWriter(s.op)
-	if err != nil {
-		return l, err
-	}
-	defer w.Close()
-	archive := layer.NewWriter(w)
-	for _, name := range slices.Sorted(maps.Keys(p.entries)) {
-		if err := ctx.Err(); err != nil {
-			return l, err
-		}
-		if err := writeEntry(archive, p.entries[name]); err != nil {
-			return l, err
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return l, err
-	}
-	failpoint.Hit("build.copy.before-commit")
-	desc, err := w.Commit(ctx, "", oci.MediaTypeLayer)
-	if err != nil {
-		return l, err
-	}
-	failpoint.Hit("build.copy.after-commit")
-	return st.layer(desc), nil
-}
-
-func writeEntry(w *layer.Writer, e placed) error {
-	if e.entry.Kind != layer.File {
-		return w.WriteEntry(e.entry, nil)
-	}
-	f, err := e.open()
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", e.entry.Path, err)
-	}
-	err = w.WriteEntry(e.entry, f)
-	return errors.Join(err, f.Close())
-}
-
-// isArchive tells whether ADD would unpack the file: a tar archive, plain or compressed.
-func isArchive(p *picked) (bool, error) {
-	f, err := p.open()
-	if err != nil {
-		return false, fmt.Errorf("read %s: %w", p.path, err)
-	}
-	defer f.Close()
-	head := make([]byte, 6)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return false, fmt.Errorf("read %s: %w", p.path, err)
-	}
-	if bytes.HasPrefix(head, []byte("BZh")) || bytes.Equal(head, []byte("\xfd7zXZ\x00")) {
-		return true, nil
-	}
-	plain, _, err := layer.Decompress(io.MultiReader(bytes.NewReader(head), f))
-	if err != nil {
-		return false, nil // what can't be decompressed is just a file
-	}
-	defer plain.Close()
-	_, err = tar.NewReader(plain).Next()
-	return err == nil, nil
+	return t.Truncate(time.Second)
 }

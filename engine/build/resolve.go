@@ -5,10 +5,16 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
 const maxLinks = 255
+
+// lstater is all that following links needs.
+type lstater interface {
+	lstat(path string) (node, error)
+}
 
 // rooted makes p clean and relative to the root: no ".." leads out.
 func rooted(p string) string {
@@ -21,7 +27,7 @@ func rooted(p string) string {
 
 // follow gives the path that p leads to inside t, with all links followed: those in its folders, and if last is set also
 // that in its last place. Names that are not there stay as they are. Links never lead out of t.
-func follow(t tree, p string, last bool) (string, error) {
+func follow(t lstater, p string, last bool) (string, error) {
 	todo := strings.Split(rooted(p), "/")
 	at := "."
 	for links := 0; len(todo) > 0; {
@@ -74,33 +80,34 @@ func get(t tree, p string) (node, error) {
 	return t.lstat(at)
 }
 
-// walk calls visit for everything below dir, parents first, names in order.
-func walk(t tree, dir string, visit func(node) error) error {
-	names, err := t.list(dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		n, err := t.lstat(path.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		if err := visit(n); err != nil {
-			return err
-		}
-		if n.mode.IsDir() {
-			if err := walk(t, n.path, visit); err != nil {
-				return err
-			}
+// hasWildcard tells whether p is a pattern. A backslash takes a character's meaning away.
+func hasWildcard(p string) bool {
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '*', '?', '[':
+			return true
+		case '\\':
+			i++
 		}
 	}
-	return nil
+	return false
 }
 
-// glob gives the paths that match pattern, a name at a time, in order. Links to folders are followed on the way.
+// glob gives the paths that match pattern, in order. The wildcards match within one name (path.Match); links are followed in the
+// folders before the first name that has some, and no further, as BuildKit does.
 func glob(t tree, pattern string) ([]string, error) {
-	found := []string{"."}
-	for part := range strings.SplitSeq(rooted(pattern), "/") {
+	parts := strings.Split(rooted(pattern), "/")
+	special := func(part string) bool { return strings.ContainsAny(part, `*?[\`) }
+	first := slices.IndexFunc(parts, special)
+	at, err := follow(t, strings.Join(parts[:first], "/"), true)
+	if err != nil {
+		return nil, err
+	}
+	found := []string{at}
+	for _, part := range parts[first:] {
+		if _, err := path.Match(part, ""); err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", part, err)
+		}
 		var next []string
 		for _, dir := range found {
 			matched, err := globIn(t, dir, part)
@@ -115,24 +122,16 @@ func glob(t tree, pattern string) ([]string, error) {
 }
 
 func globIn(t tree, dir, part string) ([]string, error) {
-	at, err := follow(t, dir, true)
-	if err != nil {
-		return nil, err
-	}
-	if n, err := t.lstat(at); err != nil || !n.mode.IsDir() {
+	if n, err := t.lstat(dir); err != nil || !n.mode.IsDir() {
 		return nil, nil // what is not there has nothing in it
 	}
-	names, err := t.list(at)
+	names, err := t.list(dir)
 	if err != nil {
 		return nil, err
 	}
 	var out []string
 	for _, name := range names {
-		ok, err := path.Match(part, name)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", part, err)
-		}
-		if ok {
+		if ok, _ := path.Match(part, name); ok { // the pattern is known to be good
 			out = append(out, path.Join(dir, name))
 		}
 	}

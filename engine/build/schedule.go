@@ -15,15 +15,15 @@ import (
 // after the other, in the order of the file, so that a build that is stepped through or recorded always goes the same way.
 type schedule struct {
 	mu     sync.Mutex
-	stages map[int]*pending
+	stages map[int]*building
 	slots  chan struct{}
 	going  sync.WaitGroup
 	first  error // what went wrong first: the rest is consequences
 	cancel context.CancelFunc
 }
 
-// pending is a stage that is being built. Its fields are valid when done is closed.
-type pending struct {
+// building is a stage that is being built. Its fields are valid when done is closed.
+type building struct {
 	done chan struct{}
 	st   *stage
 	err  error
@@ -48,7 +48,7 @@ func (s *session) stages(ctx context.Context) (*stage, error) {
 	defer s.sched.cancel()
 	last := s.plan.Stages[len(s.plan.Stages)-1]
 	for _, planned := range s.plan.Stages {
-		p, mine := s.pending(planned.Index)
+		p, mine := s.building(planned.Index)
 		if !mine {
 			continue
 		}
@@ -70,20 +70,20 @@ func (s *session) stages(ctx context.Context) (*stage, error) {
 
 func (s *session) sequential() bool { return cap(s.sched.slots) == 1 }
 
-// pending gives the entry of a stage; mine tells that the caller is the one to fill it.
-func (s *session) pending(index int) (p *pending, mine bool) {
+// building gives the entry of a stage; mine tells that the caller is the one to fill it.
+func (s *session) building(index int) (p *building, mine bool) {
 	s.sched.mu.Lock()
 	defer s.sched.mu.Unlock()
 	if p, ok := s.sched.stages[index]; ok {
 		return p, false
 	}
-	p = &pending{done: make(chan struct{})}
+	p = &building{done: make(chan struct{})}
 	s.sched.stages[index] = p
 	return p, true
 }
 
 // fill builds a stage. The first stage that fails ends the others.
-func (s *session) fill(ctx context.Context, p *pending, planned dockerfile.Stage) {
+func (s *session) fill(ctx context.Context, p *building, planned dockerfile.Stage) {
 	defer close(p.done)
 	p.st, p.err = s.stage(ctx, planned)
 	if p.err == nil {
@@ -99,7 +99,7 @@ func (s *session) fill(ctx context.Context, p *pending, planned dockerfile.Stage
 
 // await waits until a stage is built. One that only a trigger of a base image asks for is built by whoever asks first.
 func (s *session) await(ctx context.Context, index int) (*stage, error) {
-	p, mine := s.pending(index)
+	p, mine := s.building(index)
 	if mine {
 		s.fill(ctx, p, s.plan.Stage(index))
 	}

@@ -65,7 +65,7 @@ func (b *Builder) newSession(op *home.Operation, o Options) (*session, error) {
 	}
 	return &session{
 		Builder: b, blobs: blobs, op: op, opts: o, cache: openCache(b.home.Cache()), display: &display{to: o.Progress},
-		sched: schedule{stages: map[int]*pending{}, slots: make(chan struct{}, parallel(o))},
+		sched: schedule{stages: map[int]*building{}, slots: make(chan struct{}, parallel(o))},
 		turns: turns{taken: map[string]chan struct{}{}}, made: map[digest.Digest]Record{},
 	}, nil
 }

@@ -56,10 +56,7 @@ func (t *imageTree) lstat(p string) (node, error) {
 		return node{}, absent(err)
 	}
 	n := node{path: p, mode: fi.Mode(), mtime: fi.ModTime()}
-	n.uid, n.gid, _ = t.sys.read(fi)
-	if x, ok := fi.Sys().(*tar.Header); ok {
-		n.xattrs = xattrsOf(x)
-	}
+	t.sys.fill(&n, fi)
 	switch {
 	case n.mode.IsRegular():
 		n.size = fi.Size()
@@ -69,6 +66,20 @@ func (t *imageTree) lstat(p string) (node, error) {
 		}
 	}
 	return n, nil
+}
+
+// xattrs implements attributed.
+func (t *imageTree) xattrs(p string) (map[string]string, error) {
+	switch names := t.names.(type) {
+	case interface {
+		Xattrs(path string) (map[string]string, error)
+	}:
+		m, err := names.Xattrs(p)
+		return m, absent(err)
+	case *exported:
+		return xattrsOf(names.headers[p]), nil
+	}
+	return nil, nil
 }
 
 func xattrsOf(h *tar.Header) map[string]string {

@@ -3,11 +3,12 @@ package build
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/image"
-	"github.com/learn-containers/learn/engine/layer"
 	"github.com/learn-containers/learn/engine/passwd"
 )
 
@@ -51,20 +52,26 @@ func (st *stage) makeDir(ctx context.Context, dir string) (image.Layer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return image.Layer{}, err
 	}
-	uid, gid, err := st.owner(below, st.config.Config.User)
+	uid, gid, err := st.owner(below.tree, st.config.Config.User)
 	if err != nil {
 		return image.Layer{}, err
 	}
-	p := &placement{below: below, uid: uid, gid: gid, mtime: st.session.now().Truncate(1e9), entries: map[string]placed{}}
-	if err := p.parents(at); err != nil {
+	p := newPlacement(below, st.session.now().Truncate(1e9))
+	p.owner = &owner{uid, gid}
+	if err := p.folders(at, 0o755); err != nil {
 		return image.Layer{}, err
 	}
-	p.entries[at] = placed{entry: layer.Entry{Path: at, Kind: layer.Dir, Mode: 0o755, UID: uid, GID: gid, ModTime: p.mtime}}
 	return st.write(ctx, p)
 }
 
 // owner resolves a name for new files against the tree below. Numbers and root need no tree.
-func (st *stage) owner(below *imageTree, spec string) (uid, gid int, err error) {
-	u, g, err := passwd.Owner(below.tree, spec)
+func (st *stage) owner(below passwd.Files, spec string) (uid, gid int, err error) {
+	u, g, err := passwd.Owner(below, spec)
 	return int(u), int(g), err
 }
+
+// noFiles is a tree without accounts.
+type noFiles struct{}
+
+// Open implements passwd.Files.
+func (noFiles) Open(string) (io.ReadCloser, error) { return nil, driver.ErrNotFound }
