@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
@@ -52,8 +53,29 @@ const (
 	maxAgentMessage        = 256 << 10 // as OpenSSH has it
 )
 
+// maxSocketPath is what fits into the address of a unix socket (unix(7)).
+const maxSocketPath = 100
+
+// listenUnix listens at path, which may be longer than the address of a socket: then it is reached through its folder's descriptor.
+func listenUnix(path string) (net.Listener, error) {
+	if len(path) <= maxSocketPath {
+		return net.Listen("unix", path)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // the descriptor is another folder's by then; close removes the socket
+	return l, nil
+}
+
 func listenAgent(path, agent string) (*agentRelay, error) {
-	l, err := net.Listen("unix", path)
+	l, err := listenUnix(path)
 	if err != nil {
 		return nil, err
 	}
