@@ -96,7 +96,7 @@ func (s *Store) importLayer(ctx context.Context, op *home.Operation, r io.Reader
 	}
 	defer w.Close()
 	raw := io.TeeReader(&cancelable{ctx, r}, w)
-	archive, kind, err := layer.Decompress(raw)
+	archive, kind, err := layer.DecompressLayer(raw)
 	if err != nil {
 		return Layer{}, err
 	}

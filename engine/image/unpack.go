@@ -115,7 +115,7 @@ func (l *lazyLayer) open() error {
 		return err
 	}
 	l.blob = f
-	l.plain, _, err = layer.Decompress(f)
+	l.plain, _, err = layer.DecompressLayer(f)
 	return err
 }
 
