@@ -186,36 +186,61 @@ func timeText(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// history compares the steps between those that both histories begin and end with; a step is numbered from 1 in the image
-// that has it. Steps that both have may differ in their times.
+// maxSteps bounds the histories of which it is found out which steps both have; a longer one is taken whole.
+const maxSteps = 1000
+
+// history compares the steps; one is numbered from 1 in the image that has it. Steps that both have may differ in their times.
 func (f *fields) history(a, b []v1.History) {
-	head := 0
-	for head < min(len(a), len(b)) && stepText(a[head]) == stepText(b[head]) {
-		f.moment("History", strconv.Itoa(head+1), a[head].Created, b[head].Created)
-		head++
-	}
-	tail := 0
-	for tail < min(len(a), len(b))-head && stepText(a[len(a)-1-tail]) == stepText(b[len(b)-1-tail]) {
-		tail++
-	}
-	for i := head; i < len(a)-tail; i++ {
-		f.list = append(f.list, DiffField{DiffDeleted, "History", strconv.Itoa(i + 1), stepText(a[i]), ""})
-	}
-	for i := head; i < len(b)-tail; i++ {
-		f.list = append(f.list, DiffField{DiffAdded, "History", strconv.Itoa(i + 1), "", stepText(b[i])})
-	}
-	for k := tail; k > 0; k-- {
-		f.moment("History", strconv.Itoa(len(b)-k+1), a[len(a)-k].Created, b[len(b)-k].Created)
+	same := commonSteps(a, b)
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && same != nil && same[i][j] > 0 && stepKey(a[i]) == stepKey(b[j]):
+			f.moment("History", strconv.Itoa(j+1), a[i].Created, b[j].Created)
+			i, j = i+1, j+1
+		case i < len(a) && (j == len(b) || same == nil || same[i+1][j] >= same[i][j+1]):
+			f.list = append(f.list, DiffField{DiffDeleted, "History", strconv.Itoa(i + 1), stepText(a[i]), ""})
+			i++
+		default:
+			f.list = append(f.list, DiffField{DiffAdded, "History", strconv.Itoa(j + 1), "", stepText(b[j])})
+			j++
+		}
 	}
 }
 
+// commonSteps gives at [i][j] how many steps a[i:] and b[j:] have in common, in order; nil for histories that are too long.
+func commonSteps(a, b []v1.History) [][]int {
+	if len(a) > maxSteps || len(b) > maxSteps {
+		return nil
+	}
+	same := make([][]int, len(a)+1)
+	same[len(a)] = make([]int, len(b)+1)
+	for i := len(a) - 1; i >= 0; i-- {
+		same[i] = make([]int, len(b)+1)
+		for j := len(b) - 1; j >= 0; j-- {
+			same[i][j] = max(same[i+1][j], same[i][j+1])
+			if stepKey(a[i]) == stepKey(b[j]) {
+				same[i][j] = same[i+1][j+1] + 1
+			}
+		}
+	}
+	return same
+}
+
+// stepKey is a step without its time.
+func stepKey(h v1.History) v1.History {
+	h.Created = nil
+	return h
+}
+
+// stepText is a step for people. Comments that every step of a builder has are left out.
 func stepText(h v1.History) string {
-	text := h.CreatedBy
+	text := strings.TrimSuffix(h.CreatedBy, " # buildkit")
 	if h.Author != "" {
 		text += " (author " + h.Author + ")"
 	}
-	if h.Comment != "" {
-		text += " # " + h.Comment
+	if h.Comment != "" && h.Comment != "buildkit.dockerfile.v0" {
+		text += " (" + h.Comment + ")"
 	}
 	if h.EmptyLayer {
 		text += " (no layer)"

@@ -23,7 +23,7 @@ func (d Diff) Verdict() string {
 	case !d.Differs(true):
 		return d.sameVerdict()
 	case !d.Differs(false):
-		return "same but for times: " + d.timesText()
+		return "same but for times (" + d.timesText() + ")"
 	}
 	var parts []string
 	if n := len(d.Files); n > 0 {
@@ -34,10 +34,10 @@ func (d Diff) Verdict() string {
 	}
 	verdict := "different: " + strings.Join(parts, "; ")
 	if len(d.Files) == 0 {
-		verdict = "same files, different config: " + d.configText()
+		verdict = "same files, different " + d.configText()
 	}
 	if d.Times() > 0 {
-		verdict += "; and " + d.timesText()
+		verdict += "; and times"
 	}
 	return verdict
 }
@@ -59,13 +59,16 @@ func (d Diff) configText() string {
 			names = append(names, f.Field)
 		}
 	}
-	return strings.Join(names, ", ")
+	if len(names) == 0 {
+		return ""
+	}
+	return "config (" + strings.Join(names, ", ") + ")"
 }
 
 func (d Diff) timesText() string {
 	var parts []string
 	if n := len(d.FileTimes); n > 0 {
-		parts = append(parts, "those of "+numbered(n, "file"))
+		parts = append(parts, "of "+numbered(n, "file"))
 	}
 	var created, steps int
 	for _, f := range d.ConfigTimes {
@@ -76,10 +79,10 @@ func (d Diff) timesText() string {
 		}
 	}
 	if created > 0 {
-		parts = append(parts, "that of the image")
+		parts = append(parts, "of the image")
 	}
 	if steps > 0 {
-		parts = append(parts, "those of "+numbered(steps, "step")+" of the history")
+		parts = append(parts, "of "+numbered(steps, "step")+" of the history")
 	}
 	return strings.Join(parts, ", ")
 }
