@@ -124,6 +124,20 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// seeking is a counter of a source that can pass over bytes; they count as read.
+type seeking struct {
+	*counter
+	s io.Seeker
+}
+
+func (k *seeking) Seek(offset int64, whence int) (int64, error) {
+	at, err := k.s.Seek(offset, whence)
+	if err == nil && whence == io.SeekCurrent {
+		k.n += offset
+	}
+	return at, err
+}
+
 // guarded is a decompressed stream that stops at a bomb and says which decompressor an error came from.
 type guarded struct {
 	src       io.Reader

@@ -27,10 +27,15 @@ type Reader struct {
 	out     int64 // read
 }
 
-// NewReader returns a Reader of the uncompressed archive r that refuses what exceeds limits.
+// NewReader returns a Reader of the uncompressed archive r that refuses what exceeds limits. If r is an io.Seeker, contents
+// that nobody reads are passed over by seeking.
 func NewReader(r io.Reader, limits Limits) *Reader {
 	src := &counter{r: r}
-	return &Reader{tar: tar.NewReader(src), src: src, limits: limits.withDefaults()}
+	in := &Reader{tar: tar.NewReader(src), src: src, limits: limits.withDefaults()}
+	if s, ok := r.(io.Seeker); ok {
+		in.tar = tar.NewReader(&seeking{src, s})
+	}
+	return in
 }
 
 // Next goes to the next entry. At the end of the archive it reads what follows (padding) to the end of the stream, so

@@ -14,6 +14,7 @@ import (
 func (app *App) imageCommands() []command {
 	return []command{
 		{app.buildCommand, ""},
+		{app.imageDiff, ""},
 		{app.imageHistory, "history"},
 		{app.imageImport, "import"},
 		{app.imageInspect, ""},
