@@ -31,8 +31,9 @@ var arrows = map[string][]string{
 	"engine/passwd":     {"engine/driver"},
 	"engine/image":      {"engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
-	"engine/container": {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/build": {"engine/dockerfile", "engine/image", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
+	"engine/container":    {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/build/source": {"engine/layer", "engine/oci", "engine/home"},
+	"engine/build": {"engine/build/source", "engine/dockerfile", "engine/image", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/driver/standard":   {},
 	"engine/driver/jsonfile":   {},

@@ -100,7 +100,7 @@ func (b *Builder) build(ctx context.Context, op *home.Operation, o Options) (res
 		return res, false, err
 	}
 	defer func() { err, scraps = errors.Join(err, s.close(ctx, &res, err)), s.scraps }()
-	if err := s.load(); err != nil {
+	if err := s.load(ctx); err != nil {
 		return res, false, err
 	}
 	final, err := s.stages(ctx)

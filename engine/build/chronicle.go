@@ -81,8 +81,10 @@ func (c *cache) begin(b *Builder, dockerfile string, o Options) (*chronicle, err
 		return nil, fmt.Errorf("name build: %w", err)
 	}
 	r := BuildRecord{ID: hex.EncodeToString(random[:]), Dockerfile: absolute(dockerfile), Context: o.source(), Target: o.Target, Began: driver.Now(b.runtime).UTC()}
-	if o.Source == "" {
+	if o.From == nil {
 		r.Context = absolute(o.ContextDir)
+	} else {
+		r.Dockerfile = filepath.Base(dockerfile)
 	}
 	name := oci.Sum([]byte(strings.Join([]string{r.Dockerfile, r.Context, r.Target}, "\x00"))).Encoded()[:16]
 	ch := &chronicle{dir: c.builds(), index: filepath.Join(c.dir, "last-"+name), now: r}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -11,13 +12,14 @@ import (
 
 // Options say what to build, from what, and how. The zero value of every field is good.
 type Options struct {
-	ContextDir string    // folder that COPY and ADD read from
-	Source     string    // where the context came from, as history and messages name it; empty: ContextDir
-	Dockerfile string    // path; empty: Dockerfile in ContextDir
-	Text       []byte    // the Dockerfile itself, from standard input; Dockerfile is then its name in messages
-	Tags       []oci.Ref // names for the image; none is fine
-	Target     string    // stage to build; empty: the last
-	Platform   string    // what to build for, "linux/arm64"; empty: this machine
+	ContextDir string      // folder that COPY and ADD read from
+	From       *fetch.Spec // where the context has to be fetched from; nil: it is ContextDir
+	Source     string      // what messages call a context that is fetched, without credentials
+	Dockerfile string      // path; empty: Dockerfile in ContextDir
+	Text       []byte      // the Dockerfile itself, from standard input; Dockerfile is then its name in messages
+	Tags       []oci.Ref   // names for the image; none is fine
+	Target     string      // stage to build; empty: the last
+	Platform   string      // what to build for, "linux/arm64"; empty: this machine
 
 	Args     map[string]*string // --build-arg; nil: named, but without a value
 	Labels   map[string]string  // added to the image

@@ -103,7 +103,7 @@ func (c *cache) clear() error {
 	if err != nil {
 		return fmt.Errorf("prune build cache: %w", err)
 	}
-	failed := c.clearBuilds()
+	failed := errors.Join(c.clearBuilds(), os.RemoveAll(filepath.Join(c.dir, downloadsName)))
 	for _, e := range entries {
 		if e.IsDir() {
 			continue

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/learn-containers/learn/engine/blob"
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
@@ -78,8 +79,53 @@ func dockerfilePath(o Options) string {
 	return filepath.Join(o.ContextDir, "Dockerfile")
 }
 
+// prepare fetches the context, if it is not a folder already.
+func (s *session) prepare(ctx context.Context) error {
+	if s.opts.From == nil {
+		return nil
+	}
+	what := "[internal] load build context from " + s.opts.Source
+	if s.opts.ContextDir != "" {
+		what = "[internal] load build definition from standard input"
+	}
+	id := s.display.work(what)
+	got, err := s.fetchContext(ctx)
+	s.display.Done(id, err)
+	if err != nil {
+		return err
+	}
+	s.opts.ContextDir, s.opts.Text = got.Dir, got.Dockerfile
+	name := s.opts.Dockerfile
+	if got.Dockerfile != nil || name == "" {
+		name = "Dockerfile"
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(got.Dir, name)
+	}
+	s.opts.Dockerfile = name
+	return nil
+}
+
+func (s *session) fetchContext(ctx context.Context) (fetch.Prepared, error) {
+	scratch := filepath.Join(s.op.Dir(), "context")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return fetch.Prepared{}, err
+	}
+	spec := *s.opts.From
+	spec.Download.Cache = s.downloads()
+	return fetch.Prepare(ctx, scratch, spec)
+}
+
+// downloads is where files from HTTP servers are kept.
+func (s *session) downloads() string { return filepath.Join(s.home.Cache(), downloadsName) }
+
+const downloadsName = "http"
+
 // load reads and plans the Dockerfile.
-func (s *session) load() error {
+func (s *session) load(ctx context.Context) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
 	if err := checkContextDir(s.opts.ContextDir); err != nil {
 		return err
 	}
@@ -205,7 +251,11 @@ func (s *session) context(ctx context.Context) (*contextTree, error) {
 
 func (s *session) readContext(ctx context.Context) (*contextTree, error) {
 	id := s.display.work("[internal] load build context")
-	t, err := openContext(s.opts.ContextDir, dockerfilePath(s.opts), s.home.Cache())
+	known := s.home.Cache()
+	if strings.HasPrefix(s.opts.ContextDir, s.op.Dir()) {
+		known = s.op.Dir() // the folder is new each time: nothing is known of its files, nor worth knowing
+	}
+	t, err := openContext(s.opts.ContextDir, dockerfilePath(s.opts), known)
 	s.display.Done(id, err)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/go-units"
 	"github.com/learn-containers/learn/engine/build"
+	"github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/oci"
 )
 
@@ -17,20 +18,9 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 	if !slices.Contains([]string{"auto", "plain", "tty", "quiet", "json", "rawjson"}, f.progress) {
 		return build.Options{}, usagef("invalid --progress %q: expected auto, plain, tty, quiet, json or rawjson", f.progress)
 	}
-	if contextDir == "-" || strings.Contains(contextDir, "://") {
-		return build.Options{}, usagef("the build context must be a folder, not %q", contextDir)
-	}
-	if f.file == "-" {
-		return build.Options{}, usagef("the Dockerfile must be a file: write it to one and give its name with -f")
-	}
-	opts := build.Options{ContextDir: app.path(contextDir), NoCache: f.noCache, Target: f.target, MaxCache: app.cacheLimit()}
-	fi, err := os.Stat(opts.ContextDir)
-	if err != nil || !fi.IsDir() {
-		return build.Options{}, usagef("unable to prepare context: path %q not found or not a folder", contextDir)
-	}
-	opts.Dockerfile = filepath.Join(opts.ContextDir, "Dockerfile")
-	if f.file != "" {
-		opts.Dockerfile = app.path(f.file)
+	opts := build.Options{NoCache: f.noCache, Target: f.target, MaxCache: app.cacheLimit()}
+	if err := app.context(f, contextDir, &opts); err != nil {
+		return opts, err
 	}
 	for _, t := range f.tags {
 		ref, err := oci.ParseRef(t)
@@ -40,6 +30,7 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 		opts.Tags = append(opts.Tags, ref)
 	}
 	opts.Args = app.buildArgs(f.args)
+	var err error
 	if opts.Epoch, err = app.epoch(opts.Args); err != nil {
 		return build.Options{}, err
 	}
@@ -47,6 +38,40 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 		return opts, err
 	}
 	return opts, app.runOptions(f, &opts)
+}
+
+// context says where the context and the Dockerfile come from. What is a folder counts as one, whatever it is called.
+func (app *App) context(f buildFlags, word string, o *build.Options) error {
+	kind, err := source.ClassifyContext(app.contextWord(word))
+	if err != nil {
+		return usagef("unable to prepare context: %v", err)
+	}
+	if kind != source.Local || f.file == "-" {
+		o.From = &source.Spec{Word: app.contextWord(word), Dockerfile: f.file, Stdin: app.In, KeepGitDir: slices.Contains(f.args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1")}
+		o.Source, o.Dockerfile = source.Redact(word), f.file
+		if kind == source.Local {
+			o.Source, o.ContextDir = "", app.path(word)
+		}
+		return nil
+	}
+	o.ContextDir = app.path(word)
+	fi, err := os.Stat(o.ContextDir)
+	if err != nil || !fi.IsDir() {
+		return usagef("unable to prepare context: path %q not found or not a folder", word)
+	}
+	o.Dockerfile = filepath.Join(o.ContextDir, "Dockerfile")
+	if f.file != "" {
+		o.Dockerfile = app.path(f.file)
+	}
+	return nil
+}
+
+// contextWord is the word as the process sees it: a path starts in the folder of the command.
+func (app *App) contextWord(word string) string {
+	if fi, err := os.Stat(app.path(word)); err == nil && fi.IsDir() {
+		return app.path(word)
+	}
+	return word
 }
 
 // runOptions reads what RUN steps get besides their tree.

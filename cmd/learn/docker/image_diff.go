@@ -44,7 +44,9 @@ func (app *App) imageDiff() *cobra.Command {
 		Long:    imageDiffLong,
 		Example: imageDiffExample,
 		Args:    exactly(2),
-		RunE:    func(cmd *cobra.Command, args []string) error { return app.diffImages(cmd.Context(), f, args[0], args[1]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.diffImages(cmd.Context(), f, args[0], args[1])
+		},
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.times, "times", false, "List times that differ, too")
