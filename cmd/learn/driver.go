@@ -77,7 +77,7 @@ func openSim(h *home.Home, inside bool, reason string) (openedDriver, error) {
 		return openedDriver{}, fmt.Errorf("open the simulated machine: %w", err)
 	}
 	return openedDriver{sim: d, home: h, Driver: engine.Driver{Name: simName, Reason: "a simulated machine: " + strings.Join(strings.Fields(reason), " "), Storage: simName, Layers: d.Layers,
-		Snapshots: d.Snapshots, Trees: d.Snapshots, Runtime: d.Runtime}}, nil
+		Snapshots: d.Snapshots, Trees: d.Snapshots, Folders: d.Folders, Runtime: d.Runtime}}, nil
 }
 
 // settle puts the process where the native driver can work, if that is wanted and needs it. Where it can't be had and nobody insists,

@@ -22,7 +22,7 @@ func openNative(h *home.Home) (engine.Driver, error) {
 	mode := linux.Detect()
 	layers := linux.NewLayers(h, mode)
 	snapshots := linux.NewSnapshots(h, mode, layers)
-	return engine.Driver{Name: nativeName, Reason: mode.String(), Storage: "overlay2", Layers: layers, Snapshots: snapshots, Trees: snapshots,
+	return engine.Driver{Name: nativeName, Reason: mode.String(), Storage: "overlay2", Layers: layers, Snapshots: snapshots, Trees: snapshots, Folders: snapshots,
 		Runtime: linux.NewRuntime(h, mode, snapshots)}, nil
 }
 

@@ -60,9 +60,13 @@ func mountCases() []mountCase {
 		{rule: "a rename from one file system to another is a copy", mount: tmpfs(), script: "echo x > /mnt/f; mv /mnt/f /tmp/f; cat /tmp/f; ls /mnt; ln /tmp/f /mnt/g; echo $?", out: "x\n1\n",
 			errs: crossDevice, changes: []string{"C /tmp", "A /tmp/f"}},
 		{rule: "a mount point can't be deleted or renamed", mount: tmpfs(), script: "rmdir /mnt; mv -T /mnt /m", code: 1, errs: busy + busy},
-		{rule: "a mount's target is made if it is not there", mount: driver.Mount{Type: "tmpfs", Target: "/made/for/it"}, script: "echo x > /made/for/it/f; cat /made/for/it/f", out: "x\n",
-			changes: []string{"A /made", "A /made/for", "A /made/for/it"}},
-		{rule: "a mount's target through a link stays inside", mount: driver.Mount{Type: "tmpfs", Target: "/var/run/t"}, script: "echo x > /run/t/f; cat /var/run/t/f", out: "x\n", changes: []string{"C /run", "A /run/t"}},
+		{rule: "a mount's target is made if it is not there", mount: driver.Mount{Type: "tmpfs", Target: "/made/for/it"}, script: "echo x > /made/for/it/f; cat /made/for/it/f", out: "x\n"},
+		{rule: "a mount's target through a link stays inside", mount: driver.Mount{Type: "tmpfs", Target: "/var/run/t"}, script: "echo x > /run/t/f; cat /var/run/t/f", out: "x\n"},
+		{rule: "what is put beside a mount's target is a change", mount: driver.Mount{Type: "tmpfs", Target: "/made/for/it"}, script: "echo x > /made/for/f; mkdir /made/d; stat -c %a:%u:%g /made /made/for",
+			out: "755:0:0\n755:0:0\n", changes: []string{"A /made", "A /made/d", "A /made/for", "A /made/for/f"}},
+		{rule: "a folder that holds a mount's target is what it was", mount: driver.Mount{Type: "tmpfs", Target: "/tmp/t"}, script: "stat -c %a /tmp; echo x > /tmp/f; ls /tmp", out: "1777\nf\nt\n",
+			changes: []string{"C /tmp", "A /tmp/f"}},
+		{rule: "a mount's target through a link that leads nowhere is made where it leads", mount: driver.Mount{Type: "tmpfs", Target: "/proc/../usr/../missing/../a//b/."}, script: "echo x > /a/b/f; cat /a/b/f", out: "x\n"},
 	}
 }
 

@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 		must(t, err)
 		layers := NewLayers(h, mode)
 		snapshots := NewSnapshots(h, mode, layers)
-		return drivertest.Machine{Home: h, Layers: layers, Snapshots: snapshots, Trees: snapshots, Runtime: NewRuntime(h, mode, snapshots),
+		return drivertest.Machine{Home: h, Layers: layers, Snapshots: snapshots, Trees: snapshots, Folders: snapshots, Runtime: NewRuntime(h, mode, snapshots),
 			Base: drivertest.ApplyBase(t, layers, drivertest.BuildLearn(t))}
 	})
 }

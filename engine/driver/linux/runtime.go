@@ -24,9 +24,11 @@ type Runtime struct {
 	snapshots rootMounter
 }
 
-// rootMounter is the part of Snapshots that a start needs: what to mount as the root of key.
+// rootMounter is the part of Snapshots that a start needs: what to mount as the root of key, as the tree of a chain, and as a folder.
 type rootMounter interface {
 	RootMount(key string) (lowers []string, upper, work string, diffIDs []digest.Digest, err error)
+	ChainMount(chain digest.Digest) (lowers []string, err error)
+	FolderPath(name string) (string, error)
 }
 
 // NewRuntime returns the runtime of the containers in h.
@@ -41,6 +43,9 @@ func (r *Runtime) Create(ctx context.Context, spec driver.Spec) (driver.Task, er
 	}
 	if len(spec.Process.Args) == 0 {
 		return nil, fmt.Errorf("create task %s: no command", spec.ID)
+	}
+	if err := driver.CheckMounts(&spec); err != nil {
+		return nil, fmt.Errorf("create task %s: %w", spec.ID, err)
 	}
 	t := &task{runtime: r, id: spec.ID, dir: spec.Dir, spec: &spec}
 	st, err := t.Status(ctx)

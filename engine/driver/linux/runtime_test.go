@@ -21,11 +21,12 @@ import (
 
 // lab is a home with one read-only layer that holds busybox.
 type lab struct {
-	home    *home.Home
-	mode    Mode
-	lower   string
-	runtime *Runtime
-	n       int
+	*Snapshots // for folders and trees; the root of a container is the lab's own affair
+	home       *home.Home
+	mode       Mode
+	lower      string
+	runtime    *Runtime
+	n          int
 }
 
 // RootMount implements rootMounter with plain folders.
@@ -54,6 +55,7 @@ func newLab(t testing.TB) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{home: h, mode: mode, lower: filepath.Join(h.Snapshots(), "busybox")}
+	l.Snapshots = NewSnapshots(h, mode, NewLayers(h, mode))
 	l.runtime = NewRuntime(h, mode, l)
 	must(t, os.MkdirAll(l.lower+"/bin", 0o755))
 	must(t, os.MkdirAll(l.lower+"/etc", 0o755))

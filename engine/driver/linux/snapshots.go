@@ -265,6 +265,19 @@ func (s *Snapshots) RootMount(key string) (lowers []string, upper, work string, 
 	return lowers, s.upper(key), filepath.Join(s.dir(key), "work"), diffIDs, nil
 }
 
+// ChainMount tells what the tree of a chain is mounted from: the read-only folders, top first. Overlay needs two of them, so the lowest is
+// an empty one.
+func (s *Snapshots) ChainMount(chain digest.Digest) (lowers []string, err error) {
+	if lowers, _, err = s.layers.lowers(chain); err != nil {
+		return nil, fmt.Errorf("mount tree: %w", err)
+	}
+	empty, err := s.emptyDir()
+	if err != nil {
+		return nil, fmt.Errorf("mount tree: %w", err)
+	}
+	return append(lowers, empty), nil
+}
+
 // emptyDir is a folder that stands for a tree with nothing in it.
 func (s *Snapshots) emptyDir() (string, error) {
 	dir := filepath.Join(s.home.Snapshots(), "empty")

@@ -115,9 +115,10 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: shim.Limits(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
 		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
-	for _, m := range spec.Mounts {
-		cfg.Mounts = append(cfg.Mounts, shim.Mount{Type: m.Type, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Options: m.Options})
+	if cfg.Mounts, err = t.mounts(); err != nil {
+		return nil, err
 	}
+	cfg.Scratch = root.Lowers[len(root.Lowers)-1]
 	if len(spec.OnExit) > 0 {
 		cfg.OnExitEnv = withoutFailpoint(os.Environ())
 	}

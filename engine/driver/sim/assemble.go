@@ -13,11 +13,13 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/sim/folder"
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
 	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/driver/standard"
+	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -35,10 +37,17 @@ type builder struct {
 	proc fsys.FS
 	sys  fsys.FS
 	dev  *vfs.Tmpfs // the device nodes themselves
+
+	home    *home.Home
+	trees   *tree.Snapshots
+	unions  map[string]*tree.Union // writable layers that are mounted besides the root; the owner closes them
+	folders map[string]*folder.FS
 }
 
-func newBuilder(spec *driver.Spec, log *eventlog.Log, now func() time.Time, root *tree.Union) *builder {
-	b := &builder{spec: spec, log: log, now: now, root: root, ns: vfs.New(root), pts: vfs.NewPts(now)}
+func newBuilder(h *host) *builder {
+	now := h.machine.clock.Now
+	b := &builder{spec: h.spec, log: h.events, now: now, root: h.root, ns: vfs.New(h.root), pts: vfs.NewPts(now), home: h.machine.home, trees: h.trees,
+		unions: map[string]*tree.Union{}, folders: map[string]*folder.FS{}}
 	b.view = b.ns.View(vfs.Cred{Privileged: true}, nobody{now})
 	return b
 }
@@ -113,6 +122,13 @@ func (b *builder) place(m standard.Mount, fs fsys.FS, file string) error {
 }
 
 func (b *builder) mount(m standard.Mount, fs fsys.FS, file string) error {
+	made := mountOf(m, fs)
+	made.File = file
+	return b.attach(m.Target, made)
+}
+
+// mountOf is m as the mount table has it.
+func mountOf(m standard.Mount, fs fsys.FS) vfs.Mount {
 	options := m.Flags.Words()
 	for _, o := range m.Options {
 		switch {
@@ -123,7 +139,7 @@ func (b *builder) mount(m standard.Mount, fs fsys.FS, file string) error {
 			options = append(options, o.Key+"="+o.Value)
 		}
 	}
-	return b.attach(m.Target, vfs.Mount{FS: fs, Source: m.Type, Type: m.Type, Options: access(options), File: file})
+	return vfs.Mount{FS: fs, Source: m.Type, Type: m.Type, Options: access(options)}
 }
 
 // access puts in front what every mount table has in front.
@@ -311,19 +327,4 @@ func (b *builder) ensureDir(name string) error {
 		return err
 	}
 	return b.view.Mkdir(name, 0o755)
-}
-
-// ensureFile makes an empty file to mount on, if there is nothing.
-func (b *builder) ensureFile(name string) error {
-	if _, err := b.view.Stat(name); !errors.Is(err, syscall.ENOENT) {
-		return err
-	}
-	if err := b.ensureDir(path.Dir(name)); err != nil {
-		return err
-	}
-	f, err := b.view.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }

@@ -15,71 +15,126 @@ import (
 	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
+// userMount is what is mounted for the container's owner.
+type userMount struct {
+	vfs.Mount
+	folder        bool
+	from, options string // as its event has them
+}
+
 // mountUser mounts what the container's owner asked for.
 func (b *builder) mountUser() error {
 	for _, m := range b.spec.Mounts {
-		mount := b.mountBind
-		if m.Type == "tmpfs" {
-			mount = b.mountTmpfs
-		}
-		if err := mount(m); err != nil {
+		if err := b.mountOne(&m); err != nil {
 			return fmt.Errorf("mount %s: %w", m.Target, err)
 		}
 	}
 	return nil
 }
 
-func (b *builder) mountBind(m driver.Mount) error {
-	st, err := os.Stat(m.Source)
+func (b *builder) mountOne(m *driver.Mount) error {
+	u, err := b.open(m)
 	if err != nil {
-		return fmt.Errorf("bind source path does not exist: %s", m.Source)
+		return err
 	}
 	target := path.Join("/", m.Target)
-	ensure := b.ensureFile
-	if st.IsDir() {
-		ensure = b.ensureDir
-	}
-	if err := ensure(target); err != nil {
+	if err := b.ensure(target, u.folder); err != nil {
 		return err
 	}
-	if real, err := b.view.Real(target); err == nil && (real == "/proc" || strings.HasPrefix(real, "/proc/")) {
-		return errors.New("cannot be mounted because it is inside /proc")
+	switch real, err := b.view.Real(target); {
+	case err != nil:
+		return err
+	case real == "/":
+		return standard.CoversRoot
+	case real == "/proc" || strings.HasPrefix(real, "/proc/"):
+		return standard.InsideProc
 	}
-	fs, err := vfs.NewBind(m.Source, m.ReadOnly)
-	if err != nil {
-		return fmt.Errorf("bind %s: %w", m.Source, err)
-	}
-	options := []string{"rw", "nodev"}
-	if m.ReadOnly {
-		options[0] = "ro"
-	}
-	if err := b.attach(target, vfs.Mount{FS: fs, Source: m.Source, Type: "bind", Options: options}); err != nil {
+	if err := b.attach(target, u.Mount); err != nil {
 		return err
 	}
-	b.mounted(m.Target, "bind", m.Source, standard.BindOptions(m.ReadOnly))
+	b.mounted(m.Target, u.Type, u.from, u.options)
 	return nil
 }
 
-func (b *builder) mountTmpfs(m driver.Mount) error {
-	s := standard.Tmpfs(m.Target, m.ReadOnly, m.Options)
-	o, err := parseTmpfs(s.Options)
+// open makes the file system that is to be mounted.
+func (b *builder) open(m *driver.Mount) (userMount, error) {
+	switch m.Type {
+	case "tmpfs":
+		return b.openTmpfs(m)
+	case "tree":
+		return b.openTree(m)
+	case "folder":
+		return b.openFolder(m)
+	case "file":
+		return b.openFile(m)
+	case "socket":
+		return userMount{}, fmt.Errorf("unix sockets of the host: %w: the programs of the simulated machine have none", driver.ErrUnsupported)
+	}
+	return b.openBind(m)
+}
+
+// ensure makes sure that there is a folder or a file to mount on. What the root lacks is provided and no change of it; what is missing in
+// another file system is made there.
+func (b *builder) ensure(target string, folder bool) error {
+	in, name, missing, err := b.ns.Missing(target)
+	if err != nil {
+		return &os.PathError{Op: "stat", Path: target, Err: err}
+	}
+	if missing && in == fsys.FS(b.root) {
+		b.root.Provide(name, folder)
+	}
+	if folder {
+		return b.ensureDir(target)
+	}
+	return b.ensureFile(target)
+}
+
+// ensureFile makes an empty file to mount on, if there is nothing.
+func (b *builder) ensureFile(name string) error {
+	if _, err := b.view.Stat(name); !errors.Is(err, syscall.ENOENT) {
+		return err
+	}
+	if err := b.ensureDir(path.Dir(name)); err != nil {
+		return err
+	}
+	f, err := b.view.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	target := path.Join("/", m.Target)
-	if err := b.ensureDir(target); err != nil {
-		return err
+	return f.Close()
+}
+
+func (b *builder) openBind(m *driver.Mount) (userMount, error) {
+	st, err := os.Stat(m.Source)
+	if err != nil {
+		return userMount{}, fmt.Errorf("bind source path does not exist: %s", m.Source)
+	}
+	fs, err := vfs.NewBind(m.Source, m.ReadOnly)
+	if err != nil {
+		return userMount{}, fmt.Errorf("bind %s: %w", m.Source, err)
+	}
+	return userMount{vfs.Mount{FS: fs, Source: m.Source, Type: "bind", Options: writing(m.ReadOnly)}, st.IsDir(), m.Source, standard.BindOptions(m.ReadOnly)}, nil
+}
+
+// writing are the options of a mount in which devices do not work.
+func writing(readOnly bool) []string {
+	if readOnly {
+		return []string{"ro", "nodev"}
+	}
+	return []string{"rw", "nodev"}
+}
+
+func (b *builder) openTmpfs(m *driver.Mount) (userMount, error) {
+	s := standard.Tmpfs(m.Target, m.ReadOnly, m.Options)
+	o, err := parseTmpfs(s.Options)
+	if err != nil {
+		return userMount{}, err
 	}
 	fs := vfs.NewTmpfs(o.size, o.mode, b.now, b.box.Account)
 	if err := fs.Set(".", fsys.Change{UID: &o.uid, GID: &o.gid}); err != nil {
-		return err
+		return userMount{}, err
 	}
-	s.Target = target
-	if err := b.mount(s, fs, ""); err != nil {
-		return err
-	}
-	b.mounted(m.Target, "tmpfs", "tmpfs", s.Describe())
-	return nil
+	return userMount{mountOf(s, fs), true, "tmpfs", s.Describe()}, nil
 }
 
 // tmpfsOptions are the options of tmpfs(5) that this machine can keep.

@@ -16,7 +16,7 @@ func TestConformanceInSupervisors(t *testing.T) {
 		h, err := home.Open(t.TempDir())
 		must(t, err)
 		l := openLab(t, h, false)
-		return drivertest.Machine{Home: h, Layers: l.Layers, Snapshots: l.Snapshots, Trees: l.Snapshots, Runtime: l.Runtime,
+		return drivertest.Machine{Home: h, Layers: l.Layers, Snapshots: l.Snapshots, Trees: l.Snapshots, Folders: l.Folders, Runtime: l.Runtime,
 			Base: drivertest.ApplyBase(t, l.Layers, drivertest.BuildLearn(t)), Now: l.Now, Sleep: l.Sleep}
 	})
 }

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		return drivertest.Machine{Home: h, Layers: d.Layers, Snapshots: d.Snapshots, Trees: d.Snapshots, Runtime: d.Runtime,
+		return drivertest.Machine{Home: h, Layers: d.Layers, Snapshots: d.Snapshots, Trees: d.Snapshots, Folders: d.Folders, Runtime: d.Runtime,
 			Base: drivertest.ApplyBase(t, d.Layers, drivertest.BuildLearn(t)), Now: d.Now, Sleep: d.Sleep}
 	})
 }

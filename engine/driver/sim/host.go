@@ -34,6 +34,7 @@ type host struct {
 	group  group
 	log    *jsonfile.Log
 	root   *tree.Union
+	unions map[string]*tree.Union // writable layers that are mounted besides the root
 	net    *lan.Host
 	box    *kernel.Box
 	io     *stdio
@@ -80,7 +81,8 @@ func (h *host) prepare(ctx context.Context) error {
 	numbers := namespaces(h.spec.ID, h.machine.nextPID(), h.events)
 	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.lan.Host(h.spec.ID, h.spec.Hostname)
-	b := newBuilder(h.spec, h.events, h.machine.clock.Now, h.root)
+	b := newBuilder(h)
+	h.unions = b.unions
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
@@ -160,6 +162,11 @@ func (h *host) closeParts() {
 	if h.root != nil {
 		if err := h.root.Close(); err != nil {
 			h.complain("close writable layer", err)
+		}
+	}
+	for key, u := range h.unions {
+		if err := u.Close(); err != nil {
+			h.complain("close writable layer "+key, err)
 		}
 	}
 	if h.net != nil {

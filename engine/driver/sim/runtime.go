@@ -45,6 +45,9 @@ func (r *Runtime) Create(ctx context.Context, spec driver.Spec) (driver.Task, er
 	if len(spec.Process.Args) == 0 {
 		return nil, fmt.Errorf("create task %s: no command", spec.ID)
 	}
+	if err := driver.CheckMounts(&spec); err != nil {
+		return nil, fmt.Errorf("create task %s: %w", spec.ID, err)
+	}
 	t := &task{runtime: r, id: spec.ID, dir: spec.Dir, spec: &spec}
 	st, err := t.Status(ctx)
 	if err != nil {

@@ -118,6 +118,43 @@ func BindOptions(readOnly bool) string {
 	return "rbind,rw"
 }
 
+// FolderOptions describes the mount of a persistent folder.
+func FolderOptions(readOnly bool) string { return strings.TrimPrefix(BindOptions(readOnly), "r") }
+
+// TreeOptions are what the mount of a tree has besides its layers.
+func TreeOptions(readOnly bool) string {
+	if readOnly {
+		return "ro,nodev"
+	}
+	return "rw,nodev"
+}
+
+// File is the mount of a file that is in memory only, by its permissions and the numbers of its owner and group, as text.
+func File(readOnly bool, mode, uid, gid string) Mount {
+	m := Mount{Type: "tmpfs", Flags: Plain, Options: []Option{{"mode", "0" + mode}, {"uid", uid}, {"gid", gid}}}
+	if readOnly {
+		m.Flags |= ReadOnly
+	}
+	return m
+}
+
+// Refusal is an error that both drivers give in the same words.
+type Refusal string
+
+// Error implements error.
+func (r Refusal) Error() string { return string(r) }
+
+// What is refused of mounts.
+const (
+	CoversRoot Refusal = "the root can't be mounted on"
+	InsideProc Refusal = "cannot be mounted because it is inside /proc"
+)
+
+// NotInTree says that a mount's source is missing.
+func NotInTree(source, tree string) error {
+	return Refusal("source path does not exist: " + source + " in " + tree)
+}
+
 // MaskedPaths are kernel files that tell about, or reach, the machine outside: nothing can be read there. What is not there is left out.
 func MaskedPaths() []string {
 	return []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",

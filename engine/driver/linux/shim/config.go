@@ -29,6 +29,7 @@ type Config struct {
 	Root      Root     `json:"root"`
 	Process   Process  `json:"process"`
 	Mounts    []Mount  `json:"mounts,omitempty"`
+	Scratch   string   `json:"scratch"` // folder of ours to attach what gets its place later: nobody looks there
 	Limits    Limits   `json:"limits"`
 	Owner     string   `json:"owner,omitempty"` // names the home in the names of control groups
 	ReadOnly  bool     `json:"read_only,omitempty"`
@@ -45,9 +46,9 @@ type Config struct {
 // Root says how the container's root is put together.
 type Root struct {
 	Lowers    []string `json:"lowers"` // top first
-	DiffIDs   []string `json:"diff_ids"`
-	Upper     string   `json:"upper"`
-	Work      string   `json:"work"`
+	DiffIDs   []string `json:"diff_ids,omitempty"`
+	Upper     string   `json:"upper,omitempty"` // empty: it is read-only
+	Work      string   `json:"work,omitempty"`
 	UserXattr bool     `json:"user_xattr,omitempty"`
 	Volatile  bool     `json:"volatile,omitempty"` // nothing is synced to disk, also not at unmount
 }
@@ -68,13 +69,21 @@ type Process struct {
 	Seccomp    []byte   `json:"seccomp,omitempty"` // struct sock_filter[], native byte order
 }
 
-// Mount is one file system to mount besides the standard ones.
+// Mount is one file system to mount besides the standard ones: driver.Mount with everything looked up.
 type Mount struct {
 	Type     string   `json:"type"`
-	Source   string   `json:"source,omitempty"`
+	Source   string   `json:"source,omitempty"` // on the host; of a tree: inside it
+	Subpath  string   `json:"subpath,omitempty"`
 	Target   string   `json:"target"`
 	ReadOnly bool     `json:"read_only,omitempty"`
 	Options  []string `json:"options,omitempty"`
+	Name     string   `json:"name,omitempty"` // of a tree or folder, for its event
+	Tree     *Root    `json:"tree,omitempty"`
+	Data     []byte   `json:"data,omitempty"`
+	Ours     bool     `json:"ours,omitempty"` // socket: it lies in the home
+	Mode     uint32   `json:"mode,omitempty"`
+	UID      uint32   `json:"uid,omitempty"`
+	GID      uint32   `json:"gid,omitempty"`
 }
 
 // Limits bound a container; zero means none.

@@ -84,33 +84,39 @@ func setAttrs(mnt int, attrs uint64, recursive bool) error {
 	return unix.MountSetattr(mnt, "", flags, &unix.MountAttr{Attr_set: attrs})
 }
 
-// mountRoot mounts the overlay and gives its root. It is attached over its own upper folder: a place that exists, that is
-// ours, and that nobody else in this mount namespace looks at.
-func mountRoot(r Root) (tree, error) {
-	// The mark of a volatile mount, which would forbid the next one. Whoever asked for it knows that a power cut may cost the layer.
-	_ = unix.Unlink(r.Work + "/work/incompat/volatile/dirty")
-	_ = unix.Rmdir(r.Work + "/work/incompat/volatile")
+// mountOverlay mounts layers and gives their root, attached at a folder. That of the container's root is its own upper folder: a place
+// that exists, that is ours, and that nobody else in this mount namespace looks at.
+func mountOverlay(r Root, place string) (tree, error) {
+	if r.Upper != "" {
+		// The mark of a volatile mount, which would forbid the next one. Whoever asked for it knows that a power cut may cost the layer.
+		_ = unix.Unlink(r.Work + "/work/incompat/volatile/dirty")
+		_ = unix.Rmdir(r.Work + "/work/incompat/volatile")
+	}
 	mnt, err := overlay(r)
 	if r.Volatile && errors.Is(err, unix.EINVAL) {
 		r.Volatile = false // Linux 5.10 has it
 		mnt, err = overlay(r)
 	}
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
-		return classicOverlay(r, err)
+		return classicOverlay(r, place, err)
 	}
 	if err != nil {
 		return tree{}, err
 	}
-	at, err := unix.Open(r.Upper, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return tree{}, pathError("open", r.Upper, err)
-	}
-	defer unix.Close(at)
-	err = unix.MoveMount(mnt, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-	if err != nil {
+	if err := attachAt(mnt, place); err != nil {
 		return tree{}, fmt.Errorf("attach overlay: %w", err)
 	}
 	return tree{mnt}, nil
+}
+
+// attachAt puts a mount onto a folder of the host's, for this namespace only, and keeps its descriptor.
+func attachAt(mnt int, place string) error {
+	at, err := unix.Open(place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return pathError("open", place, err)
+	}
+	defer unix.Close(at)
+	return unix.MoveMount(mnt, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 }
 
 // overlay hands over the layers one by one: a single option string is cut at a page, and the error for that is misleading.
@@ -119,20 +125,31 @@ func overlay(r Root) (int, error) {
 	for _, dir := range r.Lowers {
 		options = append(options, option{"lowerdir+", dir})
 	}
-	options = append(options, option{"upperdir", r.Upper}, option{"workdir", r.Work}, option{"source", "overlay"})
+	attrs := unix.MOUNT_ATTR_NODEV
+	if r.Upper == "" {
+		attrs |= unix.MOUNT_ATTR_RDONLY
+	} else {
+		options = append(options, option{"upperdir", r.Upper}, option{"workdir", r.Work})
+	}
+	options = append(options, option{"source", "overlay"})
 	if r.UserXattr {
 		options = append(options, option{key: "userxattr"})
 	}
 	if r.Volatile {
 		options = append(options, option{key: "volatile"})
 	}
-	return newMount("overlay", unix.MOUNT_ATTR_NODEV, options...)
+	return newMount("overlay", attrs, options...)
 }
 
 // classicOverlay serves kernels before 6.7, which know no lowerdir+.
-func classicOverlay(r Root, why error) (tree, error) {
+func classicOverlay(r Root, place string, why error) (tree, error) {
 	base, lowers := shorten(r.Lowers)
-	data := "lowerdir=" + strings.Join(lowers, ":") + ",upperdir=" + escape(r.Upper) + ",workdir=" + escape(r.Work)
+	data, flags := "lowerdir="+strings.Join(lowers, ":"), uintptr(unix.MS_NODEV)
+	if r.Upper == "" {
+		flags |= unix.MS_RDONLY
+	} else {
+		data += ",upperdir=" + escape(r.Upper) + ",workdir=" + escape(r.Work)
+	}
 	if r.UserXattr {
 		data += ",userxattr"
 	}
@@ -142,11 +159,11 @@ func classicOverlay(r Root, why error) (tree, error) {
 	if err := os.Chdir(base); err != nil {
 		return tree{}, err
 	}
-	if err := unix.Mount("overlay", r.Upper, "overlay", unix.MS_NODEV, data); err != nil {
+	if err := unix.Mount("overlay", place, "overlay", flags, data); err != nil {
 		return tree{}, fmt.Errorf("mount overlay: %w (before: %w)", err, why)
 	}
-	fd, err := unix.Open(r.Upper, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	return tree{fd}, pathError("open", r.Upper, err)
+	fd, err := unix.Open(place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	return tree{fd}, pathError("open", place, err)
 }
 
 // shorten cuts the folder that all paths have in common, and gives it.
@@ -171,24 +188,35 @@ func escape(p string) string { return strings.NewReplacer(`\`, `\\`, ":", `\:`, 
 
 // bind mounts what is at source on the host onto an open target.
 func bind(source string, target int, readOnly bool) error {
-	mnt, err := clone(unix.AT_FDCWD, source, true)
+	fd, err := unix.Open(source, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(target)
-		return fmt.Errorf("bind %s: %w", source, err)
+		return pathError("bind", source, err)
+	}
+	defer unix.Close(fd)
+	mnt, err := cloneWith(fd, true, readOnly)
+	if err != nil {
+		unix.Close(target)
+		return pathError("bind", source, err)
+	}
+	return pathError("bind", source, attach(mnt, target))
+}
+
+// cloneWith makes a further mount of what fd has open, in which devices do not work.
+func cloneWith(fd int, recursive, readOnly bool) (int, error) {
+	mnt, err := clone(fd, "", recursive)
+	if err != nil {
+		return -1, err
 	}
 	attrs := uint64(unix.MOUNT_ATTR_NODEV)
 	if readOnly {
 		attrs |= unix.MOUNT_ATTR_RDONLY
 	}
-	if err := setAttrs(mnt, attrs, true); err != nil {
+	if err := setAttrs(mnt, attrs, recursive); err != nil {
 		unix.Close(mnt)
-		unix.Close(target)
-		return fmt.Errorf("bind %s: set attributes: %w", source, err)
+		return -1, fmt.Errorf("set attributes: %w", err)
 	}
-	if err := attach(mnt, target); err != nil {
-		return fmt.Errorf("bind %s: %w", source, err)
-	}
-	return nil
+	return mnt, nil
 }
 
 // magic reports whether fd lies on the file system with this number (statfs(2)).

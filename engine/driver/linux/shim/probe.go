@@ -37,7 +37,7 @@ func probeOverlay(dir string, userXattr bool) error {
 	if err := os.WriteFile(filepath.Join(r.Lowers[0], "file"), []byte("lower"), 0o644); err != nil {
 		return err
 	}
-	root, err := mountRoot(r)
+	root, err := mountOverlay(r, r.Upper)
 	if err != nil {
 		return err
 	}

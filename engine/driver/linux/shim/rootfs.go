@@ -27,6 +27,7 @@ type builder struct {
 	pts     int // the devpts mount
 	console *terminal
 	groups  []string // names of the hierarchies to show
+	sources []source // of cfg.Mounts, in their order
 }
 
 // build mounts everything and leaves the process in the new root.
@@ -34,11 +35,18 @@ func (b *builder) build() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	root, err := mountRoot(b.cfg.Root)
+	if err := b.openSources(); err != nil {
+		return err
+	}
+	lowers, err := b.withStubs()
 	if err != nil {
 		return err
 	}
-	b.root = root
+	layers := b.cfg.Root
+	layers.Lowers = lowers
+	if b.root, err = mountOverlay(layers, layers.Upper); err != nil {
+		return err
+	}
 	b.mounted("/", "overlay", "overlay", overlayOptions(b.cfg.Root))
 	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.mountCgroups, b.bindNames, b.mountUser}
 	if !b.cfg.Process.Privileged {
@@ -61,7 +69,11 @@ func (b *builder) mounted(target, fstype, source, options string) {
 }
 
 func overlayOptions(r Root) string {
-	return "lowerdir=" + strings.Join(r.Lowers, ":") + ",upperdir=" + r.Upper + ",workdir=" + r.Work
+	lowers := "lowerdir=" + strings.Join(r.Lowers, ":")
+	if r.Upper == "" {
+		return lowers
+	}
+	return lowers + ",upperdir=" + r.Upper + ",workdir=" + r.Work
 }
 
 // fixed opens a folder that must not be reached through a link: what is mounted there is trusted later.
@@ -199,58 +211,6 @@ func (b *builder) bindNames() error {
 		b.mounted("/etc/"+name, "bind", source, standard.NameOptions)
 	}
 	return nil
-}
-
-// mountUser mounts what the container's owner asked for.
-func (b *builder) mountUser() error {
-	for _, m := range b.cfg.Mounts {
-		if err := b.mountOne(m); err != nil {
-			return fmt.Errorf("mount %s: %w", m.Target, err)
-		}
-	}
-	return nil
-}
-
-func (b *builder) mountOne(m Mount) error {
-	if m.Type == "tmpfs" {
-		return b.mountTmpfs(m)
-	}
-	st, err := os.Stat(m.Source)
-	if err != nil {
-		return fmt.Errorf("bind source path does not exist: %s", m.Source)
-	}
-	ensure := b.root.ensureFile
-	if st.IsDir() {
-		ensure = func(p string) (int, error) { return b.root.ensureDir(p, 0) }
-	}
-	target, err := ensure(m.Target)
-	if err != nil {
-		return err
-	}
-	if magic(target, unix.PROC_SUPER_MAGIC) {
-		unix.Close(target)
-		return errors.New("cannot be mounted because it is inside /proc")
-	}
-	if err := bind(m.Source, target, m.ReadOnly); err != nil {
-		return err
-	}
-	b.mounted(m.Target, "bind", m.Source, standard.BindOptions(m.ReadOnly))
-	return nil
-}
-
-func (b *builder) mountTmpfs(m Mount) error {
-	fs := standard.Tmpfs(m.Target, m.ReadOnly, m.Options)
-	target, err := b.root.ensureDir(m.Target, 0)
-	if err != nil {
-		return err
-	}
-	mnt, err := newStandard(fs)
-	if err != nil {
-		unix.Close(target)
-		return err
-	}
-	b.mounted(m.Target, "tmpfs", "tmpfs", fs.Describe())
-	return attach(mnt, target)
 }
 
 func (b *builder) mask() error {

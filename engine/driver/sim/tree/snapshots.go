@@ -210,6 +210,19 @@ func (s *Snapshots) Open(ctx context.Context, key string, report Report) (*Union
 	return u, nil
 }
 
+// OpenLayers opens the tree of chain (empty: an empty one), read-only. It needs no closing.
+func (s *Snapshots) OpenLayers(chain digest.Digest) (*Union, error) {
+	below, err := s.layers.stack(chain)
+	if err != nil {
+		return nil, fmt.Errorf("open tree: %w", err)
+	}
+	u := newUnion("", below, s.now)
+	if below.root == nil {
+		u.root = s.newRoot(below)
+	}
+	return u, nil
+}
+
 func (s *Snapshots) openUnion(key string) (*Union, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -311,7 +324,7 @@ func (s *Snapshots) load(key string) (*Union, *written, error) {
 }
 
 func newUnion(key string, below *stack, now func() time.Time) *Union {
-	return &Union{key: key, below: below, lower: below.root, now: now, dirty: map[*inode]*node{}, copies: map[*node]*inode{}}
+	return &Union{key: key, below: below, lower: below.root, shown: below.root, now: now, dirty: map[*inode]*node{}, copies: map[*node]*inode{}}
 }
 
 // measureContents adds up the contents. Where the journal was not closed in order, a content counts as it is and not as the journal

@@ -25,6 +25,8 @@ type Union struct {
 	mu      sync.RWMutex
 	root    *node            // of the writable layer; nil: there is none
 	lower   *node            // below.root, or nil
+	shown   *node            // lower with what was provided
+	extra   uint64           // inodes that were provided
 	files   *host            // contents of the writable layer
 	journal *journal         // nil: nothing can be written
 	next    uint64           // last inode number of the writable layer
@@ -76,7 +78,7 @@ func (at *place) merged() bool { return at.low != nil }
 
 // find looks the name up. Whoever calls it holds mu. If only the last part is missing, the error is ENOENT and parent is the folder.
 func (u *Union) find(name string) (at, parent *place, err error) {
-	at = &place{path: ".", up: u.root, low: u.lower}
+	at = &place{path: ".", up: u.root, low: u.shown}
 	for rest := name; name != "." && rest != ""; {
 		if !at.isDir() {
 			return nil, nil, syscall.ENOTDIR

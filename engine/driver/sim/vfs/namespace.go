@@ -217,6 +217,19 @@ func (n *Namespace) place(target string) (*walker, error) {
 	return w, v.walk(w, target, true)
 }
 
+// Missing tells where a target that is not there would have to be made, following links: in which file system and under which name. false:
+// it is there. Errors are bare syscall.Errno.
+func (n *Namespace) Missing(target string) (in fsys.FS, name string, missing bool, err error) {
+	w := &walker{}
+	switch err := n.kernelView().walk(w, target, true); {
+	case err == syscall.ENOENT && w.gap:
+		return w.m.fs, path.Join(w.rel, w.rest), true, nil
+	case err != nil:
+		return nil, "", false, err
+	}
+	return w.m.fs, w.rel, w.missing, nil
+}
+
 func epoch() time.Time { return time.Unix(0, 0) }
 
 // Remount changes options of the mount whose mount point target is, as mount(8) does: ro and rw, nodev and dev and so on are one
