@@ -132,6 +132,8 @@ func (e *Error) network(host string, err error) {
 		e.Kind, e.Reason = ErrUnavailable, host+" does not answer in time: "+inner.Error()
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only"
+	case inner == io.EOF:
+		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		e.Kind, e.Reason = ErrUnavailable, inner.Error()
 	default:
