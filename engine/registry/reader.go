@@ -25,6 +25,10 @@ type verified struct {
 	n    int64
 }
 
+// Verify gives the bytes of r if they are exactly those that want describes. In place of the end of file a reader of others gets an
+// error, and it never gets more than want.Size bytes.
+func Verify(r io.Reader, want v1.Descriptor) io.Reader { return newVerified(r, want) }
+
 func newVerified(r io.Reader, want v1.Descriptor) *verified {
 	return &verified{r: r, hash: sha256.New(), want: want}
 }
