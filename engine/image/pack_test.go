@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -338,10 +337,6 @@ func countEnds(c *collector, kind string) (n int) {
 
 // Other tools read what we write.
 func TestSkopeoReadsIt(t *testing.T) {
-	skopeo, err := exec.LookPath("skopeo")
-	if err != nil {
-		t.Skip("skopeo is not installed")
-	}
 	w := newWorkshop(t)
 	img := w.make([]string{"a", "b"}, "app:1")
 	dir := t.TempDir()
@@ -362,14 +357,11 @@ func TestSkopeoReadsIt(t *testing.T) {
 				f.Close()
 			}
 			for _, source := range []string{"oci:" + layout + ":out:1", "oci-archive:" + archive + FormatOCI + ":out:1", "docker-archive:" + archive + FormatDocker} {
-				out, err := exec.Command(skopeo, "inspect", "--config", source).CombinedOutput()
-				if err != nil || !strings.Contains(string(out), string(img.Layers[0].DiffID)) {
-					t.Errorf("%s: %v: %s", source, err, out)
+				if out := skopeo(t, "inspect", "--config", source); !strings.Contains(string(out), string(img.Layers[0].DiffID)) {
+					t.Errorf("%s: %s", source, out)
 				}
 				to := filepath.Join(dir, fmt.Sprint(len(source), name))
-				if out, err := exec.Command(skopeo, "--insecure-policy", "copy", "-q", source, "dir:"+to).CombinedOutput(); err != nil {
-					t.Errorf("copy %s: %v: %s", source, err, out)
-				}
+				skopeo(t, "copy", "-q", source, "dir:"+to)
 				_ = os.RemoveAll(to)
 			}
 		})
