@@ -29,11 +29,11 @@ var arrows = map[string][]string{
 	"engine/layer":      {"engine/oci", "trace", "trace/vocab"},
 	"engine/driver":     {"engine/oci"},
 	"engine/passwd":     {"engine/driver"},
-	"engine/image":      {"engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/image":      {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/container":    {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build/source": {"engine/layer", "engine/oci", "engine/home"},
-	"engine/build": {"engine/build/source", "engine/dockerfile", "engine/image", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
+	"engine/build": {"engine/build/source", "engine/dockerfile", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/driver/standard":   {},
 	"engine/driver/jsonfile":   {},
@@ -47,6 +47,9 @@ var arrows = map[string][]string{
 	"engine/driver/linux":      {"engine/driver", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine": {"engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
+
+	"engine/registry":              {"engine/oci"},
+	"engine/registry/registrytest": {"engine/oci"},
 
 	"bench":     {},
 	"lessons":   {"trace", "trace/vocab", "trace/world", "trace/narrate", "trace/view", "lessons"},

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/registry/registrytest"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -35,6 +36,11 @@ func TestCrashWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := w.Import(w.ctx, bytes.NewReader(layerTar("i")), "-", ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r := remote{registrytest.New(t)}
+	r.image("pulled:1", [2][]byte{plain, gzipped(plain)}, [2][]byte{layerTar("p"), layerTar("p")})
+	if _, err := w.pull(r.Ref("pulled:1"), ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Tag(w.ctx, "loaded:1", ref("tagged:1")); err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // Create makes an image of layers, whose blobs are in the store, lowest first. The config's layers are set by Create; refs
-// are the names it gets, taken from whatever image has them. origin is one of vocab's: build, commit, load, import, base.
+// are the names it gets, taken from whatever image has them. origin is one of vocab's: build, commit, load, import, base, pull.
 // The caller holds the lock "gc" shared since before it wrote the first blob.
 func (s *Store) Create(ctx context.Context, op *home.Operation, config oci.Image, layers []Layer, refs []oci.Ref, origin string) (Image, error) {
 	layers = slices.Clone(layers)
@@ -72,6 +72,7 @@ func (s *Store) putManifest(ctx context.Context, op *home.Operation, config v1.D
 type publication struct {
 	image   Image
 	refs    []oci.Ref
+	source  string // REPOSITORY@DIGEST that it was pulled as, or empty
 	existed bool
 	tags    []tagged
 }
@@ -84,6 +85,9 @@ func (s *Store) publish(ctx context.Context, op *home.Operation, list []publicat
 			p := &list[i]
 			p.existed = len(s.positions(x, p.image.ID)) > 0
 			p.tags = s.link(x, p.image.descriptor(), p.image.ID, p.refs)
+			if p.source != "" {
+				s.noteSource(x, p.image.ID, p.source)
+			}
 		}
 		for i := range list {
 			list[i].image.Refs = s.refs(x, list[i].image.ID)

@@ -113,6 +113,9 @@ func byRef(x *index, ref oci.Ref) (v1.Descriptor, bool) {
 			continue
 		}
 		have := refOf(d)
+		if ref.Digest() != "" && d.Annotations[annotationSource] == sourceOf(ref, ref.Digest()) {
+			return d, true
+		}
 		if have == ref || ref.Digest() != "" && d.Digest == ref.Digest() && have.Name() == ref.Name() {
 			return d, true
 		}

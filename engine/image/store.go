@@ -10,6 +10,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/engine/registry"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -24,6 +25,8 @@ type Store struct {
 	Keep func(ctx context.Context) (Roots, error)
 	// Now is the time that new images carry: the host's, unless the machine below has one of its own.
 	Now func() time.Time
+	// Registry is what Pull and Push talk through; nil: a client with docker's credentials.
+	Registry *registry.Client
 
 	home   *home.Home
 	blobs  *blob.Store

@@ -202,6 +202,12 @@ func (r Ref) Tag() string { return r.tag }
 // Digest is the digest of the manifest meant, or empty.
 func (r Ref) Digest() digest.Digest { return r.digest }
 
+// Domain is the registry's host, perhaps with a port: "docker.io"; empty if the name has none.
+func (r Ref) Domain() string { return r.domain }
+
+// Path is the repository within its registry: "library/debian".
+func (r Ref) Path() string { return r.path }
+
 // WithTag is the same repository with that tag and no digest. The tag must be one that ParseRef accepts.
 func (r Ref) WithTag(tag string) Ref { return Ref{domain: r.domain, path: r.path, tag: tag} }
 

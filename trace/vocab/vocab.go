@@ -35,6 +35,8 @@ const (
 	ImageUntag  = "image.untag"
 	ImageRemove = "image.remove"
 	ImagePrune  = "image.prune"
+	ImagePull   = "image.pull"
+	ImagePush   = "image.push"
 
 	LayerApply  = "layer.apply"
 	LayerReuse  = "layer.reuse"
@@ -82,6 +84,9 @@ const (
 	CacheMiss    = "cache.miss"
 	CacheStore   = "cache.store"
 	CacheRemove  = "cache.remove"
+	CacheImport  = "cache.import"
+	CacheExport  = "cache.export"
+	BuildOutput  = "build.output"
 )
 
 // Kinds is the whole vocabulary, by area. Nothing of it is made when a process starts: it lies in the program as it is here.
@@ -97,11 +102,13 @@ var Kinds = []Kind{
 	{ImageLoad, true, "images are read from an archive", []Attr{{"source", "string", "file name, or - for standard input"}}, []Attr{{"images", "int", "how many"}}},
 	{ImageSave, true, "images are written to an archive", []Attr{{"refs", "list", "names as given"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
 	{ImageImport, true, "a tree becomes an image of one layer", []Attr{{"source", "string", "file name, or -"}}, []Attr{{"image", "string", "the image's id"}}},
-	{ImageCreate, false, "an image exists from now on", []Attr{{"image", "string", "its id: the digest of its config"}, {"manifest", "string", "the digest of its manifest"}, {"diff_ids", "list", "its layers, lowest first"}, {"size_bytes", "int", "sum of its layers, uncompressed"}, {"origin", "string", "build, commit, load, import or base"}}, nil},
+	{ImageCreate, false, "an image exists from now on", []Attr{{"image", "string", "its id: the digest of its config"}, {"manifest", "string", "the digest of its manifest"}, {"diff_ids", "list", "its layers, lowest first"}, {"size_bytes", "int", "sum of its layers, uncompressed"}, {"origin", "string", "build, commit, load, import, base or pull"}}, nil},
 	{ImageTag, false, "a name now means an image", []Attr{{"ref", "string", "the full name"}, {"image", "string", "the image's id"}, {"previous", "string", "the image it meant before, or empty"}}, nil},
 	{ImageUntag, false, "a name is taken away", []Attr{{"ref", "string", "the full name"}, {"image", "string", "the image it meant"}}, nil},
 	{ImageRemove, false, "an image is gone", []Attr{{"image", "string", "its id"}}, nil},
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
+	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
+	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
 
 	{LayerApply, true, "a layer's archive is unpacked onto its parent", []Attr{{"diff_id", "string", "digest of the archive"}, {"chain_id", "string", "identity of this layer on its parents"}, {"parent", "string", "chain id below, or empty"}}, []Attr{{"files", "int", "entries unpacked"}, {"size_bytes", "int", "bytes of file content"}}},
 	{LayerReuse, false, "a layer was unpacked before and is shared", []Attr{{"diff_id", "string", "digest of its archive"}, {"chain_id", "string", "identity of this layer on its parents"}}, nil},
@@ -149,4 +156,7 @@ var Kinds = []Kind{
 	{CacheMiss, false, "the step has to be carried out", []Attr{{"key", "string", "digest of everything the step depends on"}, {"instruction", "string", "its text"}, {"reason", "string", "what differs from the nearest earlier run"}}, nil},
 	{CacheStore, false, "the result of a step is kept", []Attr{{"key", "string", "digest of everything the step depends on"}, {"diff_id", "string", "the layer, or empty"}}, nil},
 	{CacheRemove, false, "a kept result is dropped", []Attr{{"key", "string", "which"}, {"reason", "string", "why"}}, nil},
+	{CacheImport, true, "kept results of other builds are looked up", []Attr{{"source", "string", "where they are"}}, []Attr{{"records", "int", "how many there are"}}},
+	{CacheExport, true, "kept results are given away for other builds", []Attr{{"target", "string", "where to"}}, []Attr{{"records", "int", "how many"}, {"layers", "int", "how many layers they have"}, {"size_bytes", "int", "bytes of layers that were not there yet"}}},
+	{BuildOutput, true, "the result of a build is written", []Attr{{"type", "string", "local, tar, oci, docker, image"}, {"dest", "string", "file, folder or name"}}, []Attr{{"size_bytes", "int", "bytes written"}}},
 }

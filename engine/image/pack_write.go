@@ -1,0 +1,120 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/engine/registry"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// WriteArchive writes the image to w under the names refs, in one of the formats of Save. The same parcel gives the same bytes. After an
+// error what was written is no archive.
+func (p *Parcel) WriteArchive(ctx context.Context, w io.Writer, format string, refs []oci.Ref) error {
+	if format != FormatDocker && format != FormatOCI {
+		return fmt.Errorf("write image: format is %q, expected %q or %q", format, FormatDocker, FormatOCI)
+	}
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	out := archiveWriter{tar: tar.NewWriter(buffered)}
+	out.dir("blobs/")
+	out.dir("blobs/sha256/")
+	for _, c := range p.contents() {
+		out.header("blobs/sha256/"+c.Digest.Encoded(), c.Size)
+		if out.err == nil {
+			out.err = c.copyTo(ctx, out.tar)
+		}
+	}
+	images := []saved{{p.image, refs}}
+	out.json("index.json", archiveIndex(images))
+	if format == FormatDocker {
+		out.json("manifest.json", dockerIndex(images))
+	}
+	out.json("oci-layout", v1.ImageLayout{Version: v1.ImageLayoutVersion})
+	if out.err == nil {
+		out.err = out.tar.Close()
+	}
+	if out.err == nil {
+		out.err = buffered.Flush()
+	}
+	if out.err != nil {
+		return fmt.Errorf("write image: %w", out.err)
+	}
+	return nil
+}
+
+// copyTo copies the blob and checks that it is the one that its descriptor promises.
+func (c Content) copyTo(ctx context.Context, w io.Writer) error {
+	r, err := c.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	in := registry.Verify(&cancelable{ctx, r}, c.Descriptor)
+	if _, err := io.Copy(w, in); err != nil {
+		return fmt.Errorf("blob %s: %w", c.Digest, err)
+	}
+	return nil
+}
+
+// WriteLayout writes the image into the image layout in the folder dir, which is made if it isn't there, under the names refs. Other
+// images in it stay; a name is taken from whatever has it. A killed process leaves at most blobs that nothing names. It returns the bytes
+// of blobs that were not there yet.
+func (p *Parcel) WriteLayout(ctx context.Context, dir string, refs []oci.Ref) (written int64, err error) {
+	l, err := MakeLayout(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	for _, c := range p.contents() {
+		existed, err := l.Put(ctx, c)
+		if err != nil {
+			return written, err
+		}
+		if !existed {
+			written += c.Size
+		}
+	}
+	unlock, err := p.home.Lock(ctx, "layout", true) // two builds may write to one folder
+	if err != nil {
+		return written, err
+	}
+	defer unlock()
+	return written, l.Enter(archiveIndex([]saved{{p.image, refs}}).Manifests...)
+}
+
+// Push gives the image to ref's registry, under its tag. Layers go first and the manifest last.
+func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (err error) {
+	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", ref.String()))
+	var blobs, size int64
+	defer func() {
+		end(err, trace.String("manifest", string(p.image.Manifest.Digest)), trace.Int("blobs", blobs), trace.Int("size_bytes", size))
+	}()
+	for i := range p.blobs {
+		b := p.blobs[len(p.blobs)-1-i] // the config, which is the first, goes last
+		existed, err := c.PushBlob(ctx, ref, b.Descriptor, b.Open)
+		if err != nil {
+			return err
+		}
+		if !existed {
+			blobs, size = blobs+1, size+b.Size
+		}
+	}
+	return c.PushManifest(ctx, ref, p.image.Manifest, p.manifest)
+}
+
+// Push gives a packed image to registries under each of refs.
+func (s *Store) Push(ctx context.Context, p *Parcel, refs ...oci.Ref) error {
+	c := s.client()
+	for _, ref := range refs {
+		if err := p.Push(ctx, c, ref); err != nil {
+			return fmt.Errorf("push %s: %w", ref.Familiar(), err)
+		}
+	}
+	return nil
+}

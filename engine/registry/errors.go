@@ -1,0 +1,142 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/opencontainers/go-digest"
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+)
+
+// Sentinels for callers that branch; they are inside of an *Error.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrDenied      = errors.New("access denied")
+	ErrUnavailable = errors.New("registry unavailable") // it can't be reached or is too busy: later it may work
+)
+
+// Error reports what a registry did not do, in a sentence that names it.
+type Error struct {
+	Doing  string // "read manifest"
+	Name   string // host, repository and tag or digest
+	Status int    // of HTTP; 0 if there was no answer or the answer was not the trouble
+	Reason string
+	Kind   error // one of the sentinels, or nil
+	Err    error
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Doing + " " + e.Name + ": " + e.Reason }
+
+// Unwrap gives the sentinel and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Kind == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// answered reports that there was an answer that says nothing of a status: it lacked what a Resolve needs.
+func answered(err error) bool {
+	var status *errcode.ErrorResponse
+	var request *url.Error
+	return !errors.As(err, &status) && !errors.As(err, &request) && !errors.Is(err, errdef.ErrNotFound) && !errors.Is(err, auth.ErrBasicCredentialNotFound) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// explain makes an *Error of err; of nil it makes nil. d says which blob of the repository is meant, if it is not ref itself.
+func explain(doing string, ref oci.Ref, d digest.Digest, err error) error {
+	if err == nil {
+		return nil
+	}
+	name := ref.String()
+	if d != "" && d != ref.Digest() {
+		name = ref.Name() + "@" + string(d)
+	}
+	e := &Error{Doing: doing, Name: name, Err: err}
+	var status *errcode.ErrorResponse
+	switch {
+	case errors.As(err, &status):
+		e.Status = status.StatusCode
+		e.status(ref.Domain(), status)
+	case errors.Is(err, errdef.ErrNotFound):
+		e.Status, e.Kind, e.Reason = http.StatusNotFound, ErrNotFound, notThere(ref.Domain())
+	case errors.Is(err, auth.ErrBasicCredentialNotFound):
+		e.Status, e.Kind, e.Reason = http.StatusUnauthorized, ErrDenied, "the registry wants credentials and docker's config has none for it: "+login(ref.Domain())
+	default:
+		e.network(ref.Domain(), err)
+	}
+	return e
+}
+
+func notThere(host string) string {
+	return host + " has no such manifest or blob: check the name, or " + login(host) + " if it is private"
+}
+
+func login(host string) string {
+	if host == "docker.io" {
+		return "log in with docker login"
+	}
+	return "log in with docker login " + host
+}
+
+func (e *Error) status(host string, r *errcode.ErrorResponse) {
+	said := ""
+	if len(r.Errors) > 0 {
+		said = fmt.Sprintf(" (it says: %.200q)", r.Errors.Error())
+	}
+	switch c := r.StatusCode; {
+	case c == http.StatusUnauthorized:
+		e.Kind, e.Reason = ErrDenied, "the registry does not accept the credentials, or there are none"+said+": "+login(host)
+	case c == http.StatusForbidden:
+		e.Kind, e.Reason = ErrDenied, "the registry forbids it"+said+": "+login(host)+" as somebody who may"
+	case c == http.StatusNotFound:
+		e.Kind, e.Reason = ErrNotFound, notThere(host)+said
+	case c == http.StatusTooManyRequests:
+		e.Kind, e.Reason = ErrUnavailable, "the registry got too many requests from here"+said+": wait, or "+login(host)
+	case c >= http.StatusInternalServerError:
+		e.Kind, e.Reason = ErrUnavailable, fmt.Sprintf("the registry has trouble of its own, status %d%s: try again later", c, said)
+	default:
+		e.Reason = fmt.Sprintf("the registry answered %s to %s%s", strings.TrimSpace(fmt.Sprintf("%d %s", c, http.StatusText(c))), r.Method, said)
+	}
+}
+
+func (e *Error) network(host string, err error) {
+	var dns *net.DNSError
+	var timeout net.Error
+	var request *url.Error
+	inner := err
+	if errors.As(err, &request) {
+		inner = request.Err // the URL is long and says nothing that the name doesn't
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		e.Reason = "stopped: " + context.Canceled.Error()
+	case errors.Is(err, errStalled):
+		e.Kind, e.Reason = ErrUnavailable, errStalled.Error()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Kind, e.Reason = ErrUnavailable, "nothing answers at "+host+" (connection refused): is a registry running there?"
+	case errors.As(err, &dns):
+		e.Kind, e.Reason = ErrUnavailable, "there is no host "+dns.Name+": check the name and the network"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		e.Kind, e.Reason = ErrUnavailable, host+" does not answer in time: "+inner.Error()
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only"
+	case inner == io.EOF:
+		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		e.Kind, e.Reason = ErrUnavailable, inner.Error()
+	default:
+		e.Reason = inner.Error()
+	}
+}

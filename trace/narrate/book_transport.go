@@ -1,0 +1,43 @@
+package narrate
+
+import "github.com/learn-containers/learn/trace/vocab"
+
+// transportBook tells of what comes from and goes to registries and folders.
+var transportBook = []phrase{
+	{kind: vocab.ImagePull, doing: "pulling the image",
+		tell: func(f *facts) text {
+			return text{say: "Pulling " + f.name("ref") + " for " + f.str("platform") + ".",
+				why: "The registry gives a manifest, which lists a config and layers by their digests. What is here already is not fetched again."}
+		},
+		done: func(f *facts) text {
+			return text{say: "It is image " + f.image("image") + "; " + f.count("blobs", "blob") + " came over the network, " + f.bytes("size_bytes") + " in all."}
+		}},
+	{kind: vocab.ImagePush, doing: "pushing the image",
+		tell: func(f *facts) text {
+			return text{say: "Pushing " + f.name("ref") + ".",
+				why: "Layers and config go first and the manifest last, so that a name never leads to an image that is not all there."}
+		},
+		done: func(f *facts) text {
+			return text{say: "The registry has it now; it lacked " + f.count("blobs", "blob") + ", " + f.bytes("size_bytes") + " in all.",
+				how: "There its manifest is " + f.whole("manifest") + "."}
+		}},
+	{kind: vocab.CacheImport, doing: "reading the cache of other builds",
+		tell: func(f *facts) text {
+			return text{say: "Looking for results of other builds in " + f.path("source") + ".",
+				why: "A result counts as that of a step here if it has the same key. Whoever can write there decides what such steps result in."}
+		},
+		done: func(f *facts) text { return text{say: "It holds " + f.count("records", "result") + "."} }},
+	{kind: vocab.CacheExport, doing: "giving the cache away",
+		tell: func(f *facts) text {
+			return text{say: "Writing results of this build to " + f.path("target") + ".",
+				why: "A build on another machine that has the same key for a step takes the layer from there."}
+		},
+		done: func(f *facts) text {
+			return text{say: "Wrote " + f.count("records", "result") + " with " + f.count("layers", "layer") + "; " + f.bytes("size_bytes") + " were not there yet."}
+		}},
+	{kind: vocab.BuildOutput, doing: "writing the result",
+		tell: func(f *facts) text {
+			return text{say: "Writing the result to " + f.source("dest") + ".", why: "Its form is " + f.str("type") + "."}
+		},
+		done: func(f *facts) text { return text{say: "Wrote " + f.bytes("size_bytes") + "."} }},
+}
