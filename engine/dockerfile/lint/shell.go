@@ -43,7 +43,7 @@ func (w *walk) calls(st step, c *dockerfile.Run) []call {
 	switch {
 	case len(c.Files) > 0:
 		script, err := w.file.Script(st.in, c)
-		if first, _, _ := strings.Cut(script.Text, "\n"); err != nil || script.Path != "" && !understood(strings.Fields(first + " ")...) {
+		if first, _, _ := strings.Cut(script.Text, "\n"); err != nil || script.Path != "" && !understood(strings.Fields(first+" ")...) {
 			return nil
 		}
 		text = script.Text
