@@ -20,16 +20,18 @@ var arrows = map[string][]string{
 	"trace/narrate":   {"trace", "trace/vocab"},
 	"trace/view":      {"trace", "trace/vocab", "trace/world", "trace/narrate"},
 
-	"engine/oci":        {},
-	"engine/home":       {"engine/failpoint"},
-	"engine/failpoint":  {},
-	"engine/dockerfile": {"engine/oci"}, // instructions change an image's config
-	"engine/userland":   {"engine/userland", "engine/oci"},
-	"engine/blob":       {"engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/layer":      {"engine/oci", "trace", "trace/vocab"},
-	"engine/driver":     {"engine/oci"},
-	"engine/passwd":     {"engine/driver"},
-	"engine/image":      {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/oci":             {},
+	"engine/home":            {"engine/failpoint"},
+	"engine/failpoint":       {},
+	"engine/dockerfile":      {"engine/oci"}, // instructions change an image's config
+	"engine/dockerfile/lint": {"engine/dockerfile", "engine/oci"},
+	"engine/userland":        {"engine/userland", "engine/oci"},
+	"engine/blob":            {"engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/layer":           {"engine/oci", "trace", "trace/vocab"},
+	"engine/driver":          {"engine/oci"},
+	"engine/passwd":          {"engine/driver"},
+	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
+	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/container":    {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build/source": {"engine/layer", "engine/oci", "engine/home"},
@@ -48,7 +50,6 @@ var arrows = map[string][]string{
 	"engine": {"engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
-	"engine/registry":              {"engine/oci"},
 	"engine/registry/registrytest": {"engine/oci"},
 
 	"bench":     {},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -31,7 +30,7 @@ func Change(c *oci.ImageConfig, changes []string) error {
 		if !strings.Contains(changeable, " "+in.Name+" ") {
 			return fmt.Errorf("%s is not a valid change command", in.Name)
 		}
-		if _, err := instructions.ParseInstruction(n); err != nil {
+		if _, err := typed(n); err != nil {
 			return plainError(err)
 		}
 		cmd, err := (&Plan{File: file}).Scope(Stage{}, c.Env, nil).Expand(in)

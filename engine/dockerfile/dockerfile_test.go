@@ -43,6 +43,47 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
+// TestDirectives: what a comment asks of the checks is read, wherever it stands, and a syntax image is only noted.
+func TestDirectives(t *testing.T) {
+	f := parse(t, "# syntax=docker/dockerfile:1 # x\n#check = skip=A, ignored\n# escape=`\nFROM a\n# check=skip=JSONArgsRecommended\nRUN a `\n  b\n")
+	if d := cmp.Diff(Syntax{"docker/dockerfile:1", 1}, f.Syntax); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(Check{Skip: []string{"A", ""}}, f.Check); d != "" {
+		t.Error(d)
+	}
+	if in := f.stages[0].instructions[0]; in.Text != "RUN a   b" {
+		t.Errorf("continued by another escape: %q", in.Text)
+	}
+	f = parse(t, "\ufeff# check=skip=all;error=true;experimental=all\nFROM a\n")
+	if d := cmp.Diff(Check{SkipAll: true, Error: true, AllRules: true}, f.Check); d != "" {
+		t.Error(d)
+	}
+	f = parse(t, "# a comment\n# syntax=x\n# check=error=true\nFROM a\n")
+	if f.Syntax.Image != "" || f.Check.Error {
+		t.Errorf("directives after a comment count: %+v", f)
+	}
+	for text, want := range map[string]string{
+		"# escape=x\nFROM a":                     "1:10: invalid escape token 'x' does not match ` or \\\n   1 | # escape=x",
+		"# escape=`\n# escape=`\nFROM a":         "2:1: only one escape parser directive can be used",
+		"# syntax=a\n# check=error=soon\nFROM a": "2:9: check option error=soon: expected true or false",
+		"# check=skip\nFROM a":                   "1:9: invalid check option \"skip\": expected skip=RULE",
+		"# check=fast=true\nFROM a":              "1:9: invalid check option \"fast\": expected skip, error or experimental",
+	} {
+		_, err := Parse("Dockerfile", []byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), "Dockerfile:"+want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	long := "FROM a\nRUN echo " + strings.Repeat("x", 70000) + "\n"
+	if _, err := Parse("Dockerfile", []byte(long)); err == nil || !strings.HasPrefix(err.Error(), "Dockerfile:2:1: the line is longer than 64 KiB") || len(err.Error()) > 400 {
+		t.Errorf("a line of 70000 bytes: %.500v", err)
+	}
+	if _, err := Parse("Dockerfile", []byte("FROM a\nRUN "+strings.Repeat("x", maxLine-4)+"\r\n")); err != nil {
+		t.Errorf("the longest line that may be: %.100v", err)
+	}
+}
+
 func parse(t *testing.T, text string) *File {
 	t.Helper()
 	f, err := Parse("Dockerfile", []byte(text))

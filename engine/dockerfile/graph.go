@@ -281,7 +281,7 @@ func (f *File) trigger(from Instruction, text string) (Instruction, *SyntaxError
 	in := instructionOf(n)
 	n.StartLine, n.EndLine = from.Line, from.EndLine
 	in.Line, in.EndLine, in.Trigger = from.Line, from.EndLine, true
-	parsed, err := instructions.ParseInstruction(n)
+	parsed, err := typed(n)
 	if err != nil {
 		return in, f.locate(err, from.Line, from.EndLine)
 	}

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
@@ -132,6 +133,12 @@ func splitLines(text []byte) []string {
 	return lines
 }
 
+// typed is the instruction of a node. The linter is one that says nothing: without any, the reference parser falls over a comment with
+// "check=" before an instruction.
+func typed(n *parser.Node) (any, error) {
+	return instructions.ParseInstructionWithLinter(n, linter.New(&linter.Config{}))
+}
+
 func instructionOf(n *parser.Node) Instruction {
 	return Instruction{
 		Name: strings.ToUpper(n.Value), Text: strings.TrimSpace(n.Original),
@@ -142,7 +149,7 @@ func instructionOf(n *parser.Node) Instruction {
 // add checks one node and puts it into its stage.
 func (f *File) add(n *parser.Node) error {
 	in := instructionOf(n)
-	parsed, err := instructions.ParseInstruction(n)
+	parsed, err := typed(n)
 	if err != nil {
 		return f.locate(err, in.Line, in.EndLine)
 	}

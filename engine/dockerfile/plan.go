@@ -55,16 +55,8 @@ type Entitlement struct {
 
 // Plan resolves the global arguments, the bases, and which stages the target needs. Errors are *SyntaxError.
 func (f *File) Plan(o PlanOptions) (*Plan, error) {
-	p := &Plan{File: f, args: o.Args}
-	if err := p.resolvePlatforms(o); err != nil {
-		return nil, err
-	}
-	target, err := f.target(o.Target)
+	p, target, err := f.begin(o)
 	if err != nil {
-		return nil, err
-	}
-	p.globals = p.predefined(f.stages[target].from.Name)
-	if err := p.resolveGlobals(); err != nil {
 		return nil, err
 	}
 	for i := range f.stages {
@@ -79,6 +71,54 @@ func (f *File) Plan(o PlanOptions) (*Plan, error) {
 	}
 	return p, nil
 }
+
+// begin resolves what stands before the first FROM.
+func (f *File) begin(o PlanOptions) (p *Plan, target int, err error) {
+	p = &Plan{File: f, args: o.Args}
+	if err := p.resolvePlatforms(o); err != nil {
+		return nil, 0, err
+	}
+	if target, err = f.target(o.Target); err != nil {
+		return nil, 0, err
+	}
+	p.globals = p.predefined(f.stages[target].from.Name)
+	return p, target, p.resolveGlobals()
+}
+
+// Globals are the variables of the global scope: the predefined ones, and those of the ARGs before the first FROM.
+type Globals struct{ plan *Plan }
+
+// Globals resolves the global scope alone, as a check of the bases needs it. Errors are *SyntaxError.
+func (f *File) Globals(o PlanOptions) (Globals, error) {
+	p, _, err := f.begin(o)
+	return Globals{p}, err
+}
+
+// Expansion is what a word came to, and the variables in it that had a value and that had none, sorted.
+type Expansion struct {
+	Result         string
+	Known, Unknown []string
+}
+
+// Expand expands a word of a FROM.
+func (g Globals) Expand(word string) (Expansion, error) {
+	res, err := shell.NewLex(g.plan.File.escape).ProcessWordWithMatches(word, environ(g.plan.globals))
+	return Expansion{res.Result, slices.Sorted(maps.Keys(res.Matched)), slices.Sorted(maps.Keys(res.Unmatched))}, err
+}
+
+// Names are the global variables, those without a value as well, sorted.
+func (g Globals) Names() []string {
+	names := maps.Clone(g.plan.globals)
+	for _, in := range g.plan.File.args {
+		for _, kv := range in.parse().(*Arg).Args {
+			names[kv.Key] = ""
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Get gives a global variable's value, empty if it has none.
+func (g Globals) Get(name string) string { return g.plan.globals[name] }
 
 func (p *Plan) resolvePlatforms(o PlanOptions) (err error) {
 	if o.BuildPlatform == "" {

@@ -12,7 +12,7 @@ import (
 
 // parse types the instruction anew, so that expansion never changes the file. The node was parsed before: no error is left.
 func (in Instruction) parse() any {
-	c, err := instructions.ParseInstruction(in.node)
+	c, err := typed(in.node)
 	if err != nil {
 		return nil
 	}
@@ -71,6 +71,9 @@ func (s *Scope) SetWorkdir(dir string) {
 
 // Undefined are the variables that the last Expand or Declare asked for and that nothing defines, sorted. An ARG without a value defines.
 func (s *Scope) Undefined() []string { return slices.Sorted(maps.Keys(s.undefined)) }
+
+// Value is what a variable holds, empty if nothing does.
+func (s *Scope) Value(name string) string { return s.vars[name] }
 
 // Names are the variables that hold, sorted.
 func (s *Scope) Names() []string { return s.vars.Keys() }
