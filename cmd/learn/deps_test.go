@@ -32,8 +32,9 @@ var arrows = map[string][]string{
 	"engine/image":      {"engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/container": {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/build": {"engine/dockerfile", "engine/image", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
+	"engine/build": {"engine/build/source", "engine/dockerfile", "engine/image", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
+	"engine/build/source":      {"engine/layer", "engine/home"},
 	"engine/driver/standard":   {},
 	"engine/driver/jsonfile":   {},
 	"engine/driver/eventlog":   {"trace"},

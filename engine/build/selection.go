@@ -25,6 +25,9 @@ type copySpec struct {
 	chmod    string
 	exclude  []string
 	unpacked bool // ADD: archives are to be unpacked
+
+	checksum   string // ADD: of the one download or repository
+	keepGitDir *bool  // ADD: .git of a repository is copied, too
 }
 
 func copyOf(c *dockerfile.Copy) copySpec {
@@ -34,7 +37,8 @@ func copyOf(c *dockerfile.Copy) copySpec {
 
 func addOf(c *dockerfile.Add) copySpec {
 	return copySpec{name: "ADD", paths: c.SourcePaths, inline: c.SourceContents, dest: c.DestPath,
-		chown: c.Chown, chmod: c.Chmod, exclude: c.ExcludePatterns, unpacked: c.Unpack == nil || *c.Unpack}
+		chown: c.Chown, chmod: c.Chmod, exclude: c.ExcludePatterns, unpacked: c.Unpack == nil || *c.Unpack,
+		checksum: c.Checksum, keepGitDir: c.KeepGitDir}
 }
 
 // text is the canonical form, as the history has it.

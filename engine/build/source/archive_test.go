@@ -121,7 +121,7 @@ func list(t testing.TB, dir string) string {
 			fmt.Fprintf(&b, "%s -> %s\n", rel, to)
 		default:
 			text, _ := os.ReadFile(p)
-			fmt.Fprintf(&b, "%s: %s\n", rel, text)
+			fmt.Fprintf(&b, "%s: %s\n", rel, bytes.TrimSuffix(text, []byte("\n")))
 		}
 		return nil
 	})
