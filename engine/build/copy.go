@@ -21,6 +21,9 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 	if len(c.paths)+len(c.inline) > 1 && !strings.HasSuffix(c.dest, "/") && c.dest != "." {
 		return outcome{}, file.Errorf(in, "", "When using %s with more than one source file, the destination must be a directory and end with a /", c.name)
 	}
+	if err := st.session.checkRemote(in, c); err != nil {
+		return outcome{}, err
+	}
 	mode, err := parseMode(c.chmod)
 	if err != nil {
 		return outcome{}, file.Errorf(in, "--chmod", "%v", err)
@@ -157,7 +160,7 @@ func (st *stage) choose(ctx context.Context, in dockerfile.Instruction, c copySp
 
 func (st *stage) find(ctx context.Context, in dockerfile.Instruction, c copySpec, from *origin, sel *selection) error {
 	for _, src := range c.paths {
-		if c.name == "ADD" && remoteSource(src) {
+		if c.name == "ADD" && isRemote(src) {
 			if err := st.fetch(ctx, in, c, src, sel); err != nil {
 				return err
 			}

@@ -43,7 +43,7 @@ func (c copySpec) unpacks(src string) bool {
 	if c.unpack != nil {
 		return *c.unpack
 	}
-	return c.name == "ADD" && !remoteSource(src)
+	return c.name == "ADD" && !isRemote(src)
 }
 
 // text is the canonical form, as the history has it.
@@ -58,7 +58,9 @@ func (c copySpec) text() string {
 	if c.chmod != "" {
 		words = append(words, "--chmod="+c.chmod)
 	}
-	words = append(words, c.paths...)
+	for _, p := range c.paths {
+		words = append(words, redactWords(p))
+	}
 	for _, in := range c.inline {
 		words = append(words, "<<"+in.Path)
 	}

@@ -248,6 +248,7 @@ func (p *gitProgram) stream(ctx context.Context, w io.Writer, args ...string) er
 	errs := &bounded{left: maxGitErrors}
 	sink := &ending{w: w, cancel: cancel}
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = p.dir, p.env, sink, errs, gitWait
+	endTogether(cmd)
 	err := cmd.Run()
 	if sink.err != nil {
 		return sink.err

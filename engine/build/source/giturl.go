@@ -272,3 +272,15 @@ func hexadecimal(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF
 func CommitID(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
+
+// SetChecksum adds what a flag says the commit must be; the address must not say otherwise.
+func (g *Git) SetChecksum(sum string) error {
+	if sum == "" {
+		return nil
+	}
+	if g.Checksum != "" && g.Checksum != strings.ToLower(sum) {
+		return fmt.Errorf("checksum mismatch %q != %q: the flag and the address say different things", sum, g.Checksum)
+	}
+	g.Checksum = sum
+	return g.check()
+}
