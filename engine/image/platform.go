@@ -13,8 +13,8 @@ import (
 // otherNames are what people and other systems call the architectures (Go's names, as the image-spec has them).
 var otherNames = map[string]string{"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386", "armhf": "arm/v7", "armel": "arm/v6"}
 
-// parsePlatform reads "os/architecture[/variant]"; empty means this machine's.
-func parsePlatform(s string) (v1.Platform, error) {
+// ParsePlatform reads "os/architecture[/variant]"; empty means this machine's.
+func ParsePlatform(s string) (v1.Platform, error) {
 	if s == "" {
 		s = "linux/" + oci.Architecture()
 	}
@@ -81,8 +81,8 @@ func runnable(p v1.Platform) []v1.Platform {
 	return list
 }
 
-// choosePlatform finds the manifest for platform want in a list of manifests. One without a platform is taken if there is nothing else.
-func choosePlatform(manifests []v1.Descriptor, want v1.Platform) (v1.Descriptor, error) {
+// ChoosePlatform finds the manifest for platform want in a list of manifests. One without a platform is taken if there is nothing else.
+func ChoosePlatform(manifests []v1.Descriptor, want v1.Platform) (v1.Descriptor, error) {
 	known := func(d v1.Descriptor) bool { return oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType) }
 	for _, p := range runnable(want) {
 		i := slices.IndexFunc(manifests, func(d v1.Descriptor) bool {

@@ -22,7 +22,7 @@ import (
 //
 // The caller holds the lock "gc" shared. Errors of the registry are *registry.Error.
 func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, platform string) (img Image, err error) {
-	want, err := parsePlatform(platform)
+	want, err := ParsePlatform(platform)
 	if err != nil {
 		return Image{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 	}
@@ -139,7 +139,7 @@ func (p *puller) choose(ctx context.Context, d v1.Descriptor, depth int) (v1.Des
 	if x.MediaType != "" && x.MediaType != d.MediaType {
 		return d, nil, fmt.Errorf("manifest list %s: it says that it is of type %.100q, the registry says %q", d.Digest, x.MediaType, d.MediaType)
 	}
-	next, err := choosePlatform(x.Manifests, p.want)
+	next, err := ChoosePlatform(x.Manifests, p.want)
 	if err != nil {
 		return d, nil, fmt.Errorf("manifest list %s: %w", d.Digest, err)
 	}

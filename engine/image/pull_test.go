@@ -313,11 +313,11 @@ func FuzzParsePlatform(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := parsePlatform(s)
+		p, err := ParsePlatform(s)
 		if err != nil {
 			return
 		}
-		again, err := parsePlatform(platformText(p))
+		again, err := ParsePlatform(platformText(p))
 		if err != nil || platformText(again) != platformText(p) {
 			t.Fatalf("%q is %q, and that again %q, %v", s, platformText(p), platformText(again), err)
 		}

@@ -32,6 +32,7 @@ type Server struct {
 	mu        sync.Mutex
 	blobs     map[digest.Digest][]byte
 	manifests map[string]manifest // "repository@digest" and "repository:tag"
+	uploads   map[string][]byte   // under way, by address
 	requests  []string
 }
 
@@ -42,7 +43,7 @@ type manifest struct {
 
 // New starts a registry.
 func New(t testing.TB) *Server {
-	s := &Server{t: t, blobs: map[digest.Digest][]byte{}, manifests: map[string]manifest{}}
+	s := &Server{t: t, blobs: map[digest.Digest][]byte{}, manifests: map[string]manifest{}, uploads: map[string][]byte{}}
 	s.http = httptest.NewServer(s)
 	t.Cleanup(s.http.Close)
 	return s
@@ -136,6 +137,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/v2/")
+	if path == "" {
+		return // it is a registry
+	}
 	if repo, ref, ok := strings.Cut(path, "/manifests/"); ok {
 		s.manifest(w, r, repo, ref)
 		return
@@ -204,13 +208,28 @@ func (s *Server) complete(data []byte) bool {
 	return true
 }
 
+// upload takes a blob in one piece or in several.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request, repo string) {
 	if r.Method == http.MethodPost {
-		w.Header().Set("Location", "/v2/"+repo+"/blobs/uploads/1")
+		s.mu.Lock()
+		id := fmt.Sprintf("/v2/%s/blobs/uploads/%d", repo, len(s.uploads))
+		s.uploads[id] = nil
+		s.mu.Unlock()
+		w.Header().Set("Location", id)
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
 	data, err := io.ReadAll(r.Body)
+	s.mu.Lock()
+	data = append(s.uploads[r.URL.Path], data...)
+	s.uploads[r.URL.Path] = data
+	s.mu.Unlock()
+	if r.Method == http.MethodPatch {
+		w.Header().Set("Location", r.URL.Path)
+		w.Header().Set("Range", fmt.Sprintf("0-%d", max(len(data)-1, 0)))
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
 	d := digest.Digest(r.URL.Query().Get("digest"))
 	if err != nil || oci.Sum(data) != d {
 		Refuse(w, http.StatusBadRequest, "DIGEST_INVALID")
