@@ -70,7 +70,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Containers.CleanupCommand = c.Cleanup
 	e.Containers.Driver = d.Storage
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
-	e.Builder.Folders = d.Folders
+	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))
 	if err := e.Recover(ctx); err != nil {
 		return nil, fmt.Errorf("open engine in %s: %w", c.Home.Root(), err)

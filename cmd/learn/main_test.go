@@ -87,7 +87,7 @@ func (m *machine) run(env []string, argv ...string) result {
 	cmd := exec.Command(exe)
 	cmd.Args = argv
 	cmd.Dir = m.dir
-	cmd.Env = append(append(os.Environ(), "LEARN_HOME="+m.home, "LEARN_TRACE="), append(m.env, env...)...)
+	cmd.Env = append(append(os.Environ(), "LEARN_HOME="+m.home, "LEARN_TRACE=", "LEARN_OFFLINE=1"), append(m.env, env...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	runErr := cmd.Run()
 	if cmd.ProcessState == nil {

@@ -28,6 +28,7 @@ func runScripts(t *testing.T, driver string) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("LEARN_DRIVER", driver)
+			env.Setenv("LEARN_OFFLINE", "1")
 			m := &machine{t: t, home: home, dir: env.WorkDir, env: []string{"LEARN_DRIVER=" + driver}}
 			env.Defer(m.clear)
 			return nil

@@ -8,7 +8,6 @@ import (
 	"io"
 
 	"github.com/learn-containers/learn/engine/driver"
-	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/trace"
@@ -19,6 +18,8 @@ import (
 type Builder struct {
 	// Random gives the bytes that the names of build steps under way are made of: crypto/rand, unless they are to repeat.
 	Random io.Reader
+	// Builtin is the name of an image that no registry is ever asked for.
+	Builtin string
 	// Folders keeps the folders of cache mounts; without it there are none.
 	Folders driver.Folders
 
@@ -112,28 +113,4 @@ func (b *Builder) build(ctx context.Context, op *home.Operation, o Options) (res
 		res.Image, err = s.export(ctx, final)
 	}
 	return res, false, err
-}
-
-// export makes the image of the final stage and gives it its names.
-func (s *session) export(ctx context.Context, final *stage) (image.Image, error) {
-	id := s.display.work("exporting to image")
-	for k, v := range s.opts.Labels {
-		final.conf.SetLabel(k, v)
-	}
-	final.finish(s.opts.Epoch)
-	failpoint.Hit("build.image.before-create")
-	img, err := s.images.Create(ctx, s.op, final.config, final.layers, s.opts.Tags, "build")
-	if err == nil {
-		// The tree is unpacked now, so that the first container does not wait for it.
-		_, err = s.images.Unpack(ctx, img)
-	}
-	failpoint.Hit("build.image.after-create")
-	if err == nil {
-		s.display.Output(id, Stdout, []byte("writing image "+img.ID.String()+"\n"))
-		for _, ref := range s.opts.Tags {
-			s.display.Output(id, Stdout, []byte("naming to "+ref.String()+"\n"))
-		}
-	}
-	s.display.Done(id, err)
-	return img, err
 }

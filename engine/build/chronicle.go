@@ -108,6 +108,19 @@ func (ch *chronicle) add(s StepRecord) {
 	ch.now.Steps = append(ch.now.Steps, s)
 }
 
+// keys lists the keys of the steps so far: of some stages, or of all. Of failed steps there is no result.
+func (ch *chronicle) keys(stages []int, all bool) []digest.Digest {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	var keys []digest.Digest
+	for _, s := range ch.now.Steps {
+		if !s.Failed && (all || slices.Contains(stages, s.Stage)) {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
+}
+
 // note begins the record of a step.
 func (st *stage) note(step treeStep, key digest.Digest) StepRecord {
 	place := st.places

@@ -106,7 +106,7 @@ func (st *stage) fromChain(ctx context.Context, in dockerfile.Instruction, from 
 		}
 		return b.chain(), b.unpack, nil
 	}
-	img, err := s.resolve(ctx, in, from)
+	img, err := s.resolve(ctx, in, from, s.plan.Target)
 	if err != nil {
 		return "", nil, err
 	}

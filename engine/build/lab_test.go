@@ -120,7 +120,7 @@ func (l *lab) try(dockerfile string, o Options) (Result, error) {
 	l.write("Dockerfile", dockerfile)
 	l.out.Reset()
 	l.seen = len(l.trace.Events())
-	o.ContextDir, o.Progress = l.dir, NewPlain(&l.out)
+	o.ContextDir, o.Progress, o.Offline = l.dir, NewPlain(&l.out), true
 	return l.builder.Build(l.ctx, o)
 }
 

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"io"
 	"time"
 
 	fetch "github.com/learn-containers/learn/engine/build/source"
@@ -33,9 +34,15 @@ type Options struct {
 	NoCache   bool     // carry out every step, and keep the results
 	NoCacheOf []string // the same for the stages of these names
 	Pull      bool     // ask the registry for newer base images
+	Offline   bool     // ask no registry but those of this machine
 	Parallel  int      // steps carried out at once; 0: as many as the machine bears, 1: in the order of the file
 	DryRun    bool     // carry nothing out: say what would be
 	MaxCache  int64    // bytes that the kept layers may take; 0: no limit
+
+	Outputs   []Output   // none: the image, in the home
+	CacheFrom []CacheRef // further caches to take results from
+	CacheTo   []CacheRef // where to give the results
+	Stdout    io.Writer  // for an Output to standard output
 
 	Progress Progress // nil: silence
 	Debugger Debugger // nil: nobody steps, and what fails is removed

@@ -40,6 +40,7 @@ type session struct {
 	turns   turns
 	story   *chronicle
 	tree    onceTree // the build context
+	caches  onceCaches
 
 	mu     sync.Mutex
 	number int // of the instruction under way, from 1
@@ -48,6 +49,7 @@ type session struct {
 	misses int
 	saved  Saving
 	made   map[digest.Digest]Record // by this build
+	bases  map[string]image.Image   // by name and platform
 	warned []string
 	scraps bool // trees were unpacked that nothing refers to
 }
@@ -59,6 +61,12 @@ type onceTree struct {
 	err  error
 }
 
+// onceCaches is the caches of --cache-from, read when the first step has missed.
+type onceCaches struct {
+	once  sync.Once
+	cache *importedCache
+}
+
 func (b *Builder) newSession(op *home.Operation, o Options) (*session, error) {
 	blobs, err := blob.Open(b.home.Images())
 	if err != nil {
@@ -67,7 +75,7 @@ func (b *Builder) newSession(op *home.Operation, o Options) (*session, error) {
 	return &session{
 		Builder: b, blobs: blobs, op: op, opts: o, cache: openCache(b.home.Cache()), display: &display{to: o.Progress},
 		sched: schedule{stages: map[int]*building{}, slots: make(chan struct{}, parallel(o))},
-		turns: turns{taken: map[string]chan struct{}{}}, made: map[digest.Digest]Record{},
+		turns: turns{taken: map[string]chan struct{}{}}, made: map[digest.Digest]Record{}, bases: map[string]image.Image{},
 	}, nil
 }
 
@@ -388,15 +396,6 @@ func (s *session) carryOut(ctx context.Context, st *stage, in dockerfile.Instruc
 	}
 	end(nil, trace.Bool("cached", out.cached), trace.String("diff_id", out.diffID))
 	return nil
-}
-
-// resolve finds a base image, with an error that tells the line.
-func (s *session) resolve(ctx context.Context, in dockerfile.Instruction, name string) (image.Image, error) {
-	img, err := s.images.Resolve(ctx, name)
-	if err != nil {
-		return image.Image{}, s.plan.File.Failed(in, name, err)
-	}
-	return img, nil
 }
 
 // now is the time that new things carry.

@@ -93,7 +93,8 @@ func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, 
 func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 	switch base := st.planned.Base; {
 	case base.Scratch:
-		st.config = oci.Image{Architecture: oci.Architecture(), OS: "linux"}
+		p := st.planned.Platform
+		st.config.OS, st.config.Architecture, st.config.Variant = p.OS, p.Architecture, p.Variant
 		st.config.Config.Env = []string{defaultPath}
 	case base.Stage >= 0:
 		b, err := st.session.await(ctx, base.Stage)
@@ -102,7 +103,7 @@ func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 		}
 		st.config, st.layers, st.created, st.changed, st.unknown = cloneConfig(b.config), slices.Clone(b.layers), b.created, b.changed, b.unknown
 	default:
-		img, err := st.session.resolve(ctx, in, base.Image)
+		img, err := st.session.resolve(ctx, in, base.Image, st.planned.Platform)
 		if err != nil {
 			return err
 		}

@@ -125,8 +125,11 @@ func (st *stage) lookUp(ctx context.Context, key digest.Digest) (Record, bool) {
 		return Record{}, false
 	}
 	rec, ok = s.cache.get(ctx, key)
-	if !ok || rec.Empty {
-		return rec, ok
+	if !ok {
+		return s.lookElsewhere(ctx, key)
+	}
+	if rec.Empty {
+		return rec, true
 	}
 	size, err := s.blobs.Stat(rec.Layer.Digest)
 	switch {

@@ -22,10 +22,7 @@ import (
 // The caller holds the lock "gc" shared since before it wrote the first blob.
 func (s *Store) Create(ctx context.Context, op *home.Operation, config oci.Image, layers []Layer, refs []oci.Ref, origin string) (Image, error) {
 	layers = slices.Clone(layers)
-	config.RootFS = v1.RootFS{Type: "layers", DiffIDs: make([]digest.Digest, len(layers))}
-	for i, l := range layers {
-		config.RootFS.DiffIDs[i] = l.DiffID
-	}
+	config.RootFS = rootFS(layers)
 	data, err := config.Encode()
 	if err != nil {
 		return Image{}, err
@@ -44,6 +41,25 @@ func (s *Store) Create(ctx context.Context, op *home.Operation, config oci.Image
 	list := []publication{{image: img, refs: refs}}
 	err = s.publish(ctx, op, list, origin)
 	return list[0].image, err
+}
+
+// Assemble describes the image that Create would make of a config and layers, without making it. It has no manifest and no names.
+func Assemble(config oci.Image, layers []Layer) (Image, error) {
+	layers = slices.Clone(layers)
+	config.RootFS = rootFS(layers)
+	data, err := config.Encode()
+	if err != nil {
+		return Image{}, err
+	}
+	return newImage(oci.Sum(data), v1.Descriptor{}, config, complete(layers, config.RootFS.DiffIDs)), nil
+}
+
+func rootFS(layers []Layer) v1.RootFS {
+	fs := v1.RootFS{Type: "layers", DiffIDs: make([]digest.Digest, len(layers))}
+	for i, l := range layers {
+		fs.DiffIDs[i] = l.DiffID
+	}
+	return fs
 }
 
 func complete(layers []Layer, diffIDs []digest.Digest) []Layer {

@@ -109,6 +109,9 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// Loopback reports that a registry (a Ref's Domain) is on this machine itself.
+func Loopback(domain string) bool { return isLoopback(domain) }
+
 // isLoopback reports that a host, perhaps with a port, is this machine itself.
 func isLoopback(hostport string) bool {
 	host := hostport

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/learn-containers/learn/engine/build"
 	"github.com/learn-containers/learn/engine/driver"
@@ -23,6 +22,9 @@ func (app *App) builderCommands() []command {
 type buildFlags struct {
 	file, target, progress, iidfile, platform, network        string
 	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf []string
+	outputs, cacheFrom, cacheTo                               []string
+	metadata, call                                            string
+	push, load, check                                         bool
 	noCache, quiet, pull, dryRun, debug, step                 bool
 	parallel                                                  int
 }
@@ -71,6 +73,14 @@ func (app *App) buildFlags(fl *pflag.FlagSet, f *buildFlags) {
 	fl.StringVar(&f.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
 	fl.StringArrayVar(&f.hosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
 	fl.StringArrayVar(&f.allow, "allow", nil, `Allow extra privileged entitlement ("network.host")`)
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, `Output destination (format: "type=local,dest=path")`)
+	fl.BoolVar(&f.push, "push", false, `Shorthand for "--output=type=registry"`)
+	fl.BoolVar(&f.load, "load", false, `Shorthand for "--output=type=docker"`)
+	fl.StringArrayVar(&f.cacheFrom, "cache-from", nil, `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
+	fl.StringArrayVar(&f.cacheTo, "cache-to", nil, `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
+	fl.StringVar(&f.metadata, "metadata-file", "", "Write build result metadata to a file")
+	fl.StringVar(&f.call, "call", "build", `Set method for evaluating build ("check", "outline", "targets")`)
+	fl.BoolVar(&f.check, "check", false, `Shorthand for "--call=check"`)
 	fl.IntVar(&f.parallel, "parallel", 0, "Steps to carry out at once: 1 keeps the order of the file (default: by the machine)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "Carry nothing out: say which steps would come from the cache, which not, and why")
 	fl.BoolVar(&f.debug, "debug", false, "Open a shell in the container of a RUN that failed, as it left it")
@@ -111,17 +121,6 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 		return nil
 	}
 	return app.deliver(f, res)
-}
-
-// deliver prints and writes down what a build made.
-func (app *App) deliver(f buildFlags, res build.Result) error {
-	if f.quiet || f.progress == "quiet" {
-		fmt.Fprintln(app.Out, res.Image.ID)
-	}
-	if f.iidfile != "" {
-		return os.WriteFile(app.path(f.iidfile), []byte(res.Image.ID), 0o644)
-	}
-	return nil
 }
 
 // lastOutput repeats, below everything else, the last that a failed command wrote.

@@ -37,6 +37,9 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 	if opts.Labels, err = pairs(f.labels); err != nil {
 		return opts, err
 	}
+	if err := app.outputs(f, &opts); err != nil {
+		return opts, err
+	}
 	return opts, app.runOptions(f, &opts)
 }
 
@@ -82,6 +85,9 @@ func (app *App) runOptions(f buildFlags, o *build.Options) (err error) {
 	}
 	if o.Parallel == 0 {
 		o.Parallel = app.Parallel
+	}
+	if v, ok := app.Environ("LEARN_OFFLINE"); ok && v != "" && v != "0" {
+		o.Offline = true
 	}
 	if f.network != "default" && f.network != "none" && f.network != "host" {
 		return usagef("invalid --network %q: expected default, none or host", f.network)
