@@ -42,6 +42,7 @@ func (g *grower) enter(dir string, e *layer.Entry) (*node, error) {
 // layer, or returns the text of the link that is there.
 func (g *grower) follow(dir string, step func(p string, n *node) (link string, err error)) (*node, string, error) {
 	done, links := ".", 0
+	way := []*node{g.root} // the folders of done
 	for rest := dir; rest != ""; {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
@@ -49,30 +50,30 @@ func (g *grower) follow(dir string, step func(p string, n *node) (link string, e
 		case "", ".":
 			continue
 		case "..":
-			done = path.Dir(done)
+			done, way = path.Dir(done), way[:max(1, len(way)-1)]
 			continue
 		}
-		p := join(done, part)
+		p, in := join(done, part), way[len(way)-1]
 		if len(p) > maxRealPath {
 			return nil, "", fmt.Errorf("its path without links is longer than %d bytes", maxRealPath)
 		}
-		text, err := step(p, g.root.walk(p))
+		text, err := step(p, in.kid(part))
 		if err != nil {
 			return nil, "", err
 		}
 		if text == "" {
-			done = p
+			done, way = p, append(way, in.kid(part))
 			continue
 		}
 		if links++; links > maxFollowed {
 			return nil, "", errors.New("too many levels of symbolic links")
 		}
 		if strings.HasPrefix(text, "/") {
-			done = "."
+			done, way = ".", way[:1]
 		}
 		rest = text + "/" + rest
 	}
-	return g.root.walk(done), done, nil
+	return way[len(way)-1], done, nil
 }
 
 // stepHere is the step of a path that must be in this layer.
