@@ -12,6 +12,7 @@ import (
 	"github.com/learn-containers/learn/engine/layer"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // ent is an entry of a layer under test.
@@ -230,9 +231,14 @@ func (w *workshop) ofConfig(text string) Image {
 	if err != nil {
 		w.Fatal(err)
 	}
-	id := oci.Sum([]byte(text))
-	if err := os.WriteFile(w.blobs.Path(id), []byte(text), 0o600); err != nil {
+	return Image{ID: w.rawBlob([]byte(text)).Digest, Config: config}
+}
+
+// rawBlob stores data without waiting for the disk.
+func (w *workshop) rawBlob(data []byte) v1.Descriptor {
+	d := v1.Descriptor{MediaType: oci.MediaTypeLayer, Digest: oci.Sum(data), Size: int64(len(data))}
+	if err := os.WriteFile(w.blobs.Path(d.Digest), data, 0o600); err != nil {
 		w.Fatal(err)
 	}
-	return Image{ID: id, Config: config}
+	return d
 }

@@ -32,6 +32,8 @@ type grower struct {
 	seq   int
 	dir   string // the folder that the last entry went into
 	in    *node
+
+	implied int // folders made without an entry
 }
 
 // readTree reads a layer that stands on below. Only names and metadata are read, and contents passed over, unless the layer

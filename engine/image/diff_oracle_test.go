@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/layer"
 	"github.com/learn-containers/learn/engine/oci"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"pgregory.net/rapid"
 )
 
@@ -117,12 +115,9 @@ func (w *workshop) quickly(config oci.Image, archives ...[]byte) Image {
 	config.RootFS.Type = "layers"
 	var list []Layer
 	for _, a := range archives {
-		d := oci.Sum(a)
-		if err := os.WriteFile(w.blobs.Path(d), a, 0o600); err != nil {
-			w.Fatal(err)
-		}
-		list = append(list, Layer{Descriptor: v1.Descriptor{MediaType: oci.MediaTypeLayer, Digest: d, Size: int64(len(a))}, DiffID: d, Size: int64(len(a))})
-		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, d)
+		d := w.rawBlob(a)
+		list = append(list, Layer{Descriptor: d, DiffID: d.Digest, Size: d.Size})
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, d.Digest)
 	}
 	d, err := w.unsynced(config, list)
 	if err != nil {

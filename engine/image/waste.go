@@ -16,8 +16,8 @@ type Waste struct {
 	Layers []LayerWaste `json:"layers"` // those that hold some, lowest first
 }
 
-// Efficiency is the part of the bytes that are seen, from 0 to 1, as dive shows it; 1 for an image without bytes. A deleted
-// file counts as wasted, and so does each version of a file but the last.
+// Efficiency is the part of the bytes that are seen, from 0 to 1; 1 for an image without bytes. It is the score that dive made
+// known, with one difference: dive doesn't count folders that are deleted whole.
 func (w Waste) Efficiency() float64 {
 	if w.Size == 0 {
 		return 1

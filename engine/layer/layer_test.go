@@ -255,3 +255,52 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// TestReaderSeeks: a source that can seek gives the same entries, contents and errors, and is not read where nobody asks.
+func TestReaderSeeks(t *testing.T) {
+	data := archive(t, tar.Header{Name: "big", Typeflag: tar.TypeReg, Size: 1 << 20}, tar.Header{Name: "small", Typeflag: tar.TypeReg, Size: 3},
+		tar.Header{Name: "end", Typeflag: tar.TypeReg, Size: 1 << 20})
+	for _, cut := range []int{0, 100, 1 << 19, 1<<20 + 2048, 1<<20 + 4000} {
+		short := data[:len(data)-cut]
+		src := &seekCounter{ReadSeeker: bytes.NewReader(short)}
+		var plain, seeking []string
+		plainErr := names(NewReader(struct{ io.Reader }{bytes.NewReader(short)}, Limits{}), &plain)
+		seekErr := names(NewReader(src, Limits{}), &seeking)
+		if d := cmp.Diff(plain, seeking); d != "" || (plainErr == nil) != (seekErr == nil) {
+			t.Errorf("%d bytes cut off: %s, errors %v and %v", cut, d, plainErr, seekErr)
+		}
+		if src.read > 64<<10 {
+			t.Errorf("%d bytes were read", src.read)
+		}
+	}
+	r := NewReader(bytes.NewReader(data), Limits{})
+	for e, err := r.Next(); err == nil; e, err = r.Next() {
+		if content, err := io.ReadAll(r); err != nil || int64(len(content)) != e.Size {
+			t.Errorf("%s: %d bytes, error %v", e.Path, len(content), err)
+		}
+	}
+}
+
+func names(r *Reader, list *[]string) error {
+	for {
+		e, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		*list = append(*list, e.Path)
+	}
+}
+
+type seekCounter struct {
+	io.ReadSeeker
+	read int
+}
+
+func (s *seekCounter) Read(p []byte) (int, error) {
+	n, err := s.ReadSeeker.Read(p)
+	s.read += n
+	return n, err
+}
