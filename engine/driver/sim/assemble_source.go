@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -116,7 +115,7 @@ func (b *builder) openFile(m *driver.Mount) (userMount, error) {
 	if err != nil {
 		return userMount{}, fmt.Errorf("write file: %w", err)
 	}
-	s := standard.File(m.ReadOnly, strconv.FormatUint(uint64(m.Mode), 8), strconv.FormatUint(uint64(m.UID), 10), strconv.FormatUint(uint64(m.GID), 10))
+	s := standard.File(m.ReadOnly, m.Mode, m.UID, m.GID)
 	made := mountOf(s, fs)
 	made.File = name
 	return userMount{made, false, "tmpfs", s.Describe()}, nil

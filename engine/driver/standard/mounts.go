@@ -1,6 +1,9 @@
 package standard
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Flags are the attributes of a mount (mount_setattr(2)).
 type Flags uint8
@@ -129,9 +132,13 @@ func TreeOptions(readOnly bool) string {
 	return "rw,nodev"
 }
 
-// File is the mount of a file that is in memory only, by its permissions and the numbers of its owner and group, as text.
-func File(readOnly bool, mode, uid, gid string) Mount {
-	m := Mount{Type: "tmpfs", Flags: Plain, Options: []Option{{"mode", "0" + mode}, {"uid", uid}, {"gid", gid}}}
+// File is the mount of a file that is in memory only. It can be executed if its permissions say so: a program may be given that way.
+func File(readOnly bool, mode, uid, gid uint32) Mount {
+	number := func(n uint32, base int) string { return strconv.FormatUint(uint64(n), base) }
+	m := Mount{Type: "tmpfs", Flags: Plain, Options: []Option{{"mode", "0" + number(mode, 8)}, {"uid", number(uid, 10)}, {"gid", number(gid, 10)}}}
+	if mode&0o111 != 0 {
+		m.Flags &^= NoExec
+	}
 	if readOnly {
 		m.Flags |= ReadOnly
 	}

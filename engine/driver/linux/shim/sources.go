@@ -176,9 +176,13 @@ func openFolder(m *Mount) (source, error) {
 func (b *builder) openFile(m *Mount) (source, error) {
 	const room = 1 << 20 // for what the container adds
 	options := []option{{"mode", "0700"}, {"nr_inodes", "16"}, {"size", strconv.Itoa(len(m.Data) + room)}}
-	mnt, err := newMount("tmpfs", plainAttrs, append(options, option{key: "noswap"})...)
+	attrs := plainAttrs
+	if m.Mode&0o111 != 0 {
+		attrs &^= unix.MOUNT_ATTR_NOEXEC // as standard.File has it
+	}
+	mnt, err := newMount("tmpfs", attrs, append(options, option{key: "noswap"})...)
 	if err != nil { // Linux 6.4 has it, for the machine's root
-		mnt, err = newMount("tmpfs", plainAttrs, options...)
+		mnt, err = newMount("tmpfs", attrs, options...)
 	}
 	if err != nil {
 		return source{}, err
@@ -194,7 +198,7 @@ func (b *builder) openFile(m *Mount) (source, error) {
 	}
 	defer unix.Close(fd)
 	s, err := sourceOf(fd, false, m.ReadOnly)
-	s.fstype, s.from, s.options = "tmpfs", "tmpfs", standard.File(m.ReadOnly, strconv.FormatUint(uint64(m.Mode), 8), strconv.FormatUint(uint64(m.UID), 10), strconv.FormatUint(uint64(m.GID), 10)).Describe()
+	s.fstype, s.from, s.options = "tmpfs", "tmpfs", standard.File(m.ReadOnly, m.Mode, m.UID, m.GID).Describe()
 	return s, err
 }
 
