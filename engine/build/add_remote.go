@@ -15,7 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// isRemote tells whether a source of an ADD or COPY is a download or a repository instead of a path.
+// isRemote tells whether src is a download or a repository instead of a path.
 func isRemote(src string) bool {
 	kind, _ := fetch.Classify(src)
 	return kind != fetch.Local
@@ -23,11 +23,10 @@ func isRemote(src string) bool {
 
 // checkRemote refuses what BuildKit refuses before anything is fetched: remote sources of COPY, and a checksum that is not for exactly one of them.
 func (s *session) checkRemote(in dockerfile.Instruction, c copySpec) error {
-	file := s.plan.File
 	if c.name != "ADD" {
 		for _, src := range c.paths {
 			if isRemote(src) {
-				return file.Errorf(in, src, "%s: source can't be a URL or a git repository: use ADD", c.name)
+				return s.remoteError(in, src, "%s: source can't be a URL or a git repository: use ADD", c.name)
 			}
 		}
 		return nil
@@ -36,19 +35,34 @@ func (s *session) checkRemote(in dockerfile.Instruction, c copySpec) error {
 		return nil
 	}
 	if len(c.paths)+len(c.inline) != 1 {
-		return file.Errorf(in, "--checksum", "checksum can't be specified for multiple sources: write an ADD for each")
+		return s.remoteError(in, "--checksum", "checksum can't be specified for multiple sources: write an ADD for each")
 	}
 	if !isRemote(c.paths[0]) {
-		return file.Errorf(in, "--checksum", "checksum requires HTTP(S) or Git sources: files of the build context are known by their content anyway")
+		return s.remoteError(in, "--checksum", "checksum requires HTTP(S) or Git sources: files of the build context are known by their content anyway")
 	}
 	return nil
+}
+
+// remoteError points at word, and shows the line without the credentials that may be in an address there.
+func (s *session) remoteError(in dockerfile.Instruction, word, format string, args ...any) error {
+	err := s.plan.File.Errorf(in, word, format, args...)
+	err.Source = fetch.RedactText(err.Source)
+	return err
+}
+
+// shownText is an instruction as it is shown and recorded: without the credentials in its addresses. What a command asks a server for stays.
+func shownText(in dockerfile.Instruction) string {
+	if in.Name == "ADD" || in.Name == "ONBUILD" {
+		return fetch.RedactText(in.Text)
+	}
+	return fetch.HideUsers(in.Text)
 }
 
 // fetchSource fetches a remote source of an ADD. It returns the tree that it is in and the path there that the source stands for: a file that belongs to
 // root, may be read by root alone and has the time that its server says, or the folder of a repository's files. done removes what was fetched.
 func (s *session) fetchSource(ctx context.Context, in dockerfile.Instruction, c copySpec, src string) (t tree, top string, done func(), err error) {
 	fail := func(err error) (tree, string, func(), error) {
-		return nil, "", nil, s.plan.File.Errorf(in, src, "%s: %v", c.name, err)
+		return nil, "", nil, s.remoteError(in, src, "%s: %v", c.name, err)
 	}
 	if err := s.checkRemote(in, c); err != nil {
 		return nil, "", nil, err

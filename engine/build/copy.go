@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -27,6 +28,9 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 	mode, err := parseMode(c.chmod)
 	if err != nil {
 		return outcome{}, file.Errorf(in, "--chmod", "%v", err)
+	}
+	if err := st.session.checkRemote(in, c); err != nil {
+		return outcome{}, err
 	}
 	from, err := st.origin(ctx, in, c)
 	if err != nil {
@@ -191,7 +195,7 @@ func (st *stage) fetch(ctx context.Context, in dockerfile.Instruction, c copySpe
 	}
 	one, err := pick(t, top, f)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", src, err)
+		return fmt.Errorf("read %s: %w", fetch.Redact(src), err)
 	}
 	one.word = src
 	sel.sources = append(sel.sources, one)

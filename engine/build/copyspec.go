@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
 )
 
@@ -59,7 +60,7 @@ func (c copySpec) text() string {
 		words = append(words, "--chmod="+c.chmod)
 	}
 	for _, p := range c.paths {
-		words = append(words, redactWords(p))
+		words = append(words, fetch.Redact(p))
 	}
 	for _, in := range c.inline {
 		words = append(words, "<<"+in.Path)

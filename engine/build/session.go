@@ -338,7 +338,7 @@ func (s *session) from(ctx context.Context, st *stage) error {
 
 // step carries out one instruction, when the stages are there that it takes something from.
 func (s *session) step(ctx context.Context, st *stage, in dockerfile.Instruction) error {
-	in.Text = redactWords(in.Text)
+	in.Text = shownText(in)
 	st.scope.SetWorkdir(st.config.Config.WorkingDir)
 	cmd, err := st.scope.Expand(in)
 	if err != nil {
@@ -360,18 +360,6 @@ func (s *session) step(ctx context.Context, st *stage, in dockerfile.Instruction
 type outcome struct {
 	cached bool
 	diffID string
-}
-
-// redactWords takes the credentials out of addresses in an instruction: it is shown, recorded and kept in the image's history.
-func redactWords(text string) string {
-	if !strings.Contains(text, "://") {
-		return text
-	}
-	words := strings.Split(text, " ")
-	for i, w := range words {
-		words[i] = fetch.Redact(w)
-	}
-	return strings.Join(words, " ")
 }
 
 // carryOut does what one instruction says, within a slot and a step of the trace.

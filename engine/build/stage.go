@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -163,7 +164,7 @@ func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction, cmd
 
 // history adds an instruction to the history of the image.
 func (st *stage) history(createdBy string, empty bool) {
-	h := v1.History{CreatedBy: createdBy, Comment: historyComment, EmptyLayer: empty}
+	h := v1.History{CreatedBy: fetch.HideUsers(createdBy), Comment: historyComment, EmptyLayer: empty}
 	if !st.created.IsZero() {
 		t := st.created.UTC()
 		h.Created = &t

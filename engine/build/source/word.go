@@ -61,23 +61,88 @@ func Redact(word string) string {
 	if !ok || !alphanumeric(scheme) {
 		return word
 	}
-	// By hand, since url.Parse refuses words that nevertheless hold a password. The last "@" before the path ends the user.
+	host, tail := redactUser(scheme, rest)
+	return scheme + "://" + host + redactQuery(word, tail)
+}
+
+// redactUser splits what follows the scheme into host and the rest. It does so by hand, since url.Parse refuses words that nevertheless hold a password.
+func redactUser(scheme, rest string) (host, tail string) {
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		end = len(rest)
 	}
-	// A password may hold these signs although it must not: what looks like a path may be the rest of it.
-	host, tail := rest[:end], rest[end:]
+	host, tail = rest[:end], rest[end:]
 	if at := strings.LastIndexByte(host, '@'); at >= 0 {
 		user := hidden + ":" + hidden
 		if strings.EqualFold(scheme, "ssh") && !strings.Contains(host[:at], ":") {
 			user = host[:at]
 		}
-		host = user + host[at:]
-	} else if at := strings.LastIndexByte(tail, '@'); at >= 0 && strings.Contains(host, ":") && !port(host) {
-		host, tail = hidden+":"+hidden, tail[at:]
+		return user + host[at:], tail
 	}
-	return scheme + "://" + host + redactQuery(scheme+"://"+rest, tail)
+	// A password may hold the signs that end a host although it must not: what looks like a path may be the rest of it.
+	if at := strings.LastIndexByte(tail, '@'); at >= 0 && strings.Contains(host, ":") && !port(host) {
+		return hidden + ":" + hidden, tail[at:]
+	}
+	return host, tail
+}
+
+// RedactText is Redact for every address in a text, such as a line of a Dockerfile.
+func RedactText(text string) string { return eachAddress(text, Redact) }
+
+// HideUsers takes users and passwords out of all addresses in a text, and leaves their queries.
+func HideUsers(text string) string {
+	return eachAddress(text, func(word string) string {
+		scheme, rest, _ := strings.Cut(word, "://")
+		host, tail := redactUser(scheme, rest)
+		return scheme + "://" + host + tail
+	})
+}
+
+// eachAddress replaces what begins with letters and "://" and goes on to the next blank or quotation mark.
+func eachAddress(text string, replace func(string) string) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
+	var b strings.Builder
+	for text != "" {
+		end := strings.IndexAny(text, " \t\r\n\"'")
+		if end < 0 {
+			end = len(text)
+		}
+		word := text[:end]
+		for word != "" {
+			next := nextAddress(word)
+			if hasScheme(word) {
+				b.WriteString(replace(word[:next]))
+			} else {
+				b.WriteString(word[:next])
+			}
+			word = word[next:]
+		}
+		if end < len(text) {
+			b.WriteByte(text[end])
+			end++
+		}
+		text = text[end:]
+	}
+	return b.String()
+}
+
+// nextAddress is where in word the next address begins, after the first byte; the end of word if none does.
+func nextAddress(word string) int {
+	from := 1
+	if hasScheme(word) {
+		from = strings.Index(word, "://") + 3
+	}
+	i := strings.Index(word[from:], "://")
+	if i < 0 {
+		return len(word)
+	}
+	i += from
+	for i > from && alphanumeric(word[i-1:i]) {
+		i--
+	}
+	return i
 }
 
 // port tells whether host ends in a port, or is an IPv6 address.

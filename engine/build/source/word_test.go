@@ -163,6 +163,34 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+func TestRedactText(t *testing.T) {
+	for text, want := range map[string]string{
+		"ADD --chmod=644 https://u:secret@h/x\t/x": "ADD --chmod=644 https://xxxxx:xxxxx@h/x\t/x",
+		`ADD ["https://u:secret@h/x", "/x"]`:       `ADD ["https://xxxxx:xxxxx@h/x", "/x"]`,
+		"RUN X=https://u:secret@h/ curl":           "RUN X=https://xxxxx:xxxxx@h/ curl",
+		" no address : // here ":                   " no address : // here ",
+		"https://h/x?sig=secret ftp://a:secret@h":  "https://h/x?xxxxx ftp://xxxxx:xxxxx@h",
+	} {
+		if got := RedactText(text); got != want {
+			t.Errorf("%q: %q; want %q", text, got, want)
+		}
+	}
+}
+
+func TestHideUsers(t *testing.T) {
+	for text, want := range map[string]string{
+		"RUN |1 X=https://u:secret@h/x?y=z /bin/sh -c a && b": "RUN |1 X=https://xxxxx:xxxxx@h/x?y=z /bin/sh -c a && b",
+		"RUN curl https://h/x?y=z":                            "RUN curl https://h/x?y=z",
+		"RUN git clone ssh://git@h/x; mail a@b":               "RUN git clone ssh://git@h/x; mail a@b",
+		"ENV A=://@":                                          "ENV A=://@",
+		"a=https://h/x,https://u:secret@h,://,b://c@d":        "a=https://h/x,https://xxxxx:xxxxx@h,://,b://xxxxx:xxxxx@d",
+	} {
+		if got := HideUsers(text); got != want {
+			t.Errorf("%q: %q; want %q", text, got, want)
+		}
+	}
+}
+
 // FuzzParseGit holds that nothing that is accepted means something else to the git program than an address, a name or a path inside.
 func FuzzParseGit(f *testing.F) {
 	for _, s := range []string{"https://u:p@host/x.git#main:sub", "git@host:x?tag=v1", "ssh://-a/x", "github.com/a/b#c:d/../e", "https://h/x.git?branch=a&subdir=b&checksum=ab&keep-git-dir",
@@ -207,6 +235,34 @@ func FuzzRedact(f *testing.F) {
 			if got := Redact(scheme + "://" + user + ":" + secret + "@host/" + tail); strings.Contains(got, secret) {
 				t.Fatalf("%s", got)
 			}
+			if got := HideUsers("x=" + scheme + "://u:" + secret + "@host/" + tail); strings.Contains(got, secret) {
+				t.Fatalf("%s", got)
+			}
+			if got := HideUsers(tail); !strings.Contains(tail, "@") && got != tail {
+				t.Fatalf("%q became %q", tail, got)
+			}
+		}
+	})
+}
+
+// FuzzClassify holds that both classifiers agree about what is no path, and that the bytes of a file never end in a panic.
+func FuzzClassify(f *testing.F) {
+	for _, s := range []string{"-", ".", "https://h/x.git", "git@h:x", "github.com/a/b", "http://h/x.tar.gz", "\x1f\x8b\x08", "BZh91AY&SY", strings.Repeat("x", 600)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		_ = IsArchive([]byte(word[:min(len(word), archiveHead)]))
+		_ = RedactText(word)
+		add, err := Classify(word)
+		context, cerr := ClassifyContext(word)
+		if add != Local && (context != add || (err == nil) != (cerr == nil)) {
+			t.Fatalf("%q: ADD %d %v, context %d %v", word, add, err, context, cerr)
+		}
+		if httpURL(word) && add == Local {
+			t.Fatalf("%q is taken for a path", word)
+		}
+		if err != nil && add != Repo {
+			t.Fatalf("%q: %d, %v", word, add, err)
 		}
 	})
 }
