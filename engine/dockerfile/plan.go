@@ -239,6 +239,12 @@ func (p *Plan) stagePlatform(s stage) (Platform, error) {
 	return pl, nil
 }
 
+// HasGlobal tells whether the global scope gives name a value.
+func (p *Plan) HasGlobal(name string) bool {
+	_, ok := p.globals[name]
+	return ok
+}
+
 // Stage gives a stage of the file, planned or not: a trigger of a base image may need one that nothing else does.
 func (p *Plan) Stage(index int) Stage { return p.all[index] }
 
