@@ -157,6 +157,9 @@ func (s *session) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.enforceChecks(ctx, file, text); err != nil {
+		return err
+	}
 	for _, st := range s.plan.Stages {
 		s.total += 1 + len(st.Instructions)
 	}

@@ -70,6 +70,9 @@ func (c *Configurator) applyRare(cmd Command) (history string, ok bool, err erro
 			cfg.Volumes = map[string]struct{}{}
 		}
 		for _, v := range cmd.Volumes {
+			if v == "" {
+				return "", true, &ConfigError{"", "VOLUME specified can not be an empty string"}
+			}
 			cfg.Volumes[v] = struct{}{}
 		}
 		return fmt.Sprintf("VOLUME %v", cmd.Volumes), true, nil
@@ -131,6 +134,9 @@ func (c *Configurator) setEnv(k, v string) {
 	c.Config.Env = append(env, k+"="+v)
 }
 
+// maxPorts bounds one EXPOSE: all ports of all protocols.
+const maxPorts = 3 << 16
+
 func (c *Configurator) expose(specs []string) ([]string, error) {
 	var all []string
 	for _, spec := range specs {
@@ -138,7 +144,9 @@ func (c *Configurator) expose(specs []string) ([]string, error) {
 		if err != nil {
 			return nil, &ConfigError{spec, fmt.Sprintf("invalid containerPort: %s: %v", spec, err)}
 		}
-		all = append(all, ports...)
+		if all = append(all, ports...); len(all) > maxPorts {
+			return nil, &ConfigError{spec, fmt.Sprintf("EXPOSE names more than %d ports: there are not that many", maxPorts)}
+		}
 	}
 	if c.Config.ExposedPorts == nil {
 		c.Config.ExposedPorts = map[string]struct{}{}

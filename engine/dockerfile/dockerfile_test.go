@@ -2,10 +2,13 @@ package dockerfile
 
 import (
 	"errors"
+	"path"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/learn-containers/learn/engine/oci"
 )
 
 func TestSyntaxErrors(t *testing.T) {
@@ -250,40 +253,87 @@ func TestScript(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"FROM a\nRUN b", "# escape=`\nFROM a\nRUN a`\nb", "ARG x=1\nFROM $x\nCOPY <<E <<F /\n1\nE\n2\nF\n", "FROM a\nONBUILD RUN <<E\nx\nE\n",
-		"FROM a\nENV a=b c='d e' \"f\"=\\\ng\nLABEL x=${a:-b}\nEXPOSE $a", "\ufeffFROM scratch\nCMD [\"a\", \"b\"]", "FROM a\nHEALTHCHECK --interval=1s CMD x", "FROM a AS b\nFROM b\nCOPY --from=0 a b"} {
+	for _, seed := range []string{"FROM a\nRUN b", "# escape=`\nFROM a\nRUN a`\nb", "ARG x=1\nFROM $x\nCOPY <<E <<F /\n1\nE\n2\nF\n", "FROM a\nONBUILD RUN <<E\nx\nE\nFROM a",
+		"FROM a\nENV a=b c='d e' \"f\"=\\\ng\nLABEL x=${a:-b}\nEXPOSE $a", "\ufeffFROM scratch\nCMD [\"a\", \"b\"]", "FROM a\nHEALTHCHECK --interval=1s CMD x", "FROM a AS b\nFROM b\nCOPY --from=0 a b",
+		"# syntax=x\n# check=skip=A;error=true\nFROM --platform=linux/$TARGETARCH a AS b\nONBUILD COPY --from=c . .\nFROM a AS c\n# check=skip=all\nRUN --mount=type=secret,id=$a,env=B --mount=from=c,target=../x --security=insecure <<E\n#!/x\nE\nFROM b",
+		"FROM a\nSTOPSIGNAL ${a%?}\nVOLUME [\"$a\"]\nSHELL [\"x\"]\nENTRYPOINT y\nUSER ${a//1/2}\nWORKDIR ${b:?c}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		file, err := Parse("Dockerfile", text)
-		if err != nil {
-			if !errors.As(err, new(*SyntaxError)) {
+		lines := splitLines(text)
+		check := func(err error) bool {
+			var at *SyntaxError
+			switch {
+			case err == nil:
+				return true
+			case !errors.As(err, &at):
 				t.Errorf("error %T %v, want a SyntaxError", err, err)
+			case at.Line < 1 || at.Line > len(lines) || at.Col < 1 || at.Col > len(lines[at.Line-1])+1:
+				t.Errorf("%q points at %d:%d of %d lines", at.Msg, at.Line, at.Col, len(lines))
+			case at.Source != lines[at.Line-1] && !strings.HasSuffix(at.Source, "..."):
+				t.Errorf("source %q of line %d, which is %q", at.Source, at.Line, lines[at.Line-1])
 			}
+			return false
+		}
+		file, err := Parse("Dockerfile", text)
+		if !check(err) {
 			return
 		}
-		p, err := file.Plan(PlanOptions{Platform: "linux/amd64"})
-		if err != nil {
-			if !errors.As(err, new(*SyntaxError)) {
-				t.Errorf("error %T %v, want a SyntaxError", err, err)
-			}
+		p, err := file.Plan(PlanOptions{Args: map[string]string{"a": "2"}, All: len(text)%2 == 0})
+		if !check(err) {
 			return
 		}
 		p.Unused()
+		p.Entitlements()
 		for _, st := range p.Stages {
-			s := p.Scope(st, []string{"a=1"}, nil)
-			for _, in := range st.Instructions {
-				cmd, err := s.Expand(in)
-				if err != nil {
-					continue
-				}
-				if arg, ok := cmd.(*Arg); ok {
-					_, _ = s.Declare(in, arg)
-				}
-				if in.Line < 1 || in.EndLine < in.Line || in.EndLine > len(file.lines) {
-					t.Errorf("%s stands at %d to %d of %d lines", in.Name, in.Line, in.EndLine, len(file.lines))
+			for _, n := range st.Needs {
+				if n < 0 || n >= st.Index {
+					t.Errorf("stage %d needs stage %d", st.Index, n)
 				}
 			}
+			fuzzStage(t, p, st, check)
 		}
 	})
+}
+
+func fuzzStage(t *testing.T, p *Plan, st Stage, check func(error) bool) {
+	s := p.Scope(st, []string{"a=1"}, nil)
+	conf := Configurator{Config: &oci.ImageConfig{}}
+	for _, in := range st.Instructions {
+		if in.Line < 1 || in.EndLine < in.Line || in.EndLine > len(p.File.lines) {
+			t.Errorf("%s stands at %d to %d of %d lines", in.Name, in.Line, in.EndLine, len(p.File.lines))
+		}
+		cmd, err := s.Expand(in)
+		if !check(err) {
+			continue
+		}
+		switch c := cmd.(type) {
+		case *Arg:
+			_, err := s.Declare(in, c)
+			check(err)
+		case *Run:
+			mounts, err := s.Mounts(in, c)
+			check(err)
+			for _, m := range mounts {
+				if m.Target != "" && (!path.IsAbs(m.Target) || m.Target == "/" || path.Clean(m.Target) != m.Target) || m.From.Stage >= st.Index || climbs(m.ID) {
+					t.Errorf("mount %+v", m)
+				}
+			}
+			if len(c.Files) > 0 {
+				script, err := p.File.Script(in, c)
+				if check(err) && script.Path != "" && path.Dir(script.Path) != pipes {
+					t.Errorf("program at %s", script.Path)
+				}
+			}
+			s.RunText(c.CmdLine)
+		}
+		if _, _, err := conf.Apply(cmd); err != nil && !errors.As(err, new(*ConfigError)) {
+			t.Errorf("%s: error %T %v, want a ConfigError", in.Text, err, err)
+		}
+	}
+	triggers, err := p.File.Triggers(st.From, conf.Config.OnBuild)
+	if check(err) {
+		_, err = p.TriggerNeeds(st, triggers)
+		check(err)
+	}
 }

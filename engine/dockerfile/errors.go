@@ -168,8 +168,21 @@ func flagIn(msg string) string {
 		_, rest, ok = strings.Cut(msg, "for flag ")
 	}
 	if !ok {
+		_, rest, ok = strings.Cut(msg, "duplicate flag specified: ")
+	}
+	if !ok {
 		return ""
 	}
 	word, _, _ := strings.Cut(rest, " ")
 	return strings.TrimSuffix(word, ",")
 }
+
+// wordError words an error of the reference's lexer: at the end of a word it names a character that is none.
+func wordError(err error) error {
+	if err == nil || !strings.Contains(err.Error(), endOfWord) {
+		return err
+	}
+	return errors.New(strings.Replace(err.Error(), endOfWord, "syntax error: missing '}'", 1))
+}
+
+const endOfWord = "unsupported modifier (\ufffd) in substitution"

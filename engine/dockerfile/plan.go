@@ -168,7 +168,7 @@ func (p *Plan) resolveGlobals() error {
 			}
 			v, _, err := lex.ProcessWord(*kv.Value, environ(p.globals))
 			if err != nil {
-				return p.File.Errorf(in, *kv.Value, "%v", err)
+				return p.File.Errorf(in, *kv.Value, "%v", wordError(err))
 			}
 			p.globals[kv.Key] = v
 		}
@@ -189,7 +189,7 @@ func (p *Plan) resolveStage(i int) (Stage, error) {
 	st := Stage{Index: i, Name: s.from.Name, From: s.at, Instructions: s.instructions, Base: Base{Stage: -1}}
 	name, unset, err := shell.NewLex(p.File.escape).ProcessWord(s.from.BaseName, environ(p.globals))
 	if err != nil {
-		return st, p.File.Errorf(s.at, s.from.BaseName, "%v", err)
+		return st, p.File.Errorf(s.at, s.from.BaseName, "%v", wordError(err))
 	}
 	if strings.TrimSpace(name) == "" {
 		return st, p.File.Errorf(s.at, s.from.BaseName, "base name (%s) should not be blank%s", s.from.BaseName, missing(unset))
@@ -227,7 +227,7 @@ func (p *Plan) stagePlatform(s stage) (Platform, error) {
 	}
 	word, unset, err := shell.NewLex(p.File.escape).ProcessWord(s.from.Platform, environ(p.globals))
 	if err != nil {
-		return Platform{}, p.File.Errorf(s.at, "--platform", "%v", err)
+		return Platform{}, p.File.Errorf(s.at, "--platform", "%v", wordError(err))
 	}
 	if word == "" {
 		return Platform{}, p.File.Errorf(s.at, "--platform", "empty platform value from expression %s%s", s.from.Platform, missing(unset))
@@ -237,6 +237,12 @@ func (p *Plan) stagePlatform(s stage) (Platform, error) {
 		return Platform{}, p.File.Errorf(s.at, "--platform", "parse platform %s: %v", s.from.Platform, err)
 	}
 	return pl, nil
+}
+
+// HasGlobal tells whether the global scope gives name a value.
+func (p *Plan) HasGlobal(name string) bool {
+	_, ok := p.globals[name]
+	return ok
 }
 
 // Stage gives a stage of the file, planned or not: a trigger of a base image may need one that nothing else does.

@@ -85,7 +85,7 @@ func (s *Scope) expand(lex *shell.Lex, word string) (string, error) {
 			s.undefined[name] = struct{}{}
 		}
 	}
-	return out, err
+	return out, wordError(err)
 }
 
 // Expand returns the command of in with the variables expanded that docker expands there, each in its own way. RUN, CMD
@@ -131,7 +131,7 @@ func (s *Scope) expandPorts(in Instruction, lex *shell.Lex, c *Expose) (Command,
 	for _, p := range c.Ports {
 		words, err := lex.ProcessWords(p, s.vars)
 		if err != nil {
-			return nil, s.plan.File.Errorf(in, p, "%v", err)
+			return nil, s.plan.File.Errorf(in, p, "%v", wordError(err))
 		}
 		ports = append(ports, words...)
 	}
@@ -150,7 +150,7 @@ func (s *Scope) Declare(in Instruction, c *Arg) ([]string, error) {
 	for _, kv := range c.Args {
 		value, ok, err := s.argValue(kv)
 		if err != nil {
-			return nil, s.plan.File.Errorf(in, *kv.Value, "%v", err)
+			return nil, s.plan.File.Errorf(in, *kv.Value, "%v", wordError(err))
 		}
 		s.declare(declared{Variable{kv.Key, value}, ok})
 		if !ok {

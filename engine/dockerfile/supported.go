@@ -25,7 +25,7 @@ func (f *File) plainSource(in Instruction, from string) error {
 	}
 	word, _, err := shell.NewLex(f.escape).ProcessWord(from, environ{})
 	if err != nil {
-		return f.locate(err, in.Line, in.EndLine)
+		return f.locate(wordError(err), in.Line, in.EndLine)
 	}
 	if word != from {
 		return f.Errorf(in, "--from", "variables are not expanded in COPY --from: give a stage a name with FROM %s AS name, and copy from that name", from)

@@ -27,6 +27,8 @@ type buildFlags struct {
 	push, load, check                                         bool
 	noCache, quiet, pull, dryRun, debug, step                 bool
 	parallel                                                  int
+	call                                                      string
+	check                                                     bool
 }
 
 func (app *App) buildCommand() *cobra.Command {
@@ -84,6 +86,8 @@ func (app *App) buildFlags(fl *pflag.FlagSet, f *buildFlags) {
 	fl.IntVar(&f.parallel, "parallel", 0, "Steps to carry out at once: 1 keeps the order of the file (default: by the machine)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "Carry nothing out: say which steps would come from the cache, which not, and why")
 	fl.BoolVar(&f.debug, "debug", false, "Open a shell in the container of a RUN that failed, as it left it")
+	fl.StringVar(&f.call, "call", "build", `Set method for evaluating build ("build", "check", "outline", "targets"; after a comma "format=json")`)
+	fl.BoolVar(&f.check, "check", false, `Shorthand for "--call=check"`)
 	fl.BoolVar(&f.step, "step", false, "Stop before each instruction")
 }
 
@@ -91,6 +95,12 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 	opts, err := app.buildOptions(f, contextDir)
 	if err != nil {
 		return err
+	}
+	if call, ok, err := parseCall(f.call, f.check); err != nil || ok {
+		if err != nil {
+			return err
+		}
+		return app.buildCheck(ctx, opts, call)
 	}
 	e, err := app.engine(ctx)
 	if err != nil {

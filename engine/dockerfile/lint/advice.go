@@ -70,7 +70,7 @@ func (w *walk) addForCopy(st step, c *dockerfile.Add) {
 		return
 	}
 	for _, src := range c.SourcePaths {
-		if dockerfile.Remote(src) || mayBeArchive(src) {
+		if remote(src) || mayBeArchive(src) {
 			return
 		}
 	}

@@ -108,7 +108,7 @@ func (w *walk) ignored(rules *linter.Linter, c dockerfile.Command, verb string, 
 		return
 	}
 	for _, src := range sources {
-		if dockerfile.Remote(src) {
+		if remote(src) {
 			continue
 		}
 		src = path.Clean(src)

@@ -2,7 +2,6 @@ package lint
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
 
@@ -55,18 +54,25 @@ func (r Report) Advice() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !f.Advice })
 }
 
-// Violation is the error of a build whose Dockerfile asks for one where there are warnings, or nil.
-func (r Report) Violation() error {
-	var names []string
-	for _, f := range r.Warnings() {
-		names = append(names, f.Rule)
-	}
-	if !r.Strict || len(names) == 0 {
+// Violation is the error of a build whose Dockerfile asks for one where there are warnings, or nil. It points at the first. name and text
+// are those that were checked.
+func (r Report) Violation(name string, text []byte) error {
+	found := r.Warnings()
+	if !r.Strict || len(found) == 0 {
 		return nil
 	}
-	slices.Sort(names)
-	return errors.New("lint violation found for rules: " + strings.Join(slices.Compact(names), ", ") +
-		": \"# check=error=true\" makes warnings errors, docker build --check shows them")
+	var rules []string
+	for _, f := range found {
+		rules = append(rules, f.Rule)
+	}
+	slices.Sort(rules)
+	line := ""
+	if lines := strings.Split(string(text), "\n"); found[0].Line <= len(lines) {
+		line = strings.TrimSuffix(lines[found[0].Line-1], "\r")
+	}
+	return &dockerfile.SyntaxError{File: name, Line: found[0].Line, Col: 1 + len(line) - len(strings.TrimLeft(line, " \t")), Source: line,
+		Msg: "lint violation found for rules: " + strings.Join(slices.Compact(rules), ", ") +
+			": \"# check=error=true\" makes warnings errors, docker build --check shows them"}
 }
 
 // checker is one check on its way.

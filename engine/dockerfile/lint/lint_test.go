@@ -206,12 +206,15 @@ func TestErrorsEndACheck(t *testing.T) {
 }
 
 func TestStrict(t *testing.T) {
-	r := Check("Dockerfile", []byte("# check=error=true\nFROM base\nCMD x\nWORKDIR x\nCMD x\n"), options())
-	if err := r.Violation(); err == nil || !strings.HasPrefix(err.Error(), "lint violation found for rules: JSONArgsRecommended, MultipleInstructionsDisallowed, WorkdirRelativePath:") {
+	violation := func(text string) error {
+		return Check("Dockerfile", []byte(text), options()).Violation("Dockerfile", []byte(text))
+	}
+	err := violation("# check=error=true\nFROM base\n  CMD x\nWORKDIR x\nCMD x\n")
+	if err == nil || !strings.HasPrefix(err.Error(), "Dockerfile:3:3: lint violation found for rules: JSONArgsRecommended, MultipleInstructionsDisallowed, WorkdirRelativePath:") || !strings.HasSuffix(err.Error(), "\n   3 |   CMD x") {
 		t.Errorf("violation %v", err)
 	}
 	for _, text := range []string{"FROM base\nCMD x\n", "# check=error=true\nFROM base\n", "# check=error=true\nFROM base\nRUN cd x\n", "# check=error=true;skip=all\nFROM base\nCMD x\n"} {
-		if err := Check("Dockerfile", []byte(text), options()).Violation(); err != nil {
+		if err := violation(text); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

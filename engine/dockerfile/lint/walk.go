@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -42,6 +43,7 @@ type step struct {
 	shell   []string
 	quiet   bool // a variable tells pip to keep no cache
 	mounts  []dockerfile.Mount
+	values  []string // of an ARG: what each name got
 }
 
 func (w *walk) stage(planned dockerfile.Stage) error {
@@ -107,17 +109,16 @@ func (w *walk) instruction(s *state, in dockerfile.Instruction) error {
 		return err
 	}
 	rules := w.rules.WithMergedConfigFromComments(cmd.Comments())
-	undefined := s.scope.Undefined()
+	var values []string
 	if arg, ok := cmd.(*dockerfile.Arg); ok {
 		secretKeys(rules, arg)
-		if _, err := s.scope.Declare(in, arg); err != nil {
+		if values, err = s.declare(in, arg); err != nil {
 			return err
 		}
-		undefined = s.scope.Undefined()
 	}
-	s.undefinedVars(rules, cmd, undefined)
+	s.undefinedVars(rules, cmd, s.scope.Undefined())
 	w.rulesOf(rules, s, cmd)
-	st := step{in: in, cmd: cmd, workdir: s.image.Config.WorkingDir, shell: s.image.Config.Shell, quiet: switchedOn(s.scope.Value("PIP_NO_CACHE_DIR"))}
+	st := step{in: in, cmd: cmd, workdir: s.image.Config.WorkingDir, shell: s.image.Config.Shell, quiet: switchedOn(s.scope.Value("PIP_NO_CACHE_DIR")), values: values}
 	if run, ok := cmd.(*dockerfile.Run); ok {
 		s.scope.SetWorkdir(st.workdir)
 		if st.mounts, err = s.scope.Mounts(in, run); err != nil {
@@ -126,6 +127,15 @@ func (w *walk) instruction(s *state, in dockerfile.Instruction) error {
 	}
 	s.steps = append(s.steps, st)
 	return w.apply(s, in, cmd)
+}
+
+func (s *state) declare(in dockerfile.Instruction, c *dockerfile.Arg) ([]string, error) {
+	words, err := s.scope.Declare(in, c)
+	values := make([]string, len(words))
+	for i, w := range words {
+		_, values[i], _ = strings.Cut(w, "=")
+	}
+	return values, err
 }
 
 // apply changes the config as a build does.

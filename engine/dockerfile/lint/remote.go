@@ -1,4 +1,4 @@
-package dockerfile
+package lint
 
 import (
 	"net/url"
@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Remote tells whether a source of ADD is downloaded rather than taken from the build context: a URL, or a Git repository.
-func Remote(source string) bool { return isURL(source) || IsGit(source) }
+// remote tells whether a source of ADD is downloaded rather than taken from the build context: a URL, or a Git repository.
+func remote(source string) bool { return isURL(source) || isGit(source) }
 
-// IsGit tells whether a source of ADD is a Git repository, by BuildKit's rules: git:// and ssh:// always are, http:// and https:// if the
+// isGit tells whether a source of ADD is a Git repository, by BuildKit's rules: git:// and ssh:// always are, http:// and https:// if the
 // path ends in .git, and user@host:path. It is not checked whether what may follow a # names a ref and a folder.
-func IsGit(source string) bool {
+func isGit(source string) bool {
 	scheme, _, ok := strings.Cut(source, "://")
 	if !ok {
 		return !strings.HasPrefix(source, "./") && !strings.HasPrefix(source, "../") && scpLike.MatchString(source)
