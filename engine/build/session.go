@@ -303,7 +303,9 @@ func (s *session) stage(ctx context.Context, planned dockerfile.Stage) (*stage, 
 	s.mu.Lock()
 	s.total += len(triggers)
 	s.mu.Unlock()
-	for _, in := range append(triggers, planned.Instructions...) {
+	all := append(triggers, planned.Instructions...)
+	st.texts = treeTexts(all)
+	for _, in := range all {
 		if err := s.step(ctx, st, in); err != nil {
 			return nil, err
 		}
