@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ type StepRecord struct {
 	Parent      digest.Digest `json:"parent,omitempty"`
 	Chain       digest.Digest `json:"chain_id,omitempty"` // the tree with its result; empty if that is not known
 	Vars        []string      `json:"vars,omitempty"`     // NAME=value of the variables that Text names
-	Names       []string      `json:"names,omitempty"`    // COPY, ADD from the context: names at the top of what is copied, see maxNames
+	Names       []string      `json:"names,omitempty"`    // COPY, ADD: files and folders at the top of what is copied, at most maxNames
 	Hit         bool          `json:"hit"`
 	Since       time.Time     `json:"since,omitzero"`   // of a hit: when its result was made
 	From        string        `json:"from,omitempty"`   // of a hit: id of the build that made it
@@ -100,6 +101,7 @@ const (
 	keptBuilds   = 200      // records of builds that are kept in all
 	nearBuilds   = 10       // earlier builds of a Dockerfile that a step is compared with
 	maxNames     = 200      // names of files that a record lists of a COPY
+	lastPrefix   = "last-"  // of the files that list the builds of a Dockerfile
 	maxBuildFile = 16 << 20 // bytes
 )
 
@@ -132,7 +134,7 @@ func (c *cache) begin(b *Builder, dockerfile string, o Options) (*chronicle, err
 		r.Dockerfile = filepath.Base(dockerfile)
 	}
 	name := oci.Sum([]byte(strings.Join([]string{r.Dockerfile, r.Context, r.Target}, "\x00"))).Encoded()[:16]
-	ch := &chronicle{dir: c.builds(), index: filepath.Join(c.dir, "last-"+name), now: r}
+	ch := &chronicle{dir: c.builds(), index: filepath.Join(c.dir, lastPrefix+name), now: r}
 	if text, err := readSmall(ch.index, maxRecord); err == nil {
 		ch.ids = strings.Fields(string(text))
 	}
@@ -186,18 +188,25 @@ func (st *stage) variables(in dockerfile.Instruction) []string {
 	return list
 }
 
-// topNames lists the files that lie at the top of what a COPY takes from the context.
+// topNames lists what lies at the top of what a COPY takes: the files that it names, and the contents of the folders that it names.
 func topNames(inputs []Input) []string {
-	depth := -1
+	dirs := map[string]bool{}
 	for _, in := range inputs {
-		if n := strings.Count(in.Source, "/"); in.Source != "" && in.Type != "dir" && (depth < 0 || n < depth) {
-			depth = n
+		if in.Type == "dir" {
+			dirs[in.Source] = true
 		}
 	}
 	var names []string
 	for _, in := range inputs {
-		if in.Source != "" && in.Type != "dir" && strings.Count(in.Source, "/") == depth && len(names) < maxNames {
+		above := path.Dir(in.Source)
+		below := in.Source != "." && dirs[above]
+		deep := below && above != "." && dirs[path.Dir(above)]
+		switch {
+		case in.Source == "", deep, len(names) == maxNames:
+		case in.Type != "dir":
 			names = append(names, in.Source)
+		case below:
+			names = append(names, in.Source+"/")
 		}
 	}
 	return names
