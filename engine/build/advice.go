@@ -150,13 +150,13 @@ func (b *BuildRecord) adviseCopy(s *StepRecord) *Advice {
 	last := kept[len(kept)-1]
 	a.Line, a.Before, a.Assumes = s.Line, append([]string{s.Text}, texts(kept)...), assumes
 	a.After = append(texts(kept), s.Text)
-	a.Text = fmt.Sprintf("move %s (line %d) behind %s (line %d), which doesn't name what it brings", firstLine(s.Text), s.Line, firstLine(last.Text), last.Line)
+	a.Text = fmt.Sprintf("move %s (line %d) behind line %d: nothing up to there names what it brings", firstLine(s.Text), s.Line, last.Line)
 	if kind == AdviceSplit {
 		slices.Sort(needed)
 		first := c.only(needed)
 		a.After = append([]string{first}, a.After...)
-		a.Text = fmt.Sprintf("put %s before %s (line %d) and %s (line %d) behind it: what changed is none of the files that it reads",
-			first, firstLine(kept[0].Text), kept[0].Line, firstLine(s.Text), s.Line)
+		a.Text = fmt.Sprintf("copy %s before line %d and the rest behind line %d: nothing up to there reads what changed",
+			strings.Join(needed, ", "), kept[0].Line, last.Line)
 	}
 	return a
 }
@@ -217,7 +217,7 @@ func (b *BuildRecord) adviseSetting(s *StepRecord) *Advice {
 	}
 	last := kept[len(kept)-1]
 	a.Line, a.Before, a.After = declared.Line, append([]string{declared.Text}, texts(kept)...), append(texts(kept), declared.Text)
-	a.Text = fmt.Sprintf("move %s (line %d) behind %s (line %d): no instruction up to there names %s", firstLine(declared.Text), declared.Line, firstLine(last.Text), last.Line, name)
+	a.Text = fmt.Sprintf("move %s (line %d) behind line %d: no instruction up to there names %s", firstLine(declared.Text), declared.Line, last.Line, name)
 	a.Assumes = []string{fmt.Sprintf("no program that these steps run reads %s from its environment", name)}
 	return a
 }

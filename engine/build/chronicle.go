@@ -127,7 +127,7 @@ func (c *cache) begin(b *Builder, dockerfile string, o Options) (*chronicle, err
 	if _, err := io.ReadFull(b.Random, random[:]); err != nil {
 		return nil, fmt.Errorf("name build: %w", err)
 	}
-	r := BuildRecord{ID: hex.EncodeToString(random[:]), Dockerfile: absolute(dockerfile), Context: o.source(), Target: o.Target, Began: driver.Now(b.runtime).UTC()}
+	r := BuildRecord{ID: hex.EncodeToString(random[:]), Dockerfile: absolute(dockerfile), Context: o.source(), Target: o.Target, DryRun: o.DryRun, Began: driver.Now(b.runtime).UTC()}
 	if o.From == nil {
 		r.Context = absolute(o.ContextDir)
 	} else {
@@ -233,8 +233,7 @@ func (ch *chronicle) end(s *session, res *Result, failed error) (BuildRecord, er
 	slices.SortStableFunc(r.Steps, func(a, b StepRecord) int { return cmp.Or(a.Stage-b.Stage, a.Place-b.Place) })
 	slices.SortStableFunc(r.Settings, func(a, b SettingRecord) int { return cmp.Or(a.Stage-b.Stage, a.Place-b.Place) })
 	slices.SortStableFunc(r.Bases, func(a, b BaseRecord) int { return a.Stage - b.Stage })
-	if s.opts.DryRun || len(r.Steps) == 0 {
-		r.DryRun = s.opts.DryRun
+	if r.DryRun || len(r.Steps) == 0 {
 		return *r, nil
 	}
 	return *r, ch.save()
