@@ -180,9 +180,10 @@ func (st *stage) note(step treeStep, key digest.Digest) StepRecord {
 // variables lists what the variables hold that the text of an instruction names.
 func (st *stage) variables(in dockerfile.Instruction) []string {
 	var list []string
+	held := st.scope.Names()
 	for _, name := range variableNames(in.Text) {
-		if v, ok := st.scope.Value(name); ok {
-			list = append(list, name+"="+v)
+		if _, ok := slices.BinarySearch(held, name); ok {
+			list = append(list, name+"="+st.scope.Value(name))
 		}
 	}
 	return list

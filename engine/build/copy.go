@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
@@ -34,7 +35,10 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 	}
 	defer from.close()
 	step := treeStep{in: in, key: st.copyKey(c), apart: c.apart(), unknown: from.unknown, from: st.sourceStage(c.from), text: in.Text, history: c.text() + " # buildkit"}
-	if from.unknown {
+	if c.name == "ADD" && st.session.opts.DryRun && slices.ContainsFunc(c.paths, isRemote) {
+		step.unknown = true // a dry run fetches nothing
+	}
+	if step.unknown {
 		return st.cached(ctx, step, nil) // a dry run: there is no tree to copy from
 	}
 	var sel *selection

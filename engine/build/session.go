@@ -272,6 +272,7 @@ func (s *session) close(ctx context.Context, res *Result, failed error) error {
 		res.Build, err = s.story.end(s, res, failed)
 	}
 	if s.tree.tree != nil {
+		s.tree.tree.sums.dirty = s.tree.tree.sums.dirty && !s.opts.DryRun
 		err = errors.Join(err, s.tree.tree.close())
 	}
 	if s.misses > 0 && !s.opts.DryRun {

@@ -41,7 +41,7 @@ func (st *stage) firstChanged(stage int) *Place {
 func (st *stage) sourceReason(step treeStep) Reason {
 	at := st.firstChanged(step.from)
 	if at == nil {
-		return because(ReasonFiles, "what it reads is not unpacked, and a dry run unpacks nothing")
+		return because(ReasonFiles, "what it reads is elsewhere, and a dry run fetches nothing")
 	}
 	r := because(ReasonFiles, "what it reads may change: %s is to be carried out anew", at.name(st.planned.Index))
 	r.At, r.Cause = at, at.Text

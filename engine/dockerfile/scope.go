@@ -139,9 +139,6 @@ func (s *Scope) expandPorts(in Instruction, lex *shell.Lex, c *Expose) (Command,
 	return c, nil
 }
 
-// Value is what a variable holds here.
-func (s *Scope) Value(name string) (string, bool) { return s.vars.Get(name) }
-
 // SetEnv makes an ENV hold from here on.
 func (s *Scope) SetEnv(name, value string) { s.vars[name] = value }
 
