@@ -21,10 +21,11 @@ func (app *App) builderCommands() []command {
 }
 
 type buildFlags struct {
-	format, file, target, progress, iidfile, platform, network string
-	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf  []string
-	noCache, quiet, pull, dryRun, debug, step                  bool
-	parallel                                                   int
+	ignored                                                          bool
+	format, sort, file, target, progress, iidfile, platform, network string
+	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf        []string
+	noCache, quiet, pull, dryRun, debug, step                        bool
+	parallel                                                         int
 }
 
 func (app *App) buildCommand() *cobra.Command {
@@ -73,6 +74,8 @@ func (app *App) buildFlags(fl *pflag.FlagSet, f *buildFlags) {
 	fl.StringArrayVar(&f.allow, "allow", nil, `Allow extra privileged entitlement ("network.host")`)
 	fl.IntVar(&f.parallel, "parallel", 0, "Steps to carry out at once: 1 keeps the order of the file (default: by the machine)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "Carry nothing out: say which steps would come from the cache, which not, and why")
+	fl.BoolVar(&f.ignored, "ignored", false, "With context ls: list only what is left out, all of it")
+	fl.StringVar(&f.sort, "sort", "path", `With context ls: what to sort by ("path", "size": the largest first)`)
 	fl.StringVar(&f.format, "format", "", `With --dry-run or context ls: how to print what is found ("table", "json")`)
 	fl.BoolVar(&f.debug, "debug", false, "Open a shell in the container of a RUN that failed, as it left it")
 	fl.BoolVar(&f.step, "step", false, "Stop before each instruction")
