@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	fetch "github.com/learn-containers/learn/engine/build/source"
@@ -37,8 +38,11 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 		return outcome{}, err
 	}
 	defer from.close()
-	step := treeStep{in: in, key: st.copyKey(c), text: in.Text, history: c.text() + " # buildkit"}
-	if from.unknown {
+	step := treeStep{in: in, key: st.copyKey(c), apart: c.apart(), unknown: from.unknown, from: st.sourceStage(c.from), text: in.Text, history: c.text() + " # buildkit"}
+	if c.name == "ADD" && st.session.opts.DryRun && slices.ContainsFunc(c.paths, isRemote) {
+		step.unknown = true // a dry run fetches nothing
+	}
+	if step.unknown {
 		return st.cached(ctx, step, nil) // a dry run: there is no tree to copy from
 	}
 	var sel *selection
@@ -80,6 +84,7 @@ func (st *stage) copyKey(c copySpec) Key {
 type origin struct {
 	chain  digest.Digest // of a stage or an image
 	unpack func(context.Context) (digest.Digest, error)
+	layers []image.Layer // the same as an archive each, for a dry run
 	tree   tree
 	close  func()
 
@@ -92,33 +97,41 @@ func (st *stage) origin(ctx context.Context, in dockerfile.Instruction, c copySp
 		return o, nil
 	}
 	var err error
-	o.chain, o.unpack, err = st.fromChain(ctx, in, c.from)
+	o.chain, o.layers, o.unpack, err = st.fromChain(ctx, in, c.from)
 	o.unknown = err == nil && o.unpack == nil
 	return o, err
 }
 
 // fromChain gives the identity of the tree that --from names, and what unpacks it.
-func (st *stage) fromChain(ctx context.Context, in dockerfile.Instruction, from string) (digest.Digest, func(context.Context) (digest.Digest, error), error) {
+func (st *stage) fromChain(ctx context.Context, in dockerfile.Instruction, from string) (digest.Digest, []image.Layer, func(context.Context) (digest.Digest, error), error) {
 	s := st.session
-	if i, ok := s.plan.File.CopySource(from, st.planned.Index); ok {
+	if i := st.sourceStage(from); i >= 0 {
 		b, err := s.await(ctx, i)
 		if err != nil {
-			return "", nil, err
+			return "", nil, nil, err
 		}
 		if b.unknown {
-			return "", nil, nil
+			return "", nil, nil, nil
 		}
-		return b.chain(), b.unpack, nil
+		return b.chain(), b.layers, b.unpack, nil
 	}
 	img, err := s.resolve(ctx, in, from, s.plan.Target)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	var chain digest.Digest
 	if n := len(img.Layers); n > 0 {
 		chain = img.Layers[n-1].ChainID
 	}
-	return chain, func(ctx context.Context) (digest.Digest, error) { return s.images.Unpack(ctx, img) }, nil
+	return chain, img.Layers, func(ctx context.Context) (digest.Digest, error) { return s.images.Unpack(ctx, img) }, nil
+}
+
+// sourceStage is the number of the stage that --from names, or -1.
+func (st *stage) sourceStage(from string) int {
+	if i, ok := st.session.plan.File.CopySource(from, st.planned.Index); ok && from != "" {
+		return i
+	}
+	return -1
 }
 
 // open gives the tree that is copied from.
@@ -128,6 +141,13 @@ func (o *origin) open(ctx context.Context, s *session) (tree, error) {
 	}
 	if o.unpack == nil {
 		t, err := s.context(ctx)
+		if err == nil {
+			o.tree = t
+		}
+		return o.tree, err
+	}
+	if s.opts.DryRun {
+		t, err := s.readLayers(ctx, o.layers) // to unpack them would change the home
 		if err == nil {
 			o.tree = t
 		}

@@ -71,19 +71,76 @@ func (l *ignoreList) match(path string, parent patternmatcher.MatchInfo) (bool, 
 // exceptions tells whether something in a folder that is left out may be let in again.
 func (l *ignoreList) exceptions() bool { return len(l.rules) > 0 && l.matcher.Exclusions() }
 
-// rule finds the line that decides that path is left out: the last one that matches it or a folder it is in.
+// rule finds the line that decides that path is left out.
 func (l *ignoreList) rule(path string) (ignoreRule, bool) {
-	for i := len(l.rules) - 1; i >= 0; i-- {
-		positive := strings.TrimPrefix(l.rules[i].pattern, "!")
-		m, err := patternmatcher.New([]string{positive})
-		if err != nil {
-			continue
-		}
-		if ok, err := m.MatchesOrParentMatches(path); err == nil && ok {
-			return l.rules[i], !strings.HasPrefix(l.rules[i].pattern, "!")
+	t, err := newTracer(l)
+	if err != nil {
+		return ignoreRule{}, false
+	}
+	at, parent := "", t.top()
+	var out bool
+	var by int
+	for part := range strings.SplitSeq(path, "/") {
+		at = strings.TrimPrefix(at+"/"+part, "/")
+		if out, by, parent, err = t.trace(at, parent); err != nil {
+			return ignoreRule{}, false
 		}
 	}
-	return ignoreRule{}, false
+	if !out {
+		return ignoreRule{}, false
+	}
+	return l.rules[by], true
+}
+
+// tracer finds out which line decides about a name. It asks the matcher about one line at a time and puts the answers together as the
+// matcher does: in order, the last line that matches counts; a line also matches what is in a folder that it matched; and it is not
+// asked where it could not change anything. It is for one goroutine.
+type tracer struct {
+	rules   []ignoreRule
+	lines   []*patternmatcher.PatternMatcher // without the ! of exceptions
+	neutral patternmatcher.MatchInfo         // of a folder that one line did not match
+}
+
+func newTracer(l *ignoreList) (*tracer, error) {
+	t := &tracer{rules: l.rules}
+	for _, r := range l.rules {
+		line := strings.TrimPrefix(r.pattern, "!")
+		if strings.HasPrefix(line, "!") {
+			line = `\` + line // it is part of the name
+		}
+		m, err := patternmatcher.New([]string{line})
+		if err != nil {
+			return nil, err
+		}
+		t.lines = append(t.lines, m)
+	}
+	exception, err := patternmatcher.New([]string{"!x"}) // alone it is never asked, and so has not matched
+	if err == nil {
+		_, t.neutral, err = exception.MatchesUsingParentResults("x", patternmatcher.MatchInfo{})
+	}
+	return t, err
+}
+
+// top is the state above the first folder.
+func (t *tracer) top() []bool { return make([]bool, len(t.rules)) }
+
+// trace tells whether path is left out and by which rule, or which exception lets it in; by is -1 if no line says anything. parent is
+// the state of the folder that path is in.
+func (t *tracer) trace(path string, parent []bool) (out bool, by int, state []bool, err error) {
+	by, state = -1, make([]bool, len(t.rules))
+	for i, r := range t.rules {
+		exception := strings.HasPrefix(r.pattern, "!")
+		match := parent[i]
+		if !match && exception == out {
+			if match, _, err = t.lines[i].MatchesUsingParentResults(path, t.neutral); err != nil {
+				return false, -1, nil, err
+			}
+		}
+		if state[i] = match; match {
+			out, by = !exception, i
+		}
+	}
+	return out, by, state, nil
 }
 
 // findIgnore reads the .dockerignore that holds: the one named after the Dockerfile and beside it, else the context's.

@@ -49,6 +49,7 @@ type Input struct {
 	Link    string            `json:"link,omitempty"`    // symlink: its text
 	Device  string            `json:"device,omitempty"`  // char, block: its numbers, major:minor
 	Xattrs  map[string]string `json:"xattrs,omitempty"`
+	Size    int64             `json:"size,omitempty"` // file: bytes; no part of the key, as Content decides
 }
 
 // inputsDigest is the digest of a list that is sorted by path. Where a file lay in the context makes no difference. Names

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -68,16 +67,4 @@ func (c *cache) limit(ctx context.Context, max int64) error {
 		}
 	}
 	return nil
-}
-
-// clearBuilds forgets what earlier builds did.
-func (c *cache) clearBuilds() error {
-	entries, err := os.ReadDir(c.builds())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, e := range entries {
-		err = errors.Join(err, os.Remove(filepath.Join(c.builds(), e.Name())))
-	}
-	return err
 }

@@ -31,7 +31,7 @@ func memorable(c copySpec, o *origin) bool { return c.from != "" && o.chain != "
 // recalled completes the key of a COPY --from without its tree, if the inputs are known and there is a result to take.
 func (st *stage) recalled(ctx context.Context, c copySpec, o *origin, step *treeStep) bool {
 	s := st.session
-	if !memorable(c, o) || st.fresh || st.unknown {
+	if !memorable(c, o) || st.fresh || st.unknown && !step.apart {
 		return false
 	}
 	text, err := readSmall(s.memoPath(c, o.chain), maxMemo)
@@ -49,7 +49,7 @@ func (st *stage) recalled(ctx context.Context, c copySpec, o *origin, step *tree
 	if err != nil {
 		return false
 	}
-	if _, hit := st.lookUp(ctx, key); !hit {
+	if _, hit := st.lookUp(ctx, *step, key); !hit {
 		return false
 	}
 	step.key = k

@@ -185,6 +185,18 @@ func mountStages(mounts []dockerfile.Mount) []int {
 	return stages
 }
 
+// mountSource is the stage that a bind mount shows, or -1; unknown tells that a dry run can't know what is in it. Of several, one that is
+// unknown counts.
+func (st *stage) mountSource(mounts []dockerfile.Mount) (from int, unknown bool) {
+	from = -1
+	for _, m := range mounts {
+		if m.Type == dockerfile.MountBind && m.From.Stage >= 0 && !unknown {
+			from, unknown = m.From.Stage, st.unknownSource(m.From)
+		}
+	}
+	return from, unknown
+}
+
 // unknownSource tells that a dry run can't know what is in a stage's tree.
 func (st *stage) unknownSource(from dockerfile.Source) bool {
 	if from.Stage < 0 {

@@ -96,7 +96,7 @@ func (m *mounting) seed(ctx context.Context, want dockerfile.Mount, folder strin
 			err = errors.Join(err, s.Folders.RemoveFolder(context.WithoutCancel(ctx), folder))
 		}
 	}()
-	_, unpack, err := m.st.fromChain(ctx, m.in, sourceName(want.From))
+	_, _, unpack, err := m.st.fromChain(ctx, m.in, sourceName(want.From))
 	if err != nil {
 		return err
 	}

@@ -88,8 +88,8 @@ type Result struct {
 
 // Saving is work that need not be done: what it took when it was done last.
 type Saving struct {
-	Seconds float64
-	Bytes   int64 // of layers
+	Seconds float64 `json:"seconds"`
+	Bytes   int64   `json:"bytes"` // of layers
 }
 
 // source is what the context is called in messages.

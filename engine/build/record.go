@@ -29,8 +29,9 @@ type Record struct {
 	DiffID  digest.Digest `json:"diff_id,omitempty"`
 	Chain   digest.Digest `json:"chain,omitempty"` // with the layer
 	Layer   v1.Descriptor `json:"layer"`
-	Seconds float64       `json:"seconds"` // what it took to carry the step out
-	Bytes   int64         `json:"bytes"`   // length of the layer's archive
+	Seconds float64       `json:"seconds"`         // what it took to carry the step out
+	Bytes   int64         `json:"bytes"`           // length of the layer's archive
+	Build   string        `json:"build,omitempty"` // id of the build that carried it out
 }
 
 const maxRecord = 4 << 20 // bytes of a record that are read

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -97,15 +98,16 @@ func (b *Builder) imageLayers(ctx context.Context, all bool) (map[digest.Digest]
 	return used, nil
 }
 
-// clear forgets what explains and speeds up besides the results: digests of files, earlier builds.
+// clear forgets what speeds up besides the results: digests of files, downloads. What earlier builds did stays known: it explains the
+// builds that follow, and is small and bounded.
 func (c *cache) clear() error {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
 		return fmt.Errorf("prune build cache: %w", err)
 	}
-	failed := errors.Join(c.clearBuilds(), os.RemoveAll(filepath.Join(c.dir, downloadsName)))
+	failed := os.RemoveAll(filepath.Join(c.dir, downloadsName))
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() || strings.HasPrefix(e.Name(), lastPrefix) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(c.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {

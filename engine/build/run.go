@@ -45,7 +45,8 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 	if program.Path != "" {
 		key.Mounts = append(key.Mounts, "type=program,target="+program.Path+",digest="+sumOf(program.Text).String())
 	}
-	step := treeStep{in: in, key: key, inputs: inputs, text: in.Text, history: key.Instruction + " # buildkit"}
+	from, unknown := st.mountSource(mounts)
+	step := treeStep{in: in, key: key, inputs: inputs, from: from, unknown: unknown, text: in.Text, history: key.Instruction + " # buildkit"}
 	return st.cached(ctx, step, func(ctx context.Context, id int) (image.Layer, error) {
 		l, err := st.execute(ctx, command{in: in, id: id, argv: argv, network: key.Network, program: program, mounts: mounts, bound: bound})
 		if wrong := (*RunError)(nil); errors.As(err, &wrong) {

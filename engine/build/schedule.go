@@ -34,7 +34,7 @@ const minParallel = 8
 
 func parallel(o Options) int {
 	switch {
-	case o.Debugger != nil:
+	case o.Debugger != nil, o.DryRun:
 		return 1 // whoever steps must know where he is
 	case o.Parallel > 0:
 		return o.Parallel

@@ -311,7 +311,7 @@ func (s *source) place(p *picked, dest string, inFolder bool) string {
 
 func (p *picked) input(at string) Input {
 	in := Input{Path: at, Source: p.path, Type: p.kind(), Mode: unixMode(p.mode), UID: p.uid, GID: p.gid,
-		Content: p.sum, Link: p.link, Xattrs: p.xattrs}
+		Content: p.sum, Link: p.link, Xattrs: p.xattrs, Size: p.size}
 	switch {
 	case p.mode.Type() == fs.ModeSymlink:
 		in.Mode = 0o777 // links have no permissions, but systems differ in what they say

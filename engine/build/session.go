@@ -283,6 +283,7 @@ func (s *session) close(ctx context.Context, res *Result, failed error) error {
 		res.Build, err = s.story.end(s, res, failed)
 	}
 	if s.tree.tree != nil {
+		s.tree.tree.sums.dirty = s.tree.tree.sums.dirty && !s.opts.DryRun
 		err = errors.Join(err, s.tree.tree.close())
 	}
 	if s.misses > 0 && !s.opts.DryRun {
@@ -314,7 +315,9 @@ func (s *session) stage(ctx context.Context, planned dockerfile.Stage) (*stage, 
 	s.mu.Lock()
 	s.total += len(triggers)
 	s.mu.Unlock()
-	for _, in := range append(triggers, planned.Instructions...) {
+	all := append(triggers, planned.Instructions...)
+	st.texts = treeTexts(all)
+	for _, in := range all {
 		if err := s.step(ctx, st, in); err != nil {
 			return nil, err
 		}

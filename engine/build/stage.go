@@ -31,12 +31,14 @@ type stage struct {
 	scope    *dockerfile.Scope
 	conf     dockerfile.Configurator // of config.Config
 	created  time.Time               // of the newest layer
-	changed  string                  // the first step of the stage that was not taken from the cache
+	changed  *Place                  // the first step of the stage that was not taken from the cache
 	unknown  bool                    // a dry run: the tree is that of a step that was not carried out
 	fresh    bool                    // the cache is not used
 	steps    int                     // steps that are shown
 	step     int
-	places   int // steps that make a tree, so far
+	places   int                   // steps that make a tree, so far
+	texts    []string              // of the instructions that make a tree
+	aligned  map[int][]*StepRecord // by number of an earlier build, the steps that stand for texts
 
 	unpacking sync.Mutex // guards unpacked when the stage is done and others take from it
 }
@@ -62,6 +64,17 @@ func countShown(p dockerfile.Stage) int {
 
 func makesTree(name string) bool {
 	return name == "RUN" || name == "COPY" || name == "ADD" || name == "WORKDIR"
+}
+
+// treeTexts lists the texts of the instructions that make a tree.
+func treeTexts(list []dockerfile.Instruction) []string {
+	var texts []string
+	for _, in := range list {
+		if makesTree(in.Name) {
+			texts = append(texts, in.Text)
+		}
+	}
+	return texts
 }
 
 // show begins a step of the progress.
@@ -92,6 +105,7 @@ func (st *stage) from(ctx context.Context, in dockerfile.Instruction) (outcome, 
 }
 
 func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
+	note := BaseRecord{Stage: st.planned.Index, StageName: st.planned.Name, Line: in.Line, Name: "scratch", OfStage: st.planned.Base.Stage}
 	switch base := st.planned.Base; {
 	case base.Scratch:
 		p := st.planned.Platform
@@ -103,6 +117,7 @@ func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 			return err
 		}
 		st.config, st.layers, st.created, st.changed, st.unknown = cloneConfig(b.config), slices.Clone(b.layers), b.created, b.changed, b.unknown
+		note.Name = stageName(b.planned)
 	default:
 		img, err := st.session.resolve(ctx, in, base.Image, st.planned.Platform)
 		if err != nil {
@@ -112,7 +127,10 @@ func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 			return fmt.Errorf("%s: the image is for %s: only linux images can be built on", in.Text, img.Config.OS)
 		}
 		st.config, st.layers, st.created = cloneConfig(img.Config), img.Layers, img.Created
+		note.Name, note.Image = base.Image, img.ID
 	}
+	note.Chain = st.chain()
+	st.session.story.base(note)
 	return nil
 }
 
@@ -159,6 +177,7 @@ func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction, cmd
 	case *dockerfile.Workdir:
 		return st.workdir(ctx, in, c)
 	}
+	st.session.story.setting(SettingRecord{Stage: st.planned.Index, Place: st.places, Line: in.Line, Text: in.Text})
 	return outcome{}, st.metadata(in, cmd)
 }
 

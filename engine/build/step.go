@@ -20,6 +20,9 @@ type treeStep struct {
 	in      dockerfile.Instruction
 	key     Key
 	inputs  []Input
+	unknown bool   // a dry run can't know the inputs
+	apart   bool   // the tree below is no part of the key
+	from    int    // number of the stage that the inputs come from, or -1
 	text    string // for the progress
 	history string
 }
@@ -50,50 +53,52 @@ func (st *stage) cached(ctx context.Context, step treeStep, make makeFunc) (outc
 		return outcome{}, err
 	}
 	defer give()
-	rec, hit := st.lookUp(ctx, key)
+	rec, hit := st.lookUp(ctx, step, key)
 	note := st.note(step, key)
 	if hit {
-		st.hit(ctx, step, key, rec, &note)
+		st.hit(ctx, step, key, rec)
 		s.display.Cached(id)
 	} else {
-		st.miss(ctx, step, key, &note)
+		st.miss(ctx, step, &note)
 		if !s.opts.DryRun {
 			rec, err = st.make(ctx, step, key, id, make)
 		}
 	}
 	s.display.Done(id, err)
 	note.took(rec, hit, err)
-	s.story.add(note)
-	if err != nil {
-		return outcome{}, err
+	var out outcome
+	if err == nil {
+		if out = st.take(step, rec, hit); !st.unknown {
+			note.Chain = st.chain()
+		}
 	}
-	return st.take(step, rec, hit), nil
+	s.story.add(note)
+	return out, err
 }
 
 // hit accounts for a step that is taken from the cache.
-func (st *stage) hit(ctx context.Context, step treeStep, key digest.Digest, rec Record, note *StepRecord) {
+func (st *stage) hit(ctx context.Context, step treeStep, key digest.Digest, rec Record) {
 	s := st.session
 	s.mu.Lock()
 	s.hits++
 	s.saved.Seconds += rec.Seconds
 	s.saved.Bytes += rec.Bytes
 	s.mu.Unlock()
-	note.Hit = true
-	trace.Fact(ctx, vocab.CacheHit, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction))
+	trace.Fact(ctx, vocab.CacheHit, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction),
+		trace.String("build", rec.Build), trace.Int("size_bytes", rec.Bytes))
 }
 
 // miss accounts for a step that has to be carried out.
-func (st *stage) miss(ctx context.Context, step treeStep, key digest.Digest, note *StepRecord) {
+func (st *stage) miss(ctx context.Context, step treeStep, note *StepRecord) {
 	s := st.session
 	s.mu.Lock()
 	s.misses++
 	s.mu.Unlock()
-	reason := st.reason(step, key)
+	reason := st.reason(step, note)
 	note.Reason = &reason
-	trace.Fact(ctx, vocab.CacheMiss, trace.String("key", key.String()), trace.String("instruction", step.key.Instruction),
-		trace.String("reason", reason.Text))
-	if st.changed == "" {
-		st.changed = step.in.Text
+	trace.Fact(ctx, vocab.CacheMiss, missAttrs(note)...)
+	if st.changed == nil {
+		st.changed = note.place()
 	}
 }
 
@@ -113,16 +118,22 @@ func (st *stage) take(step treeStep, rec Record, hit bool) outcome {
 }
 
 // lookUp finds a kept result that can be used: its layer must be there still.
-func (st *stage) lookUp(ctx context.Context, key digest.Digest) (Record, bool) {
+func (st *stage) lookUp(ctx context.Context, step treeStep, key digest.Digest) (Record, bool) {
 	s := st.session
+	if st.vague(step) {
+		return Record{}, false // the key is not that of what would be looked up
+	}
 	s.mu.Lock()
 	rec, ok := s.made[key]
 	s.mu.Unlock()
 	if ok {
 		return rec, true // another stage has just carried out the same step
 	}
-	if st.fresh || st.unknown {
+	if st.fresh {
 		return Record{}, false
+	}
+	if s.opts.DryRun {
+		return st.peek(key)
 	}
 	rec, ok = s.cache.get(ctx, key)
 	if !ok {
@@ -142,6 +153,19 @@ func (st *stage) lookUp(ctx context.Context, key digest.Digest) (Record, bool) {
 	return Record{}, false
 }
 
+// vague tells that a dry run can't know the key of a step: it depends on what was not carried out.
+func (st *stage) vague(step treeStep) bool { return step.unknown || st.unknown && !step.apart }
+
+// peek is lookUp for a dry run: it changes nothing, also not what is broken.
+func (st *stage) peek(key digest.Digest) (Record, bool) {
+	rec, err := st.session.cache.read(key)
+	if err != nil || rec.Empty {
+		return rec, err == nil
+	}
+	size, err := st.session.blobs.Stat(rec.Layer.Digest)
+	return rec, err == nil && size == rec.Layer.Size
+}
+
 // make carries a step out and keeps its result.
 func (st *stage) make(ctx context.Context, step treeStep, key digest.Digest, id int, make makeFunc) (Record, error) {
 	s := st.session
@@ -150,7 +174,7 @@ func (st *stage) make(ctx context.Context, step treeStep, key digest.Digest, id 
 	if err != nil {
 		return Record{}, err
 	}
-	rec := Record{Key: step.key, Created: s.now().Truncate(time.Microsecond), Seconds: seconds(driver.Now(s.runtime).Sub(begun)), Empty: l.DiffID == ""}
+	rec := Record{Key: step.key, Created: s.now().Truncate(time.Microsecond), Seconds: seconds(driver.Now(s.runtime).Sub(begun)), Empty: l.DiffID == "", Build: s.story.now.ID}
 	if !rec.Empty {
 		rec.DiffID, rec.Chain, rec.Layer, rec.Bytes = l.DiffID, l.ChainID, l.Descriptor, l.Size
 	}

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"github.com/learn-containers/learn/engine/oci"
-	"github.com/opencontainers/go-digest"
 )
 
-const maxNamed = 3 // changes that a reason names; more are counted
+const (
+	maxNamed  = 3   // changes that a reason names; more are counted
+	maxListed = 100 // changes that a reason lists
+)
 
 // Reason says why a step was not taken from the cache: the first thing in which its key differs from that of the nearest earlier run.
 type Reason struct {
@@ -19,7 +21,19 @@ type Reason struct {
 	Old   string       `json:"old,omitempty"`
 	New   string       `json:"new,omitempty"`
 	Files []FileChange `json:"files,omitempty"` // all that changed, as far as they are known
+	More  int          `json:"more,omitempty"`  // further files that changed and are not listed
 	Cause string       `json:"cause,omitempty"` // the instruction that changed first, for a step that is the same itself
+	At    *Place       `json:"at,omitempty"`    // where that is
+}
+
+// Place is a step of a build that another one is explained by.
+type Place struct {
+	Stage     int    `json:"stage"`
+	StageName string `json:"stage_name,omitempty"`
+	Place     int    `json:"place"` // among the steps of the stage that make a tree
+	Line      int    `json:"line"`
+	Text      string `json:"text"`
+	Gone      bool   `json:"gone,omitempty"` // the step is one of the earlier build, and there is none for it now
 }
 
 // The kinds of Reason.
@@ -27,10 +41,12 @@ const (
 	ReasonNever       = "never"       // it never ran before
 	ReasonForced      = "forced"      // the cache is not used
 	ReasonGone        = "gone"        // it ran before, but its result is not kept
+	ReasonFailed      = "failed"      // it ran before, and failed
 	ReasonInstruction = "instruction" // a word of it changed
 	ReasonArg         = "arg"         // a build argument that it sees changed
 	ReasonEnv         = "env"         // a variable of its environment changed
 	ReasonSetting     = "setting"     // user, working folder, shell, network, time
+	ReasonMount       = "mount"       // something that is mounted changed
 	ReasonFiles       = "files"       // files that it reads changed
 	ReasonParent      = "parent"      // a step below it changed
 	ReasonBase        = "base"        // the base image changed
@@ -48,33 +64,50 @@ func because(kind, format string, args ...any) Reason {
 	return Reason{Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
-// reason says why a step has to be carried out: what differs from the nearest earlier run.
-func (st *stage) reason(step treeStep, key digest.Digest) Reason {
+// reason says why a step has to be carried out: what differs from the nearest earlier run, which it notes.
+func (st *stage) reason(step treeStep, note *StepRecord) Reason {
 	s := st.session
-	if st.fresh {
-		if s.opts.NoCache {
-			return because(ReasonForced, "the cache is not used: --no-cache was given")
-		}
+	near, ok := st.nearest(s.cache, note, step)
+	if ok {
+		n := near.step
+		note.Nearest = &Nearest{Build: near.build.ID, Line: n.Line, Text: n.Text, Key: n.Key, Parts: n.Parts, Seconds: n.Seconds, Bytes: n.Bytes}
+	}
+	switch {
+	case st.fresh && s.opts.NoCache:
+		return because(ReasonForced, "the cache is not used: --no-cache was given")
+	case st.fresh:
 		return because(ReasonForced, "the cache is not used: --no-cache-filter names this stage")
-	}
-	near, ok := s.story.nearest(st.planned.Index, st.places-1, step.key)
-	if !ok {
+	case !ok:
 		return because(ReasonNever, "never ran before")
+	case near.step.Key == note.Key && !st.vague(step):
+		return sameReason(near)
 	}
-	if near == key && !st.unknown {
-		return because(ReasonGone, "ran before, but its result is not kept any more")
-	}
-	old, err := s.cache.read(near)
-	if err != nil {
-		return because(ReasonGone, "the result of the last run is not kept any more, so nothing can be compared")
-	}
-	if r, ok := ownReason(old.Key, step.key); ok {
+	old := near.step.Parts
+	if r, ok := variableReason(near.step, note); ok {
 		return r
 	}
-	if old.Key.Inputs != step.key.Inputs {
-		return inputReason(s.cache.inputs(near), step.inputs)
+	if r, ok := ownReason(old, step.key); ok {
+		return r
 	}
-	return st.parentReason(old.Key, step.key)
+	if step.unknown {
+		return st.sourceReason(step)
+	}
+	if old.Inputs != step.key.Inputs {
+		r := inputReason(s.cache.inputs(near.step.Key), step.inputs)
+		if at := st.firstChanged(step.from); at != nil {
+			r.At, r.Cause = at, at.Text
+		}
+		return r
+	}
+	return st.parentReason(near, note)
+}
+
+// sameReason is for a step that ran just so before.
+func sameReason(near candidate) Reason {
+	if near.step.Failed {
+		return because(ReasonFailed, "ran before and failed, so there is no result")
+	}
+	return because(ReasonGone, "ran before, but its result is not kept any more")
 }
 
 // ownReason compares what the step itself says.
@@ -89,7 +122,7 @@ func ownReason(old, now Key) (Reason, bool) {
 	case !slices.Equal(old.Env, now.Env):
 		return listReason(ReasonEnv, "environment variable ", old.Env, now.Env), true
 	case !slices.Equal(old.Mounts, now.Mounts):
-		return wordReason(strings.Join(old.Mounts, " "), strings.Join(now.Mounts, " ")), true
+		return mountReason(old.Mounts, now.Mounts), true
 	}
 	settings := []struct{ name, text, old, now string }{
 		{"user", "the user changed from %q to %q", old.User, now.User},
@@ -156,10 +189,81 @@ func listReason(kind, what string, old, now []string) Reason {
 	return because(kind, "%sorder changed", what)
 }
 
+// mountReason names the first mount that differs.
+func mountReason(old, now []string) Reason {
+	for _, m := range now {
+		if slices.Contains(old, m) {
+			continue
+		}
+		for _, before := range old {
+			if target(before) == target(m) {
+				return Reason{Kind: ReasonMount, Name: target(m), Old: before, New: m, Text: fmt.Sprintf("the mount at %s changed from %s to %s", target(m), before, m)}
+			}
+		}
+		return Reason{Kind: ReasonMount, Name: target(m), New: m, Text: fmt.Sprintf("the mount at %s is new: %s", target(m), m)}
+	}
+	for _, m := range old {
+		if !slices.Contains(now, m) {
+			return Reason{Kind: ReasonMount, Name: target(m), Old: m, Text: fmt.Sprintf("the mount at %s is gone: %s", target(m), m)}
+		}
+	}
+	return because(ReasonMount, "the order of the mounts changed")
+}
+
+// target is where a mount goes, from its text in a key.
+func target(text string) string {
+	_, rest, _ := strings.Cut(text, "target=")
+	t, _, _ := strings.Cut(rest, ",")
+	if t == "" {
+		return text
+	}
+	return t
+}
+
+// variableReason names the variable whose other value changed the text of an instruction that is written as before.
+func variableReason(old, now *StepRecord) (Reason, bool) {
+	if old.Text != now.Text || old.Instruction == now.Instruction || !slices.Equal(old.Parts.Args, now.Parts.Args) || slices.Equal(old.Vars, now.Vars) {
+		return Reason{}, false
+	}
+	r := listReason(ReasonArg, "variable ", old.Vars, now.Vars)
+	r.Text += ", and the instruction names it"
+	return r, true
+}
+
+// variableNames lists the variables that the text of an instruction names, as $NAME or ${NAME...}.
+func variableNames(text string) []string {
+	var names []string
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' {
+			i++
+			continue
+		}
+		if text[i] != '$' {
+			continue
+		}
+		rest := strings.TrimPrefix(text[i+1:], "{")
+		n := 0
+		for n < len(rest) && isNameByte(rest[n], n) {
+			n++
+		}
+		if n > 0 && !slices.Contains(names, rest[:n]) {
+			names = append(names, rest[:n])
+		}
+	}
+	return names
+}
+
+func isNameByte(b byte, at int) bool {
+	return b == '_' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || at > 0 && b >= '0' && b <= '9'
+}
+
 // inputReason names the files that changed, were added or are gone.
 func inputReason(old, now []Input) Reason {
-	if len(old) == 0 && len(now) > 0 {
-		return because(ReasonFiles, "the files to copy changed")
+	switch {
+	case len(old) == 0 && len(now) > 0:
+		return because(ReasonFiles, "the files that it reads changed; which ones is not known any more")
+	case len(now) == 0 && len(old) > 0:
+		return because(ReasonFiles, "the files that it reads changed")
 	}
 	changes := inputChanges(old, now)
 	if len(changes) == 0 {
@@ -173,7 +277,9 @@ func inputReason(old, now []Input) Reason {
 	if more := len(changes) - maxNamed; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
-	return Reason{Kind: ReasonFiles, Text: text, Files: changes}
+	r := Reason{Kind: ReasonFiles, Text: text, Files: changes[:min(len(changes), maxListed)]}
+	r.More = len(changes) - len(r.Files)
+	return r
 }
 
 // inputChanges lists changed and new files in the order of now, then those that are gone.
@@ -215,6 +321,8 @@ func inputChange(old, now Input, existed bool) string {
 		return name + " is new"
 	case old.Type != now.Type:
 		return fmt.Sprintf("%s was a %s and is a %s", name, old.Type, now.Type)
+	case old.Content != now.Content && old.Size != now.Size:
+		return fmt.Sprintf("%s changed from %s to %s, from %d to %d bytes", name, oci.ShortID(old.Content), oci.ShortID(now.Content), old.Size, now.Size)
 	case old.Content != now.Content:
 		return fmt.Sprintf("%s changed from %s to %s", name, oci.ShortID(old.Content), oci.ShortID(now.Content))
 	case old.Mode != now.Mode:
@@ -225,29 +333,4 @@ func inputChange(old, now Input, existed bool) string {
 		return fmt.Sprintf("%s pointed to %s and points to %s", name, old.Link, now.Link)
 	}
 	return ""
-}
-
-// parentReason is for a step that is the same itself.
-func (st *stage) parentReason(old, now Key) Reason {
-	if st.changed != "" {
-		r := because(ReasonParent, "the tree below it changed: %s was carried out anew", st.changed)
-		r.Cause = st.changed
-		if st.session.opts.DryRun {
-			r.Text = fmt.Sprintf("the tree below it may change: %s is to be carried out anew", st.changed)
-		}
-		return r
-	}
-	if old.Parent == now.Parent {
-		return because(ReasonNever, "never ran before")
-	}
-	r := because(ReasonBase, "the base changed from %s to %s", shortChain(old.Parent), shortChain(now.Parent))
-	r.Old, r.New = old.Parent.String(), now.Parent.String()
-	return r
-}
-
-func shortChain(d digest.Digest) string {
-	if d == "" {
-		return "scratch"
-	}
-	return oci.ShortID(d)
 }

@@ -26,7 +26,7 @@ func (st *stage) workdir(ctx context.Context, in dockerfile.Instruction, c *dock
 	}
 	key := st.key(text)
 	key.User = st.config.Config.User
-	return st.cached(ctx, treeStep{in: in, key: key, text: in.Text, history: text}, func(ctx context.Context, _ int) (image.Layer, error) {
+	return st.cached(ctx, treeStep{in: in, key: key, from: -1, text: in.Text, history: text}, func(ctx context.Context, _ int) (image.Layer, error) {
 		return st.makeDir(ctx, dir)
 	})
 }

@@ -25,19 +25,15 @@ var buildBook = []phrase{
 		done: stepDone},
 	{kind: vocab.CacheHit,
 		tell: func(f *facts) text {
-			return text{say: "Cached: the same step was carried out before on the same input, so its result is used again.",
+			t := text{say: "Cached: the same step was carried out before on the same input, so its result is used again.",
+				why: "Nothing that the step depends on has changed: its words, the variables it sees, the tree below it, the files it reads.",
 				how: "Key " + f.whole("key") + " for " + f.str("instruction") + "."}
-		}},
-	{kind: vocab.CacheMiss,
-		tell: func(f *facts) text {
-			t := text{say: "Not in the cache, so it has to be carried out.",
-				why: "The steps after it that build on its result can't come from the cache either, unless the result is the same as before.",
-				how: "Key " + f.whole("key") + " for " + f.str("instruction") + "."}
-			if f.has("reason") {
-				t.say = "Not in the cache: " + sentence(f.str("reason"))
+			if f.has("build") {
+				t.how += " Build " + f.str("build") + " made it, a layer of " + f.bytes("size_bytes") + "."
 			}
 			return t
 		}},
+	{kind: vocab.CacheMiss, tell: missed},
 	{kind: vocab.CacheStore, from: Full,
 		tell: func(f *facts) text {
 			result := "It added no layer, only settings."
@@ -64,4 +60,38 @@ func stepDone(f *facts) text {
 		say = "The step's layer is " + f.digest("diff_id") + ", the one from the cache."
 	}
 	return text{min: Full, say: say}
+}
+
+// missWhy is what a kind of miss teaches.
+var missWhy = map[string]string{
+	"never":       "What was never carried out has no result that could be used.",
+	"forced":      "Its result is kept again for the builds that follow.",
+	"gone":        "Kept results go when the cache is pruned or grows beyond its limit.",
+	"failed":      "Only a step that worked leaves a result.",
+	"instruction": "The text of an instruction is part of its key: another text is another step.",
+	"arg":         "Every RUN sees the build arguments declared above it, so their values are part of its key, whether it uses them or not.",
+	"env":         "Every RUN sees the environment set above it, so it is part of its key, whether it uses it or not.",
+	"setting":     "Whatever a step could notice is part of its key.",
+	"mount":       "What is mounted while a step runs is part of its key.",
+	"files":       "Content, mode and owner of files are part of the key; times are not.",
+	"parent":      "The tree below a step is part of its key, so a change takes the steps above it along, unless it gave the same tree.",
+	"base":        "A name such as latest can mean another image than before; every step on it starts from another tree then.",
+}
+
+func missed(f *facts) text {
+	t := text{say: "Not in the cache, so it has to be carried out.", how: "Key " + f.whole("key") + " for " + f.str("instruction") + "."}
+	if f.has("reason") {
+		t.say = "Not in the cache: " + sentence(f.str("reason"))
+	}
+	t.why = missWhy[f.str("reason_kind")]
+	if f.has("nearest") {
+		t.how += " The nearest earlier key is " + f.whole("nearest") + "."
+	}
+	if f.has("cause") {
+		t.how += " It began with " + f.str("cause") + "."
+	}
+	if n := f.num("changed_files"); n > 0 {
+		t.how += " " + f.count("changed_files", "file differs", "files differ") + ": " + f.list("changes") + "."
+	}
+	return t
 }

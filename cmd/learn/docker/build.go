@@ -20,15 +20,13 @@ func (app *App) builderCommands() []command {
 }
 
 type buildFlags struct {
-	file, target, progress, iidfile, platform, network        string
-	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf []string
-	outputs, cacheFrom, cacheTo                               []string
-	metadata, call                                            string
-	push, load, check                                         bool
-	noCache, quiet, pull, dryRun, debug, step                 bool
-	parallel                                                  int
-	call                                                      string
-	check                                                     bool
+	file, target, progress, iidfile, metadata, platform, network, call string
+	format, sort                                                       string
+	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf          []string
+	outputs, cacheFrom, cacheTo                                        []string
+	push, load, check, noCache, quiet, pull, dryRun, debug, step       bool
+	ignored                                                            bool
+	parallel                                                           int
 }
 
 func (app *App) buildCommand() *cobra.Command {
@@ -81,10 +79,11 @@ func (app *App) buildFlags(fl *pflag.FlagSet, f *buildFlags) {
 	fl.StringArrayVar(&f.cacheFrom, "cache-from", nil, `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
 	fl.StringArrayVar(&f.cacheTo, "cache-to", nil, `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
 	fl.StringVar(&f.metadata, "metadata-file", "", "Write build result metadata to a file")
-	fl.StringVar(&f.call, "call", "build", `Set method for evaluating build ("check", "outline", "targets")`)
-	fl.BoolVar(&f.check, "check", false, `Shorthand for "--call=check"`)
 	fl.IntVar(&f.parallel, "parallel", 0, "Steps to carry out at once: 1 keeps the order of the file (default: by the machine)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "Carry nothing out: say which steps would come from the cache, which not, and why")
+	fl.BoolVar(&f.ignored, "ignored", false, "With context ls: list only what is left out, all of it")
+	fl.StringVar(&f.sort, "sort", "path", `With context ls: what to sort by ("path", "size": the largest first)`)
+	fl.StringVar(&f.format, "format", "", `With --dry-run or context ls: how to print what is found ("table", "json")`)
 	fl.BoolVar(&f.debug, "debug", false, "Open a shell in the container of a RUN that failed, as it left it")
 	fl.StringVar(&f.call, "call", "build", `Set method for evaluating build ("build", "check", "outline", "targets"; after a comma "format=json")`)
 	fl.BoolVar(&f.check, "check", false, `Shorthand for "--call=check"`)
@@ -127,9 +126,9 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 		fmt.Fprintf(app.Err, "[Warning] One or more build-args %v were not consumed\n", res.UnusedArgs)
 	}
 	if f.dryRun {
-		app.printDryRun(res)
-		return nil
+		return app.printDryRun(f, res)
 	}
+	app.summary(f, res)
 	return app.deliver(f, res)
 }
 

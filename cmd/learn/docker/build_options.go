@@ -79,6 +79,12 @@ func (app *App) contextWord(word string) string {
 
 // runOptions reads what RUN steps get besides their tree.
 func (app *App) runOptions(f buildFlags, o *build.Options) (err error) {
+	if f.format != "" && f.format != "table" && f.format != "json" {
+		return usagef("invalid --format %q: expected table or json", f.format)
+	}
+	if f.format != "" && !f.dryRun {
+		return usagef("--format says how --dry-run prints: give --dry-run with it")
+	}
 	o.DryRun, o.NoCacheOf, o.Pull, o.Platform = f.dryRun, f.noCacheOf, f.pull, f.platform
 	if o.Parallel = f.parallel; f.parallel < 0 {
 		return usagef("invalid --parallel %d: expected 1 or more", f.parallel)

@@ -13,7 +13,7 @@ func (app *App) progress(f buildFlags, kept *bytes.Buffer) build.Progress {
 	file, _ := app.Err.(*os.File)
 	onTerminal := file != nil && term.IsTerminal(int(file.Fd()))
 	switch {
-	case f.quiet || f.progress == "quiet":
+	case f.quiet || f.progress == "quiet" || f.dryRun:
 		return build.NewPlain(kept)
 	case f.progress == "tty" || f.progress == "auto" && onTerminal && !app.Plain:
 		return build.NewBar(app.Err, func() int { return columns(file) })
