@@ -133,12 +133,15 @@ func (s *session) lookElsewhere(ctx context.Context, key digest.Digest) (Record,
 	if caches == nil {
 		return Record{}, false
 	}
+	if s.opts.DryRun {
+		return caches.knows(key)
+	}
 	rec, ok, err := caches.lookUp(ctx, s.op, key)
-	if err != nil {
+	if err != nil { // another cache may have it all the same
 		s.warn(fmt.Sprintf("import cache: %v", err))
 	}
-	if !ok || err != nil || s.opts.DryRun {
-		return rec, ok && err == nil
+	if !ok {
+		return rec, false
 	}
 	if err := s.cache.put(ctx, key, rec, nil); err != nil {
 		s.warn(err.Error())

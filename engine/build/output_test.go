@@ -313,7 +313,7 @@ func TestOutputLocalOfHostileTree(t *testing.T) {
 			var n int64
 			tree := files{}
 			for i, it := range tc.items {
-				tree[fmt.Sprintf("%d", i)] = file{it.Entry, it.data} // by number, so that the order is ours
+				tree[fmt.Sprintf("%d", i)] = file(it) // by number, so that the order is ours
 			}
 			err = (&unpacker{root: inner, written: &n}).tree(context.Background(), fakeTree{tree})
 			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {

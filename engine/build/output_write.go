@@ -120,8 +120,8 @@ func (w *writer) push(ctx context.Context) error {
 			refs = append(refs, n.WithTag(""))
 		}
 	}
-	w.written = p.Manifest().Size
-	return w.images.Push(ctx, p, refs...)
+	w.written, err = w.images.Push(ctx, p, refs...)
+	return err
 }
 
 // file lets fill write the output's file. A file that is there is replaced when the new one is whole; what is no regular file, such as a

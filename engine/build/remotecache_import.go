@@ -184,8 +184,8 @@ func ownManifest(data []byte) (v1.Descriptor, error) {
 }
 
 // lookUp finds the result of the step key, and brings its layer into the store under op: verified, and looked through for what no layer
-// may hold. A layer that can't be had is no hit; err says then why, as a warning, and that result is not tried again. The caller holds the
-// lock "gc" shared, and keeps the record.
+// may hold. A cache whose layer can't be had is passed over and not asked again for it: err says why, as a warning, and another cache may
+// still give a hit. The caller holds the lock "gc" shared, and keeps the record.
 func (c *importedCache) lookUp(ctx context.Context, op *home.Operation, key digest.Digest) (rec Record, hit bool, err error) {
 	if c == nil {
 		return Record{}, false, nil
@@ -209,6 +209,19 @@ func (c *importedCache) lookUp(ctx context.Context, op *home.Operation, key dige
 		c.forget(s, key)
 	}
 	return Record{}, false, err
+}
+
+// knows tells whether lookUp would find the step key, if the layer can be had: for predictions, which fetch nothing.
+func (c *importedCache) knows(key digest.Digest) (Record, bool) {
+	if c == nil {
+		return Record{}, false
+	}
+	for _, s := range c.sources {
+		if e, ok := c.entry(s, key); ok {
+			return e.Record, true
+		}
+	}
+	return Record{}, false
 }
 
 func (c *importedCache) entry(s *importedSource, key digest.Digest) (cacheEntry, bool) {

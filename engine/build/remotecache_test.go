@@ -210,7 +210,17 @@ func TestCacheRoundTrips(t *testing.T) {
 			t.Errorf("%s: %d events", to, events)
 		}
 	}
+	c := newCustomer(t, "type=local,src="+dir+"/a")
+	for _, key := range keys {
+		rec, ok := c.cache.knows(key)
+		if _, err := c.blobs.Stat(rec.Layer.Digest); !ok || err == nil && !rec.Empty {
+			t.Errorf("%s: known %v, and fetched %v", key, ok, err == nil)
+		}
+	}
 	var nobody *importedCache
+	if _, ok := nobody.knows(keys[0]); ok {
+		t.Error("no cache knows a key")
+	}
 	if _, hit, err := nobody.lookUp(l.ctx, nil, keys[0]); hit || err != nil {
 		t.Error("no cache has a hit")
 	}

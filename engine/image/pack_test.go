@@ -116,7 +116,7 @@ func TestPackDamagedLayer(t *testing.T) {
 			t.Error("the layout lists something")
 		}
 		r := registrytest.New(t)
-		if err := w.Push(w.ctx, p, r.Ref("app:1")); err == nil || r.Manifest("app:1") != nil {
+		if _, err := w.Push(w.ctx, p, r.Ref("app:1")); err == nil || r.Manifest("app:1") != nil {
 			t.Errorf("pushed: %v", err)
 		}
 	})
@@ -308,9 +308,10 @@ func TestPushAndPull(t *testing.T) {
 		var manifest v1.Descriptor
 		w.packed(img, o, func(p *Parcel) {
 			manifest = p.Manifest()
-			for range 2 {
-				if err := w.Push(w.ctx, p, r.Ref("team/app:1"), r.Ref("team/app:latest")); err != nil {
-					t.Fatal(err)
+			for i := range 2 {
+				size, err := w.Push(w.ctx, p, r.Ref("team/app:1"), r.Ref("team/app:latest"))
+				if err != nil || (size == 0) != (i == 1) {
+					t.Fatalf("push %d: %d bytes, %v", i, size, err)
 				}
 			}
 		})

@@ -88,10 +88,11 @@ func (p *Parcel) WriteLayout(ctx context.Context, dir string, refs []oci.Ref) (w
 	return written, l.Enter(archiveIndex([]saved{{p.image, refs}}).Manifests...)
 }
 
-// Push gives the image to ref's registry, under its tag. Layers go first and the manifest last.
-func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (err error) {
+// Push gives the image to ref's registry, under its tag. Layers go first and the manifest last. It returns the bytes of blobs that the
+// registry did not have.
+func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (size int64, err error) {
 	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", ref.String()))
-	var blobs, size int64
+	var blobs int64
 	defer func() {
 		end(err, trace.String("manifest", string(p.image.Manifest.Digest)), trace.Int("blobs", blobs), trace.Int("size_bytes", size))
 	}()
@@ -99,22 +100,24 @@ func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (err
 		b := p.blobs[len(p.blobs)-1-i] // the config, which is the first, goes last
 		existed, err := c.PushBlob(ctx, ref, b.Descriptor, b.Open)
 		if err != nil {
-			return err
+			return size, err
 		}
 		if !existed {
 			blobs, size = blobs+1, size+b.Size
 		}
 	}
-	return c.PushManifest(ctx, ref, p.image.Manifest, p.manifest)
+	return size, c.PushManifest(ctx, ref, p.image.Manifest, p.manifest)
 }
 
-// Push gives a packed image to registries under each of refs.
-func (s *Store) Push(ctx context.Context, p *Parcel, refs ...oci.Ref) error {
+// Push gives a packed image to registries under each of refs. It returns the bytes of blobs that they did not have.
+func (s *Store) Push(ctx context.Context, p *Parcel, refs ...oci.Ref) (size int64, err error) {
 	c := s.client()
 	for _, ref := range refs {
-		if err := p.Push(ctx, c, ref); err != nil {
-			return fmt.Errorf("push %s: %w", ref.Familiar(), err)
+		n, err := p.Push(ctx, c, ref)
+		size += n
+		if err != nil {
+			return size, fmt.Errorf("push %s: %w", ref.Familiar(), err)
 		}
 	}
-	return nil
+	return size, nil
 }

@@ -121,11 +121,10 @@ func (s *Store) noteSource(x *index, id digest.Digest, source string) {
 
 // choose follows lists of manifests to the manifest for the platform, and reads it.
 func (p *puller) choose(ctx context.Context, d v1.Descriptor, depth int) (v1.Descriptor, []byte, error) {
-	data, err := p.client.Manifest(ctx, p.ref, d)
+	data, err := p.document(ctx, d)
 	if err != nil {
 		return d, nil, err
 	}
-	p.count(len(data))
 	if oci.IsManifest(d.MediaType) {
 		return d, data, nil
 	}
@@ -144,6 +143,18 @@ func (p *puller) choose(ctx context.Context, d v1.Descriptor, depth int) (v1.Des
 		return d, nil, fmt.Errorf("manifest list %s: %w", d.Digest, err)
 	}
 	return p.choose(ctx, next, depth-1)
+}
+
+// document reads a manifest, from here if it is here.
+func (p *puller) document(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	data, err := p.Store.blobs.ReadAll(d.Digest, oci.MaxJSON)
+	if err == nil && int64(len(data)) == d.Size {
+		return data, nil
+	}
+	if data, err = p.client.Manifest(ctx, p.ref, d); err == nil {
+		p.count(len(data))
+	}
+	return data, err
 }
 
 func (p *puller) count(n int) { p.blobs, p.bytes = p.blobs+1, p.bytes+int64(n) }

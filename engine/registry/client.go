@@ -37,6 +37,7 @@ type Client struct {
 
 const (
 	defaultPatience = time.Minute
+	pushPatience    = 5 // times as long: a registry may hash a blob before it answers
 	maxRedirects    = 10
 	maxTries        = 3 // after the first, of a request that the registry was too busy for
 )
@@ -247,8 +248,7 @@ func (c *Client) PushBlob(ctx context.Context, ref oci.Ref, d v1.Descriptor, ope
 	if err != nil {
 		return false, explain(doing, ref, d.Digest, err)
 	}
-	existed, err = repo.Blobs().Exists(ctx, d)
-	if err != nil || existed {
+	if existed, err = c.exists(ctx, repo, d); err != nil || existed {
 		return existed, explain(doing, ref, d.Digest, err)
 	}
 	content, err := open()
@@ -256,7 +256,20 @@ func (c *Client) PushBlob(ctx context.Context, ref oci.Ref, d v1.Descriptor, ope
 		return false, explain(doing, ref, d.Digest, err)
 	}
 	defer content.Close()
-	return false, explain(doing, ref, d.Digest, repo.Blobs().Push(ctx, d, content))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := newWatch(pushPatience*c.patience, cancel)
+	w.begin()
+	defer w.end()
+	err = repo.Blobs().Push(ctx, d, &pushed{content, w})
+	return false, explain(doing, ref, d.Digest, cause(ctx, err))
+}
+
+func (c *Client) exists(ctx context.Context, repo *remote.Repository, d v1.Descriptor) (bool, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
+	defer cancel()
+	existed, err := repo.Blobs().Exists(ctx, d)
+	return existed, cause(ctx, err)
 }
 
 // PushManifest gives the manifest data, whose descriptor is d, to the repository of ref under its tag; without a tag, under its digest
@@ -267,10 +280,12 @@ func (c *Client) PushManifest(ctx context.Context, ref oci.Ref, d v1.Descriptor,
 	if err != nil {
 		return explain(doing, ref, d.Digest, err)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
+	defer cancel()
 	if tag := ref.Tag(); tag != "" {
 		err = repo.Manifests().PushReference(ctx, d, bytes.NewReader(data), tag)
 	} else {
 		err = repo.Manifests().Push(ctx, d, bytes.NewReader(data))
 	}
-	return explain(doing, ref, d.Digest, err)
+	return explain(doing, ref, d.Digest, cause(ctx, err))
 }

@@ -309,6 +309,30 @@ func TestStalledRegistryIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestStalledPushIsGivenUp(t *testing.T) {
+	for _, method := range []string{http.MethodHead, http.MethodPost, http.MethodPut} {
+		s, c := registrytest.New(t), newClient(t)
+		c.patience = 50 * time.Millisecond
+		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != method {
+				return false
+			}
+			_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice that the client goes
+			<-r.Context().Done()
+			return true
+		}
+		data := make([]byte, 1<<20)
+		if _, err := c.PushBlob(context.Background(), s.Ref("a:1"), descriptor("", data), opener(data)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s of a blob: %v", method, err)
+		}
+		if method == http.MethodPut {
+			if err := c.PushManifest(context.Background(), s.Ref("a:1"), descriptor(oci.MediaTypeManifest, data), data); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("manifest: %v", err)
+			}
+		}
+	}
+}
+
 func TestCredentials(t *testing.T) {
 	dir := t.TempDir()
 	s := registrytest.New(t)

@@ -72,6 +72,18 @@ func newWatch(patience time.Duration, cancel context.CancelCauseFunc) *watch {
 func (w *watch) begin() { w.timer.Reset(w.patience) }
 func (w *watch) end()   { w.timer.Stop() }
 
+// pushed is content on its way to a registry: each piece that is taken is a sign of life.
+type pushed struct {
+	r io.Reader
+	*watch
+}
+
+// Read implements io.Reader.
+func (p *pushed) Read(b []byte) (int, error) {
+	p.begin()
+	return p.r.Read(b)
+}
+
 // resumed reads a body and takes it up again, where it broke off, if the body can seek.
 type resumed struct {
 	body  io.ReadCloser
