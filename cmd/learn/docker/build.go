@@ -111,9 +111,10 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 	ctx, signalled := app.untilInterrupt(ctx)
 	res, err := e.Builder.Build(ctx, opts)
 	sig := signalled()
-	for _, w := range res.Warnings {
-		fmt.Fprintf(app.Err, "[Warning] %s\n", w)
+	if len(res.UnusedArgs) > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("One or more build-args %v were not consumed", res.UnusedArgs))
 	}
+	app.warnings(opts.Progress, res.Warnings)
 	if err != nil {
 		_, _ = app.Err.Write(kept.Bytes())
 		if sig != 0 {
@@ -121,9 +122,6 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 		}
 		app.lastOutput(err, f)
 		return &exitError{1, &buildError{err}}
-	}
-	if len(res.UnusedArgs) > 0 {
-		fmt.Fprintf(app.Err, "[Warning] One or more build-args %v were not consumed\n", res.UnusedArgs)
 	}
 	if f.dryRun {
 		return app.printDryRun(f, res)

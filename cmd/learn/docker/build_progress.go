@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 
 	"github.com/learn-containers/learn/engine/build"
@@ -19,6 +20,18 @@ func (app *App) progress(f buildFlags, kept *bytes.Buffer) build.Progress {
 		return build.NewBar(app.Err, func() int { return columns(file) })
 	}
 	return build.NewPlain(app.Err)
+}
+
+// warnings tells what a build could do without, on the way its progress takes.
+func (app *App) warnings(to build.Progress, texts []string) {
+	w, ok := to.(build.Warner)
+	for _, text := range texts {
+		if ok {
+			w.Warn(build.Warning{Short: text})
+			continue
+		}
+		fmt.Fprintf(app.Err, "[Warning] %s\n", text)
+	}
 }
 
 // columns is the width of the terminal f; docker's guess where there is none.
