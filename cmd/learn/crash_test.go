@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/registry/registrytest"
 )
 
 type operation struct {
@@ -21,18 +22,25 @@ type operation struct {
 
 // operations are the changes in whose middle a process may be killed. Each runs on a home that has been made ready and must be able
 // to run again after the crash.
-var operations = []operation{
-	{"build", nil, []string{"build", "--no-cache", "-t", "built", "."}},
-	{"commit", [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
-	{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}, {"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
-	{"run", nil, []string{"run", "--name", "rr", "learn/base", "echo", "hello"}},
-	{"run --rm", nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
-	{"run -d", nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
-	{"rm", [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
-	{"rm -f", [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
-	{"rmi", [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
-	{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, []string{"import", "tree.tar", "imported"}},
-	{"tag", nil, []string{"tag", "learn/base", "other:1"}},
+func operations(t *testing.T) []operation {
+	hub := registrytest.New(t).Host()
+	return []operation{
+		{"build", nil, []string{"build", "--no-cache", "-t", "built", "."}},
+		{"commit", [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
+		{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}, {"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
+		{"run", nil, []string{"run", "--name", "rr", "learn/base", "echo", "hello"}},
+		{"run --rm", nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
+		{"run -d", nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
+		{"rm", [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
+		{"rm -f", [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
+		{"rmi", [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
+		{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, []string{"import", "tree.tar", "imported"}},
+		{"tag", nil, []string{"tag", "learn/base", "other:1"}},
+		{"build with mounts", [][]string{{"builder", "prune", "-af"}}, []string{"build", "--no-cache", "-f", "mounts", "-t", "built", "."}},
+		{"build from a registry", [][]string{
+			{"build", "-q", "-t", "hub", "."}, {"build", "-q", "--output", "type=registry,name=" + hub + "/base:1", "."}, {"rmi", "-f", "hub", hub + "/base:1"}, {"builder", "prune", "-af"},
+		}, []string{"build", "--pull", "-f", "pull", "--build-arg", "HUB=" + hub, "-t", "built", "."}},
+	}
 }
 
 // failpoints finds the names of all points in the engine's source.
@@ -61,8 +69,9 @@ func failpoints(t *testing.T) []string {
 func TestKilledAtEveryPoint(t *testing.T) {
 	needRoot(t)
 	reached := map[string]bool{}
+	all := operations(t)
 	onBothDrivers(t, func(t *testing.T, driver string) {
-		for _, op := range operations {
+		for _, op := range all {
 			t.Run(op.name, func(t *testing.T) {
 				m := newMachine(t, driver)
 				m.warm()
@@ -89,6 +98,8 @@ func TestKilledAtEveryPoint(t *testing.T) {
 func (m *machine) warm() {
 	m.t.Helper()
 	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\n")
+	m.write("mounts", "FROM learn/base\nRUN --mount=type=cache,target=/c --mount=target=/ctx cat /ctx/Dockerfile >/c/d && echo new >/new\n")
+	m.write("pull", "ARG HUB\nFROM $HUB/base:1\nRUN echo pulled >/pulled\n")
 	m.must("create", "--name", "warm", "learn/base", "true")
 	m.must("rm", "warm")
 }

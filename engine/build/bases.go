@@ -73,12 +73,12 @@ func (s *session) find(ctx context.Context, name string, want dockerfile.Platfor
 		return img, err
 	}
 	id := s.display.work("[internal] pull " + ref.String())
-	img, err = s.images.Pull(ctx, s.op, ref, want.String())
-	s.display.Done(id, err)
-	if err != nil && missing {
-		err = fmt.Errorf("No such image: %s, and its registry does not give it: %w", name, err) //nolint:staticcheck // docker's words
+	pulled, pullErr := s.images.Pull(ctx, s.op, ref, want.String())
+	s.display.Done(id, pullErr)
+	if pullErr != nil && missing {
+		return pulled, fmt.Errorf("%w, and its registry does not give it: %w", err, pullErr)
 	}
-	return img, err
+	return pulled, pullErr
 }
 
 // fits tells whether an image is for a platform, as far as it says what it is for.
