@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
@@ -196,7 +197,7 @@ func (st *stage) variables(in dockerfile.Instruction) []string {
 	held := st.scope.Names()
 	for _, name := range variableNames(in.Text) {
 		if _, ok := slices.BinarySearch(held, name); ok {
-			list = append(list, name+"="+st.scope.Value(name))
+			list = append(list, name+"="+fetch.HideUsers(st.scope.Value(name)))
 		}
 	}
 	return list

@@ -279,7 +279,7 @@ func TestUnpackBounds(t *testing.T) {
 		items  []item
 		err    string
 	}{
-		{Limits{Entries: 2}, []item{file("a/..", ""), file("b", ""), file("c", "")}, "more than 2 entries"},
+		{Limits{Entries: 2}, []item{file("a", ""), file("b", ""), file("c", "")}, "more than 2 entries"},
 		{Limits{Bytes: 5}, []item{file("a", "abc"), file("b", "abc")}, "more than 5 bytes"},
 		{Limits{PathBytes: 10}, []item{file("a/b/c/d/e/f", "")}, "longer than 10 bytes"},
 	} {
