@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -109,8 +110,8 @@ func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 	switch base := st.planned.Base; {
 	case base.Scratch:
 		p := st.planned.Platform
-		st.config.OS, st.config.Architecture, st.config.Variant = p.OS, p.Architecture, p.Variant
-		st.config.Config.Env = []string{defaultPath}
+		st.config = oci.Image{Architecture: p.Architecture, Variant: p.Normal().Variant, OS: p.OS, OSVersion: p.OSVersion}
+		st.config.Config.WorkingDir = "/"
 	case base.Stage >= 0:
 		b, err := st.session.await(ctx, base.Stage)
 		if err != nil {
@@ -128,6 +129,9 @@ func (st *stage) setBase(ctx context.Context, in dockerfile.Instruction) error {
 		}
 		st.config, st.layers, st.created = cloneConfig(img.Config), img.Layers, img.Created
 		note.Name, note.Image = base.Image, img.ID
+	}
+	if env := st.config.Config.Env; st.config.OS != "windows" && !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "PATH=") }) {
+		st.config.Config.Env = append(env, defaultPath) // as docker has it: every image says where programs are
 	}
 	note.Chain = st.chain()
 	st.session.story.base(note)
