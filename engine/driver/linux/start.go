@@ -114,7 +114,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	}
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: shim.Limits(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
-		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
+		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, HostNet: spec.Network == driver.NetworkHost, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
 	}
@@ -182,22 +182,6 @@ func mountPoints(h *home.Home) (string, error) {
 		return "", fmt.Errorf("make mount points: %w", err)
 	}
 	return dir, nil
-}
-
-// writeNames writes the files that are mounted over the image's /etc/hosts, /etc/hostname and /etc/resolv.conf.
-func writeNames(spec *driver.Spec) error {
-	for _, f := range standard.NameFiles(spec.Hostname) {
-		path := filepath.Join(spec.Dir, f.Name)
-		if f.Keep {
-			if _, err := os.Lstat(path); err == nil {
-				continue
-			}
-		}
-		if err := os.WriteFile(path, []byte(f.Content), 0o644); err != nil {
-			return fmt.Errorf("write %s: %w", f.Name, err)
-		}
-	}
-	return nil
 }
 
 // stageProcess checks a process and adds its system call filter.

@@ -78,9 +78,9 @@ func (h *host) prepare(ctx context.Context) error {
 	if h.root, err = h.trees.Open(ctx, h.spec.Key, h.reporter()); err != nil {
 		return err // which names the layer
 	}
-	numbers := namespaces(h.spec.ID, h.machine.nextPID(), h.events)
+	numbers := namespaces(h.spec, h.machine.nextPID(), h.events)
 	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
-	h.net = h.machine.lan.Host(h.spec.ID, h.spec.Hostname)
+	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
 	h.unions = b.unions
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
@@ -169,7 +169,7 @@ func (h *host) closeParts() {
 			h.complain("close writable layer "+key, err)
 		}
 	}
-	if h.net != nil {
+	if h.net != nil && h.spec.Network != driver.NetworkHost { // a program's own connections end with it
 		_ = h.net.Close()
 	}
 }

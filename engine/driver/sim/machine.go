@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/lan"
 	"github.com/learn-containers/learn/engine/home"
@@ -31,6 +32,7 @@ type machine struct {
 	clock  *kernel.Clock
 	kernel *kernel.Machine
 	lan    *lan.Switch
+	own    *lan.Host // the network of the machine itself
 
 	mu        sync.Mutex // guards what follows
 	published time.Duration
@@ -57,6 +59,7 @@ func openMachine(h *home.Home, frozen bool, complaints io.Writer) *machine {
 	}
 	m.kernel = kernel.New(kernel.Options{Clock: m.clock, NextPID: m.nextPID, CPUs: machineCPUs, MemoryBytes: machineMemory, Log: complaints})
 	m.lan = lan.NewSwitch()
+	m.own = m.lan.Host("host", "host")
 	return m
 }
 
@@ -66,6 +69,16 @@ func (m *machine) close() error {
 		m.storeSkew(time.Until(m.clock.Now()))
 	}
 	return m.lan.Close()
+}
+
+// network is what a container has for a network: one of its own, or the machine's, which it shares with all that ask for it. The machine
+// has nothing but its loopback addresses, and each process of the host that carries containers has a loopback of its own: containers in
+// different supervisors do not find each other there, and nothing of the real host is reached.
+func (m *machine) network(spec *driver.Spec) *lan.Host {
+	if spec.Network == driver.NetworkHost {
+		return m.own
+	}
+	return m.lan.Host(spec.ID, spec.Hostname)
 }
 
 func (m *machine) now() time.Time {

@@ -26,13 +26,17 @@ func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 
 // namespaces records which views of its own a container gets, and gives their numbers by kind. They are made of a number that no other
 // container has.
-func namespaces(id string, number int, log *eventlog.Log) map[string]uint64 {
+func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uint64 {
 	const first = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
 	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
 	numbers := make(map[string]uint64, len(names))
 	for i, name := range names {
+		if name == "net" && spec.Network == driver.NetworkHost {
+			numbers[name] = uint64(first + i) // that of the machine
+			continue
+		}
 		numbers[name] = uint64(first + number*len(names) + i)
-		log.Fact(vocab.NamespaceCreate, trace.String("container", id), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
+		log.Fact(vocab.NamespaceCreate, trace.String("container", spec.ID), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
 	}
 	return numbers
 }

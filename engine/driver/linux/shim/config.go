@@ -39,6 +39,7 @@ type Config struct {
 	Ephemeral bool     `json:"ephemeral,omitempty"`
 	OnExit    []string `json:"on_exit,omitempty"`
 	OnExitEnv []string `json:"on_exit_env,omitempty"`
+	HostNet   bool     `json:"host_net,omitempty"` // no network namespace of its own
 	Rootless  bool     `json:"rootless,omitempty"`
 	Trace     bool     `json:"trace,omitempty"`
 }

@@ -88,7 +88,7 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err
 		return nil, pid, err
 	}
 	defer stage.Close()
-	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks()}
+	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), HostNet: s.cfg.HostNet}
 	return std, pid, s.handOver(stage, cfg, std, pid)
 }
 

@@ -21,7 +21,7 @@ func (s *shim) forkAhead() *Conn {
 	if s.self, err = openSelf(); err != nil || !joinsLater(Hierarchies()) {
 		return nil
 	}
-	stage, err := s.forkInit()
+	stage, err := s.forkInit(ownNetwork)
 	if err != nil {
 		s.abandonInit()
 		return nil
@@ -51,22 +51,28 @@ func (s *shim) abandonInit() {
 	s.pid, s.pidfd = 0, -1
 }
 
-// settleInit gives the first stage to go on with: the one that was forked ahead, unless it had to be born in a control group.
+// settleInit gives the first stage to go on with: the one that was forked ahead, unless it had to be born in a control group or in the
+// host's network namespace, which a rootless one could not enter any more.
 func (s *shim) settleInit(stage *Conn) (*Conn, error) {
-	if stage != nil && s.groups.unified < 0 {
+	if stage != nil && s.groups.unified < 0 && !s.cfg.HostNet {
 		return stage, nil
 	}
 	if stage != nil {
 		_ = stage.Close()
 		s.abandonInit()
 	}
-	return s.forkInit()
+	if s.cfg.HostNet {
+		return s.forkInit(0)
+	}
+	return s.forkInit(ownNetwork)
 }
 
-// forkInit makes the first stage, in namespaces of its own.
-func (s *shim) forkInit() (*Conn, error) {
+const ownNetwork = unix.CLONE_NEWNET
+
+// forkInit makes the first stage, in namespaces of its own. network is ownNetwork, or 0 for the supervisor's.
+func (s *shim) forkInit(network uintptr) (*Conn, error) {
 	attr := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | network,
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -157,6 +157,9 @@ func (b *builder) mountProc() error {
 		return err
 	}
 	b.proc = fd
+	if b.cfg.HostNet {
+		return nil // its settings are the host's
+	}
 	// As docker does: any user may bind low ports and send echo requests, which end in this network namespace.
 	b.sysctl("sys/net/ipv4/ip_unprivileged_port_start", "0")
 	b.sysctl("sys/net/ipv4/ping_group_range", "0 2147483647")

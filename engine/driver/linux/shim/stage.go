@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +82,9 @@ func initStage(conn *Conn, sc *stageConfig) error {
 		return fmt.Errorf("make cgroup namespace: %w", err)
 	}
 	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
+	if cfg.HostNet {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == "net" })
+	}
 	if cfg.Rootless {
 		names = append(names, "user")
 	}
@@ -88,8 +92,10 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if cfg.Rootless {
 		noteUserMap(log, cfg.ID)
 	}
-	if err := loopbackUp(); err != nil {
-		return err
+	if !cfg.HostNet {
+		if err := loopbackUp(); err != nil {
+			return err
+		}
 	}
 	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
 		return fmt.Errorf("set host name: %w", err)
@@ -120,7 +126,10 @@ func execStage(conn *Conn, sc *stageConfig) error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("part from the file system state: %w", err)
 	}
-	const spaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+	spaces := unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+	if sc.HostNet {
+		spaces &^= unix.CLONE_NEWNET
+	}
 	if err := unix.Setns(stageTarget, spaces); err != nil {
 		return fmt.Errorf("enter the container's namespaces: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -40,7 +41,7 @@ func (b *builder) withStubs() ([]string, error) {
 	defer b.unstage(whole.fd)
 	made := false
 	for i, m := range b.cfg.Mounts {
-		p, ok := whole.resolve(m.Target)
+		p, ok := whole.resolve(path.Clean("/" + m.Target))
 		if !ok || p.there == len(p.parts) {
 			continue
 		}
@@ -157,7 +158,7 @@ func (b *builder) unveil(name string) error {
 	if !cow.IsOpaque(at, r.UserXattr) {
 		return nil
 	}
-	_, hides, err := cow.NewStack(r.Lowers, r.UserXattr).Lookup(name)
+	_, hides, err := cow.NewStack(r.Lowers[:len(r.DiffIDs)], r.UserXattr).Lookup(name)
 	if err != nil || hides {
 		return err
 	}

@@ -133,7 +133,9 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	failpoint.Hit("shim.start.before-go")
 	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil}
 	s.events.Postpone()
-	if err := s.handOver(stage, cfg, s.io, s.pid); err != nil {
+	err = s.handOver(stage, cfg, s.io, s.pid)
+	s.cfg.Mounts = nil // what they hold in memory is the container's now
+	if err != nil {
 		return nil, err
 	}
 	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
