@@ -163,7 +163,7 @@ func targetTests() []test {
 		{"targets of all kinds at once, one in another, leave nothing behind", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("cat /w/src/a /w/secret /w/cache/deep/s; ls /w /w/cache; echo y > /w/cache/f")...)
 			name := l.folder(t, 0, 0, 0o777)
-			spec.Mounts = []driver.Mount{{Type: "tree", Chain: l.stage(t), Source: "src", Target: "/w/src"}, {Type: "folder", Source: name, Target: "/w/cache"},
+			spec.Mounts = []driver.Mount{{Type: "tree", Chain: l.buildStage(t), Source: "src", Target: "/w/src"}, {Type: "folder", Source: name, Target: "/w/cache"},
 				{Type: "file", Data: []byte("s\n"), Target: "/w/secret", Mode: 0o400}, {Type: "file", Data: []byte("t\n"), Target: "/w/cache/deep/s", Mode: 0o400},
 				{Type: "tmpfs", Target: "/etc/none/t"}}
 			if r := l.run(t, spec); r.out != "high\ns\nt\n/w:\ncache\nsecret\nsrc\n\n/w/cache:\ndeep\n" || r.errs != "" {

@@ -18,8 +18,8 @@ type partCase struct {
 	fails        string // what the error of a start that fails says
 }
 
-// stage is a tree as a build's stage leaves it, of three layers.
-func (l *lab) stage(t testing.TB) digest.Digest {
+// buildStage is a tree as a build's stage leaves it, of three layers.
+func (l *lab) buildStage(t testing.TB) digest.Digest {
 	t.Helper()
 	return l.stack(t, l.Base,
 		[]entry{dir("src"), file("src/a", "low\n"), file("src/gone", "x"), dir("src/old"), file("src/old/f", "x"), symlink("root", "/"), symlink("up", "../../.."),
@@ -48,7 +48,7 @@ func partCases() []partCase {
 }
 
 func testTreeMounts(t *testing.T, l *lab) {
-	chain := l.stage(t)
+	chain := l.buildStage(t)
 	each(t, partCases(), func(c partCase) string { return c.rule }, func(t *testing.T, c partCase) {
 		spec := l.spec(t, script(c.script)...)
 		target := "/mnt"
@@ -98,7 +98,7 @@ func keyTreeTests() []test {
 			}
 		}},
 		{"what is written into a writable layer stays there and nowhere else", func(t *testing.T, l *lab) {
-			key := l.prepare(t, l.stage(t))
+			key := l.prepare(t, l.buildStage(t))
 			spec := l.spec(t, script("cat /mnt/a; echo x > /mnt/n; rm /mnt/a; echo y > /other/new; cat /other/src/n")...)
 			spec.Mounts = []driver.Mount{{Type: "tree", Key: key, Source: "src", Target: "/mnt"}, {Type: "tree", Key: key, Target: "/other"}}
 			if r := l.run(t, spec); r.out != "high\nx\n" || r.errs != "" {

@@ -67,8 +67,6 @@ func (b *builder) open(m *driver.Mount) (userMount, error) {
 		return b.openFolder(m)
 	case "file":
 		return b.openFile(m)
-	case "socket":
-		return userMount{}, fmt.Errorf("unix sockets of the host: %w: the programs of the simulated machine have none", driver.ErrUnsupported)
 	}
 	return b.openBind(m)
 }

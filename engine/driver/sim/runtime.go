@@ -45,7 +45,7 @@ func (r *Runtime) Create(ctx context.Context, spec driver.Spec) (driver.Task, er
 	if len(spec.Process.Args) == 0 {
 		return nil, fmt.Errorf("create task %s: no command", spec.ID)
 	}
-	if err := driver.CheckMounts(&spec); err != nil {
+	if err := checkMounts(&spec); err != nil {
 		return nil, fmt.Errorf("create task %s: %w", spec.ID, err)
 	}
 	t := &task{runtime: r, id: spec.ID, dir: spec.Dir, spec: &spec}
@@ -62,6 +62,16 @@ func (r *Runtime) Create(ctx context.Context, spec driver.Spec) (driver.Task, er
 		}
 	}
 	return t, nil
+}
+
+// checkMounts also refuses what this machine does not have.
+func checkMounts(spec *driver.Spec) error {
+	for _, m := range spec.Mounts {
+		if m.Type == "socket" {
+			return fmt.Errorf("mount %s: unix sockets are %w: the programs of the simulated machine have none; use the linux driver", m.Target, driver.ErrUnsupported)
+		}
+	}
+	return driver.CheckMounts(spec)
 }
 
 // Load implements driver.Runtime for containers that live in the home's containers folder.

@@ -1,9 +1,6 @@
 package standard
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // Flags are the attributes of a mount (mount_setattr(2)).
 type Flags uint8
@@ -134,7 +131,6 @@ func TreeOptions(readOnly bool) string {
 
 // File is the mount of a file that is in memory only. It can be executed if its permissions say so: a program may be given that way.
 func File(readOnly bool, mode, uid, gid uint32) Mount {
-	number := func(n uint32, base int) string { return strconv.FormatUint(uint64(n), base) }
 	m := Mount{Type: "tmpfs", Flags: Plain, Options: []Option{{"mode", "0" + number(mode, 8)}, {"uid", number(uid, 10)}, {"gid", number(gid, 10)}}}
 	if mode&0o111 != 0 {
 		m.Flags &^= NoExec
@@ -143,6 +139,15 @@ func File(readOnly bool, mode, uid, gid uint32) Mount {
 		m.Flags |= ReadOnly
 	}
 	return m
+}
+
+// number writes n in a base of up to ten. A whole package for that would be loaded by every first stage.
+func number(n, base uint32) string {
+	digit := string(rune('0' + n%base))
+	if n < base {
+		return digit
+	}
+	return number(n/base, base) + digit
 }
 
 // Refusal is an error that both drivers give in the same words.

@@ -25,6 +25,8 @@ func TestDescribe(t *testing.T) {
 		{Sys(true), "nosuid,nodev,noexec"},
 		{Tmpfs("/t", false, []string{"size=1m", "exec", "rw"}), "nosuid,nodev,size=1m"},
 		{Tmpfs("/t", true, nil), "ro,nosuid,nodev,noexec"},
+		{File(true, 0o400, 0, 10), "ro,nosuid,nodev,noexec,mode=0400,uid=0,gid=10"},
+		{File(false, 0o755, 1<<31-1, 7), "nosuid,nodev,mode=0755,uid=2147483647,gid=7"},
 		{Tmpfs("/t", false, []string{"ro", "mode=0700"}), "ro,nosuid,nodev,noexec,mode=0700"},
 	} {
 		if got := tc.mount.Describe(); got != tc.want {
