@@ -88,7 +88,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 // warm makes the built-in image and a build context.
 func (m *machine) warm() {
 	m.t.Helper()
-	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\n")
+	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\nCOPY --link Dockerfile /e\n")
 	m.must("create", "--name", "warm", "learn/base", "true")
 	m.must("rm", "warm")
 }
