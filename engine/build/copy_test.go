@@ -3,6 +3,7 @@ package build
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -235,6 +236,23 @@ func TestAddUnpacks(t *testing.T) {
 	}
 }
 
+// TestAddUnpacksOtherCompressions: what no compressor is at hand for was made with tar -j and tar -J.
+func TestAddUnpacksOtherCompressions(t *testing.T) {
+	for name, text := range map[string]string{
+		"bzip2": "QlpoOTFBWSZTWWi1mG0AAC1bgNGAQADPAAACZwAeQAgIIABUVk0DQAGQSSCA2o9RoNGZf9FEhmStetnN55CGBu3nVkUYREkSeDbgic8LiOd+RFRTAPi7kinChINFrMNo",
+		"xz":    "/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4Af/AEBdADILyMAOUCcI/OcAo4BJsnWrEgw/pQS3+7S9IPXesPdmiKtPjTict2aEt2XPDd8TcScCWshdWEluwRUSBy1jMgAAUOOCF+HPwRoAAVyAEAAAAFz75lmxxGf7AgAAAAAEWVo=",
+	} {
+		data, err := base64.StdEncoding.DecodeString(text)
+		must(t, err)
+		l := newLab(t)
+		l.write("x", string(data))
+		want := map[string]string{"t": "dir 0755 0:0", "t/d": "dir 0755 0:0", "t/d/f": "file 0640 3:4 text"}
+		if diff := cmp.Diff(want, l.entries(l.build("FROM base\nADD x /t\n", Options{}))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestAddUnpacksOver: an archive replaces what is in its way, as docker's does, and links below the destination lead nowhere out of it.
 func TestAddUnpacksOver(t *testing.T) {
 	l := newLab(t)
@@ -369,4 +387,77 @@ func FuzzChmod(f *testing.F) {
 			t.Errorf("%q makes %o", text, once)
 		}
 	})
+}
+
+// TestBigCopiesAreReadOnce: where no layer can be in the cache, files are read once, and the layer and its key are the same as if they
+// had been read twice.
+func TestBigCopiesAreReadOnce(t *testing.T) {
+	const df = "FROM base\nCOPY big small /d/\nRUN write /x x\n"
+	build := func(l *lab, o Options) Result {
+		l.write("big", strings.Repeat("0123456789abcdef", worthwhile/16))
+		l.write("small", "small")
+		at := time.Unix(1700000000, 0)
+		must(t, os.Chtimes(filepath.Join(l.dir, "big"), at, at))
+		must(t, os.Chtimes(filepath.Join(l.dir, "small"), at, at))
+		return l.build(df, o)
+	}
+	l := newLab(t)
+	first := build(l, Options{})
+	if !strings.Contains(l.out.String(), "[internal] read sources of COPY big small /d/") {
+		t.Errorf("the files were not read once:\n%s", l.out.String())
+	}
+	again := build(l, Options{})
+	if again.Misses != 0 || strings.Contains(l.out.String(), "read sources") {
+		t.Errorf("again: %d misses\n%s", again.Misses, l.out.String())
+	}
+	forced := build(l, Options{NoCache: true})
+	for _, res := range []Result{again, forced} {
+		if res.Image.Layers[1].DiffID != first.Image.Layers[1].DiffID {
+			t.Errorf("layer %s, want %s", res.Image.Layers[1].DiffID, first.Image.Layers[1].DiffID)
+		}
+	}
+	if forced.Misses != 2 || !strings.Contains(l.out.String(), "read sources") {
+		t.Errorf("without the cache: %d misses\n%s", forced.Misses, l.out.String())
+	}
+	l.write("small", "other")
+	if res := l.build(df, Options{}); res.Misses != 2 || strings.Contains(l.out.String(), "read sources") || !strings.Contains(l.reasons()[0], "small changed from") {
+		t.Errorf("changed: %d misses, %q", res.Misses, l.reasons())
+	}
+	files, err := filepath.Glob(filepath.Join(l.home.Cache(), "seen-*"))
+	must(t, err)
+	for _, f := range files {
+		must(t, os.Remove(f))
+	}
+	l.write("small", "small")
+	at := time.Unix(1700000000, 0)
+	must(t, os.Chtimes(filepath.Join(l.dir, "small"), at, at))
+	l.write("big", strings.Repeat("0123456789abcdef", worthwhile/16)) // touched: read again
+	if res := l.build(df, Options{}); res.Misses != 0 {
+		t.Errorf("what was kept is not found when it is not known to have been kept: %q", l.reasons())
+	}
+}
+
+// TestStagesShareTheContext: stages side by side read one context.
+func TestStagesShareTheContext(t *testing.T) {
+	l := newLab(t)
+	var df strings.Builder
+	for i := range 40 {
+		l.write(fmt.Sprintf("src/f%d", i), fmt.Sprint(i))
+	}
+	for i := range 6 {
+		fmt.Fprintf(&df, "FROM base AS s%d\nCOPY src /d%d\nCOPY src/f%d* /e/\n", i, i, i)
+	}
+	df.WriteString("FROM base\n")
+	for i := range 6 {
+		fmt.Fprintf(&df, "COPY --from=s%d /d%d /got%d\n", i, i, i)
+	}
+	got := l.tree(l.build(df.String(), Options{Parallel: 6}))
+	for i := range 6 {
+		if p := fmt.Sprintf("got%d/f%d", i, i+30); got[p] != fmt.Sprint(i+30) {
+			t.Errorf("%s is %q", p, got[p])
+		}
+	}
+	if res := l.build(df.String(), Options{Parallel: 6}); res.Misses != 0 {
+		t.Errorf("again: %d misses", res.Misses)
+	}
 }
