@@ -36,6 +36,9 @@ func operations(t *testing.T) []operation {
 		{"rmi", [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
 		{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, []string{"import", "tree.tar", "imported"}},
 		{"tag", nil, []string{"tag", "learn/base", "other:1"}},
+		{"build --cache-to", nil, []string{"build", "--no-cache", "-q", "--cache-to", "type=local,dest=kept", "."}},
+		{"build --cache-from", [][]string{{"build", "-q", "-t", "gone", "--cache-to", "type=local,dest=kept", "."}, {"rmi", "-f", "gone"}, {"builder", "prune", "-f"}},
+			[]string{"build", "-q", "-t", "gone", "--cache-from", "type=local,src=kept", "."}},
 		{"build with mounts", [][]string{{"builder", "prune", "-af"}}, []string{"build", "--no-cache", "-f", "mounts", "-t", "built", "."}},
 		{"build from a registry", [][]string{
 			{"build", "-q", "-t", "hub", "."}, {"build", "-q", "--output", "type=registry,name=" + hub + "/base:1", "."}, {"rmi", "-f", "hub", hub + "/base:1"}, {"builder", "prune", "-af"},

@@ -25,8 +25,8 @@ const (
 	OutputNone   OutputType = "cacheonly" // nothing: only the cache is filled
 )
 
-// Stdoutput is the destination that means standard output.
-const Stdoutput = "-"
+// DestStdout is the destination that means standard output.
+const DestStdout = "-"
 
 // Output is one --output of a build.
 type Output struct {
@@ -62,7 +62,7 @@ func (o Output) Stored() bool {
 }
 
 // Streams reports that the output goes to standard output, which nothing else may then be written to.
-func (o Output) Streams() bool { return o.Dest == Stdoutput }
+func (o Output) Streams() bool { return o.Dest == DestStdout }
 
 // outputKeys are the keys that each type knows besides type. annotation stands for annotation.NAME and annotation-manifest.NAME.
 var outputKeys = map[OutputType][]string{
@@ -83,8 +83,8 @@ func ParseOutput(spec string) (Output, error) {
 		return refuse(err)
 	}
 	switch {
-	case alone == Stdoutput:
-		return Output{Type: OutputTar, Dest: Stdoutput}, nil
+	case alone == DestStdout:
+		return Output{Type: OutputTar, Dest: DestStdout}, nil
 	case alone != "":
 		return Output{Type: OutputLocal, Dest: alone}, nil
 	}
@@ -249,9 +249,9 @@ func (c compression) check() error {
 // check looks at what keys mean together.
 func (o *Output) check() error {
 	switch {
-	case o.Type == OutputLocal && (o.Dest == "" || o.Dest == Stdoutput):
+	case o.Type == OutputLocal && (o.Dest == "" || o.Dest == DestStdout):
 		return fmt.Errorf("type=local needs dest=FOLDER")
-	case o.Folder && (o.Dest == "" || o.Dest == Stdoutput):
+	case o.Folder && (o.Dest == "" || o.Dest == DestStdout):
 		return fmt.Errorf("tar=false needs dest=FOLDER")
 	case o.ByDigest && !o.Push:
 		return fmt.Errorf("push-by-digest needs push=true")
@@ -259,7 +259,7 @@ func (o *Output) check() error {
 		return fmt.Errorf("push-by-digest needs name=REPOSITORY")
 	}
 	if o.Dest == "" && (o.Type == OutputTar || o.Type == OutputOCI) {
-		o.Dest = Stdoutput
+		o.Dest = DestStdout
 	}
 	return o.Compression.check()
 }

@@ -128,7 +128,7 @@ func (w *writer) push(ctx context.Context) error {
 // pipe, is written to.
 func (w *writer) file(fill func(io.Writer) error) error {
 	dest := w.output.Dest
-	if dest == Stdoutput {
+	if dest == DestStdout {
 		return fill(w)
 	}
 	fi, err := os.Stat(dest)
