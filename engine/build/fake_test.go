@@ -65,6 +65,9 @@ func (m fakeLayers) Apply(_ context.Context, chain, parent, diffID digest.Digest
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	tree := maps.Clone(m.chains[parent])
+	if tree == nil {
+		tree = files{} // the empty tree is always there
+	}
 	sum := digest.SHA256.Digester()
 	in := layer.NewReader(io.TeeReader(r, sum.Hash()), layer.Limits{})
 	for {

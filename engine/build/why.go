@@ -87,7 +87,7 @@ func (st *stage) reason(step treeStep, note *StepRecord) Reason {
 		return r
 	}
 	if r, ok := ownReason(old, step.key); ok {
-		return r
+		return st.inherited(near, r)
 	}
 	if step.unknown {
 		return st.sourceReason(step)

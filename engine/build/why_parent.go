@@ -172,3 +172,32 @@ func short(d string) string {
 	}
 	return oci.ShortID(digest.Digest(d))
 }
+
+// inherited replaces what a step says of its environment by what is said of the base, if the variable came with another base image.
+func (st *stage) inherited(near candidate, r Reason) Reason {
+	ch := st.session.story
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	now, old := ch.now.root(st.planned.Index), near.build.root(near.step.Stage)
+	if r.Kind != ReasonEnv || now == nil || old == nil || now.Image == old.Image && now.Name == old.Name {
+		return r
+	}
+	for _, b := range []*BuildRecord{&ch.now, near.build} {
+		if slices.ContainsFunc(b.Settings, func(x SettingRecord) bool { return word(x.Text) == "ENV" && mentions(x.Text, r.Name) }) {
+			return r
+		}
+	}
+	return ch.now.baseReason(near.build, st.planned.Index, near.step.Stage, near.step.StageName)
+}
+
+// root is what a stage begins with when all stages below it are passed through, or nil.
+func (b *BuildRecord) root(stage int) *BaseRecord {
+	for range len(b.Bases) {
+		x := b.baseOf(stage, "")
+		if x == nil || x.OfStage < 0 {
+			return x
+		}
+		stage = x.OfStage
+	}
+	return nil
+}
