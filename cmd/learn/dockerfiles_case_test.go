@@ -120,7 +120,7 @@ func directives(data []byte) []string {
 	return lines
 }
 
-var treeLine = regexp.MustCompile(`^(file|dir|link|hard|fifo|device|gone) /|^(env|config) `)
+var treeLine = regexp.MustCompile(`^(file|dir|link|hard|fifo|device|gone) "?/|^(env|config) `)
 
 // parse takes the lines that say what must come of a build and returns the others.
 func (o *outcome) parse(lines []string) (rest []string, err error) {
