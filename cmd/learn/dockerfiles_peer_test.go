@@ -121,6 +121,9 @@ func (p buildkitPeer) build(b *buildContext, tag string) result {
 		case "-f":
 			file = value
 		case "--build-arg", "--label":
+			if name == "--label" && !strings.Contains(value, "=") {
+				value += "="
+			}
 			flags = append(flags, "--opt", strings.TrimPrefix(name, "--")+":"+value)
 		case "--secret", "--ssh":
 			flags = append(flags, name, value)
@@ -128,6 +131,8 @@ func (p buildkitPeer) build(b *buildContext, tag string) result {
 			flags = append(flags, "--opt", "add-hosts="+strings.Replace(value, ":", "=", 1))
 		case "--network":
 			flags = append(flags, "--opt", "force-network-mode="+value)
+		case "--no-cache-filter":
+			flags = append(flags, "--opt", "no-cache="+value)
 		case "--no-cache":
 			flags = append(flags, "--opt", "no-cache=")
 		default:
