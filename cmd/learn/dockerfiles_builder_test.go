@@ -27,6 +27,7 @@ type imageBuilder interface {
 type learnBuilder struct{ *machine }
 
 func (l learnBuilder) build(b *buildContext, tag string) result {
+	_ = os.Remove(l.tracePath()) // a trace is appended to
 	at := *l.machine
 	at.dir = b.dir
 	argv := append([]string{"docker", "build", "-q", "-t", tag}, b.flags...)
