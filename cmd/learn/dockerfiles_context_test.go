@@ -57,6 +57,14 @@ func (b *buildContext) write(name, text string) error {
 
 func (b *buildContext) expand(text string) string { return strings.ReplaceAll(text, "$URL", b.url) }
 
+func (b *buildContext) expandAll(lines []string) []string {
+	var list []string
+	for _, l := range lines {
+		list = append(list, b.expand(l))
+	}
+	return list
+}
+
 // apply carries out directives in order.
 func (b *buildContext) apply(lines []string) error {
 	for _, l := range lines {
@@ -218,12 +226,16 @@ func (b *buildContext) archive(name string, entries []string) error {
 	if err != nil {
 		return err
 	}
-	tw := tar.NewWriter(w)
+	tw, headers := tar.NewWriter(w), map[string]*tar.Header{}
 	for i := 0; i < len(entries); i++ {
 		h, content, err := archiveEntry(entries[i])
 		if err != nil {
 			return err
 		}
+		if old := headers[h.Linkname]; h.Typeflag == tar.TypeLink && old != nil {
+			h.Mode, h.Uid, h.Gid = old.Mode, old.Uid, old.Gid // as archivers write them
+		}
+		headers[h.Name] = h
 		for i+1 < len(entries) && entries[i+1][0] == '+' {
 			i++
 			k, v, _ := strings.Cut(entries[i][1:], "=")

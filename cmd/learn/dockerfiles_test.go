@@ -1,15 +1,18 @@
 package main
 
 import (
-"os" // DUMP
-"encoding/json" // DUMP
+	"encoding/json" // DUMP
+	"os"            // DUMP
 
 	"cmp"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,10 +65,10 @@ func runTable(t *testing.T, driver string, cases []*dockerfileCase) {
 }
 
 func runCase(t *testing.T, l learnBuilder, base *baseImages, c *dockerfileCase) {
-	b := newContext(t, c, l)
 	if len(c.edits) > 0 {
 		l.must("builder", "prune", "-af")
 	}
+	b := newContext(t, c, l)
 	if c.want == nil {
 		t.Fatal("no want section")
 	}
@@ -97,6 +100,7 @@ func verify(t *testing.T, l learnBuilder, base *baseImages, c *dockerfileCase, b
 		if r.code == 0 || !want.err.MatchString(r.err) {
 			t.Errorf("exit code %d, expected a failure that matches %s\n%s", r.code, want.err, r.err)
 		}
+		verifyPlace(t, b, r.err)
 		return
 	}
 	if r.code != 0 {
@@ -111,7 +115,30 @@ func verify(t *testing.T, l learnBuilder, base *baseImages, c *dockerfileCase, b
 	if want.cache != nil || !whole {
 		steps, err := l.cached()
 		check(t, err)
-		compareCache(t, want.cache, steps)
+		compareCache(t, b.expandAll(want.cache), steps)
+	}
+}
+
+var place = regexp.MustCompile(`(?m)^ERROR: (\S+):(\d+):(\d+): `)
+
+// verifyPlace wants the source line below an error that names its place.
+func verifyPlace(t *testing.T, b *buildContext, errs string) {
+	t.Helper()
+	m := place.FindStringSubmatch(errs)
+	if m == nil {
+		return
+	}
+	data, err := os.ReadFile(b.path(m[1]))
+	check(t, err)
+	n, err := strconv.Atoi(m[2])
+	check(t, err)
+	lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
+	if n < 1 || n > len(lines) {
+		t.Errorf("%s names line %d of %d", m[0], n, len(lines))
+		return
+	}
+	if source := fmt.Sprintf("\n%4d | %s", n, lines[n-1]); !strings.Contains(errs, source) && strings.TrimSpace(lines[n-1]) != "" {
+		t.Errorf("no source line%s\nin %s", source, errs)
 	}
 }
 
@@ -164,10 +191,10 @@ func describe(b imageBuilder, base *baseImages, c *dockerfileCase) ([]string, in
 
 func dump(t *testing.T, l learnBuilder, r result) { // DUMP
 	if f := os.Getenv("LEARN_DUMP"); f != "" { // DUMP
-		w, _ := os.OpenFile(f, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) // DUMP
-		steps, _ := l.cached() // DUMP
+		w, _ := os.OpenFile(f, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)                                      // DUMP
+		steps, _ := l.cached()                                                                                  // DUMP
 		data, _ := json.Marshal(map[string]any{"name": t.Name(), "err": r.err, "code": r.code, "steps": steps}) // DUMP
-		_, _ = w.Write(append(data, 10)) // DUMP
-		_ = w.Close() // DUMP
+		_, _ = w.Write(append(data, 10))                                                                        // DUMP
+		_ = w.Close()                                                                                           // DUMP
 	} // DUMP
 } // DUMP
