@@ -21,7 +21,8 @@ func highRedirects(st *syntax.Stmt) bool {
 	var high, low []*syntax.Redirect
 	changed := false
 	for _, r := range st.Redirs {
-		if r.N != nil && len(r.N.Value) > 0 && isNumber(r.N.Value) && number(r.N.Value) > 2 && r.Hdoc == nil && r.Op != syntax.WordHdoc {
+		if r.N != nil && len(r.N.Value) > 0 && isNumber(r.N.Value) && number(r.N.Value) > 2 {
+			inlineDocument(r) // the interpreter has documents for the lower ones only
 			high = append(high, r)
 			continue
 		}

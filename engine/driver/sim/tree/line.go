@@ -98,7 +98,7 @@ func writeTree(w io.Writer, root *node, more ...line) error {
 	}
 	var names []named
 	_ = root.each(".", func(p string, n *node) error { names = append(names, named{p, n}); return nil })
-	slices.SortFunc(names, func(a, b named) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(names[1:], func(a, b named) int { return cmp.Compare(a.path, b.path) }) // the root is first, whatever sorts before "."
 	var buf []byte
 	for _, n := range names {
 		buf = appendLine(buf[:0], lineOf(n.path, n.node))
