@@ -102,6 +102,9 @@ func (s *session) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if left := got.Unpacked.Skipped; len(left) > 0 {
+		s.warn("the context's archive holds what no context can: left out were " + strings.Join(left, ", "))
+	}
 	s.opts.ContextDir, s.opts.Text = got.Dir, got.Dockerfile
 	name := s.opts.Dockerfile
 	if got.Dockerfile != nil || name == "" {
@@ -157,6 +160,9 @@ func (s *session) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.setEpoch(); err != nil {
+		return err
+	}
 	if err := s.enforceChecks(ctx, file, text); err != nil {
 		return err
 	}
@@ -165,6 +171,21 @@ func (s *session) load(ctx context.Context) error {
 	}
 	s.story, err = s.cache.begin(s.Builder, path, s.opts)
 	return err
+}
+
+// setEpoch takes the one time of the build from the Dockerfile, if nobody gave it: from an ARG before the first FROM.
+func (s *session) setEpoch() error {
+	text := s.plan.Epoch()
+	if s.opts.Epoch != nil || text == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return fmt.Errorf("invalid SOURCE_DATE_EPOCH %q: expected the seconds since 1970-01-01 00:00 UTC", text)
+	}
+	t := time.Unix(n, 0).UTC()
+	s.opts.Epoch = &t
+	return nil
 }
 
 // args are the build arguments that have a value.

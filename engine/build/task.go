@@ -133,6 +133,7 @@ func (st *stage) spec(ctx context.Context, key string, c command) (spec driver.S
 			UID: who.UID, GID: who.GID, Groups: who.Groups,
 		},
 	}
+	spec.Hosts = st.session.opts.Hosts
 	if c.network == "host" {
 		spec.Network = driver.NetworkHost
 	}

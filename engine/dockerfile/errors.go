@@ -17,8 +17,11 @@ type SyntaxError struct {
 	File      string // as the user named it
 	Line, Col int    // from 1; Col counts bytes
 	Msg       string
-	Source    string // the offending line, without its line end
+	Source    string   // the offending line, without its line end
+	More      []string // the lines after it, where a whole instruction is meant
 }
+
+const maxSourceLines = 20 // of an instruction that are shown
 
 // Error gives file:line:col, the message, and the source line below it.
 func (e *SyntaxError) Error() string {
@@ -26,7 +29,11 @@ func (e *SyntaxError) Error() string {
 	if strings.TrimSpace(e.Source) == "" {
 		return msg
 	}
-	return fmt.Sprintf("%s\n%4d | %s", msg, e.Line, e.Source)
+	msg += fmt.Sprintf("\n%4d | %s", e.Line, e.Source)
+	for i, l := range e.More {
+		msg += fmt.Sprintf("\n%4d | %s", e.Line+1+i, l)
+	}
+	return msg
 }
 
 // StepError is an error that carrying out an instruction came to, with the place of the instruction. It wraps its cause.
@@ -40,7 +47,11 @@ func (e *StepError) Unwrap() error { return e.cause }
 
 // Failed makes a *StepError at in that points at word, or at the instruction's first word if word is empty or absent.
 func (f *File) Failed(in Instruction, word string, cause error) error {
-	return &StepError{SyntaxError: *f.at(in.Line, in.EndLine, word, cause.Error()), cause: cause}
+	e := &StepError{SyntaxError: *f.at(in.Line, in.EndLine, word, cause.Error()), cause: cause}
+	if last := min(in.EndLine, len(f.lines), e.Line+maxSourceLines); word == "" && last > e.Line {
+		e.More = slices.Clone(f.lines[e.Line:last])
+	}
+	return e
 }
 
 // at makes a SyntaxError that points at word in the lines from first to last, or at the first word of them.

@@ -12,7 +12,8 @@ type Spec struct {
 	Dir       string // folder of the container's own files: the runtime keeps its state, events and log here
 	Key       string // writable layer that becomes the root; it must be prepared
 	Hostname  string
-	Network   string // NetworkPrivate or NetworkHost
+	Network   string   // NetworkPrivate or NetworkHost
+	Hosts     []string // further names in /etc/hosts, as NAME:ADDRESS
 	Process   Process
 	Mounts    []Mount // besides the standard ones (/proc, /dev, /sys ...), in order
 	Limits    Limits

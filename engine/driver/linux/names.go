@@ -19,6 +19,9 @@ func writeNames(spec *driver.Spec) error {
 		if spec.Network == driver.NetworkHost {
 			f = hostNames(f)
 		}
+		if f.Name == "hosts" {
+			f.Content += standard.HostLines(spec.Hosts)
+		}
 		if f.Keep {
 			if _, err := os.Lstat(path); err == nil {
 				continue

@@ -260,6 +260,9 @@ func writeNames(spec *driver.Spec) error {
 		if _, err := os.Lstat(file); err == nil && f.Keep {
 			continue
 		}
+		if f.Name == "hosts" {
+			f.Content += standard.HostLines(spec.Hosts)
+		}
 		if err := os.WriteFile(file, []byte(f.Content), 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", f.Name, err)
 		}

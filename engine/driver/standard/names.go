@@ -1,5 +1,7 @@
 package standard
 
+import "strings"
+
 // NameOptions describe the bind mount of each file of names.
 const NameOptions = "rbind,nodev"
 
@@ -8,6 +10,16 @@ type NameFile struct {
 	Name    string // in /etc
 	Content string // of a new one
 	Keep    bool   // one that is there already stays as it is
+}
+
+// HostLines are further lines of /etc/hosts for what is given as NAME:ADDRESS.
+func HostLines(hosts []string) string {
+	lines := ""
+	for _, h := range hosts {
+		name, address, _ := strings.Cut(h, ":")
+		lines += address + "\t" + name + "\n"
+	}
+	return lines
 }
 
 // NameFiles are the files of names of a container, in the order in which they are mounted.
