@@ -127,6 +127,9 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 		return app.printDryRun(f, res)
 	}
 	app.summary(f, res)
+	if showsSummary(f) {
+		app.checked(ctx, e, opts)
+	}
 	return app.deliver(f, res)
 }
 

@@ -66,7 +66,7 @@ func (app *App) buildCheck(ctx context.Context, opts build.Options, call buildCa
 	case "targets":
 		err = app.printTargets(in, call)
 	default:
-		return app.printCheck(in, call)
+		return errors.Join(app.printCheck(in, call), app.printWaste(ctx, e, opts, call))
 	}
 	if wrong := (*dockerfile.SyntaxError)(nil); errors.As(err, &wrong) {
 		return &exitError{1, &buildError{err}}

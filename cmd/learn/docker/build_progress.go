@@ -16,6 +16,10 @@ func (app *App) progress(f buildFlags, kept *bytes.Buffer) build.Progress {
 	switch {
 	case f.quiet || f.progress == "quiet" || f.dryRun:
 		return build.NewPlain(kept)
+	case f.progress == "rawjson":
+		return build.NewRawJSON(app.Err)
+	case f.progress == "json":
+		return build.NewJSON(app.Err)
 	case f.progress == "tty" || f.progress == "auto" && onTerminal && !app.Plain:
 		return build.NewBar(app.Err, func() int { return columns(file) })
 	}

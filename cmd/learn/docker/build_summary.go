@@ -10,7 +10,7 @@ import (
 
 // summary says below the progress how much came from the cache, and what first did not that had been there before.
 func (app *App) summary(f buildFlags, res build.Result) {
-	if f.quiet || f.progress == "quiet" || f.progress == "rawjson" || f.progress == "json" || res.Hits+res.Misses == 0 {
+	if !showsSummary(f) || res.Hits+res.Misses == 0 {
 		return
 	}
 	line := fmt.Sprintf("%d of %s from the cache", res.Hits, format.Count(res.Hits+res.Misses, "step"))
@@ -27,6 +27,11 @@ func (app *App) summary(f buildFlags, res build.Result) {
 			return
 		}
 	}
+}
+
+// showsSummary tells whether a person reads what is printed.
+func showsSummary(f buildFlags) bool {
+	return !f.quiet && f.progress != "quiet" && f.progress != "rawjson" && f.progress != "json"
 }
 
 func firstLine(s string) string {
