@@ -23,10 +23,18 @@ func (app *App) summary(f buildFlags, res build.Result) {
 			continue
 		}
 		if s.Nearest != nil {
-			fmt.Fprintf(app.Err, "First miss, line %d: %s: %s (more with: learn why)\n", s.Line, format.Clean(format.Ellipsis(firstLine(s.Text), 60)), format.Clean(s.Reason.Text))
+			fmt.Fprintf(app.Err, "First miss, line %d: %s: %s (more with: learn why)\n", s.Line, format.Clean(format.Ellipsis(firstLine(s.Text), 60)), format.Clean(brief(s.Reason)))
 			return
 		}
 	}
+}
+
+// brief names the first of several files.
+func brief(r *build.Reason) string {
+	if n := len(r.Files) + r.More; n > 1 {
+		return fmt.Sprintf("%s; and %d more", r.Files[0].Text, n-1)
+	}
+	return r.Text
 }
 
 func firstLine(s string) string {
