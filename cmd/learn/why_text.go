@@ -242,7 +242,11 @@ func oneLine(s string) string {
 func (w *whyWriter) advice() {
 	for _, a := range w.x.Advice {
 		w.gap()
-		w.line("A better order: %s.", a.Text)
+		title := "A better order"
+		if a.Kind == build.AdviceIgnore {
+			title = "A smaller context"
+		}
+		w.line("%s: %s.", title, a.Text)
 		for _, l := range a.After {
 			for part := range strings.SplitSeq(l, "\n") {
 				w.line("    %s", part)

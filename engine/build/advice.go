@@ -28,6 +28,7 @@ const (
 	AdviceLater   = "later"   // move a COPY behind steps that don't read what it brings
 	AdviceSplit   = "split"   // copy the files that a step reads first, and the rest behind it
 	AdviceDeclare = "declare" // move an ARG or ENV behind steps that don't use it
+	AdviceIgnore  = "ignore"  // leave files out of the context that only the build itself reads; After is lines for .dockerignore
 )
 
 // Advise says what order of instructions would have kept steps of the first record in the cache. The others are earlier builds of the same
@@ -120,6 +121,9 @@ func (b *BuildRecord) adviseCopy(s *StepRecord) *Advice {
 	if !ok || s.Reason.Files == nil {
 		return nil
 	}
+	if a := b.adviseIgnore(s); a != nil {
+		return a
+	}
 	var kept []*StepRecord
 	var needed, assumes []string
 	for _, t := range b.follows(s) {
@@ -158,6 +162,40 @@ func (b *BuildRecord) adviseCopy(s *StepRecord) *Advice {
 		a.Text = fmt.Sprintf("copy %s before line %d and the rest behind line %d: nothing up to there reads what changed",
 			strings.Join(needed, ", "), kept[0].Line, last.Line)
 	}
+	return a
+}
+
+// adviseIgnore is for a COPY that missed for nothing but the Dockerfile, its ignore file, or what git keeps for itself.
+func (b *BuildRecord) adviseIgnore(s *StepRecord) *Advice {
+	var lines []string
+	for _, f := range s.Reason.Files {
+		switch top, _, _ := strings.Cut(f.Path, "/"); {
+		case f.Path == b.ShortDockerfile(), f.Path == ".dockerignore", f.Path == b.ShortDockerfile()+".dockerignore":
+			lines = addNew(lines, f.Path)
+		case top == ".git":
+			lines = addNew(lines, top)
+		default:
+			return nil
+		}
+	}
+	named := slices.ContainsFunc(lines, func(l string) bool { return slices.Contains(strings.Fields(s.Text), l) })
+	if s.Reason.More > 0 || len(lines) == 0 || named {
+		return nil
+	}
+	kept := []*StepRecord{s}
+	for _, t := range b.follows(s) {
+		if !t.because(s) {
+			break
+		}
+		kept = append(kept, t)
+	}
+	a := newAdvice(AdviceIgnore, s, kept)
+	if a == nil {
+		return nil
+	}
+	a.Line, a.After = s.Line, lines
+	a.Text = fmt.Sprintf("leave %s out of the context by .dockerignore: nothing else changed that %s (line %d) takes", strings.Join(lines, " and "), firstLine(s.Text), s.Line)
+	a.Assumes = []string{"no step reads " + strings.Join(lines, " or ")}
 	return a
 }
 
@@ -273,7 +311,7 @@ func influential(name string) bool {
 	for _, known := range []string{
 		"PATH", "HOME", "USER", "SHELL", "LANG*", "LC_*", "TZ", "TERM", "*_PROXY", "*_proxy", "LD_*", "CC", "CXX", "*FLAGS", "MAKE*", "GO*", "CGO_*", "NODE_*", "NPM_*",
 		"npm_*", "YARN_*", "PNPM_*", "PIP_*", "PYTHON*", "UV_*", "POETRY_*", "VIRTUAL_ENV", "JAVA_*", "MAVEN_*", "GRADLE_*", "CARGO_*", "RUST*", "GEM_*", "BUNDLE_*", "RAILS_*",
-		"RACK_*", "COMPOSER_*", "DOTNET_*", "NUGET_*", "DEBIAN_*", "DEBCONF_*", "APT_*", "GIT_*", "SSL_*", "CURL_*", "SOURCE_DATE_EPOCH", "CI", "TARGET*", "BUILD*",
+		"RACK_*", "COMPOSER_*", "DOTNET_*", "NUGET_*", "DEBIAN_*", "DEBCONF_*", "APT_*", "GIT_*", "SSL_*", "CURL_*", "SOURCE_DATE_EPOCH", "CI", "TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT",
 	} {
 		if ok, err := path.Match(known, name); ok && err == nil {
 			return true

@@ -98,6 +98,9 @@ func TestAdvice(t *testing.T) {
 		{"another COPY between", "FROM n\nCOPY often /a/\nCOPY rare /b/\nRUN apk add curl", "COPY often", changed("often"), []string{"often"}, AdviceLater, []string{"COPY rare /b/", "RUN apk add curl", "COPY often /a/"}, ""},
 		{"the same place between", "FROM n\nCOPY often /a/\nCOPY rare /a/b/\nRUN apk add curl", "COPY often", changed("often"), []string{"often"}, "", nil, ""},
 		{"relative behind WORKDIR", "FROM n\nWORKDIR /x\nCOPY often .\nWORKDIR /y\nRUN apk add curl", "COPY", changed("often"), []string{"often"}, "", nil, ""},
+		{"the Dockerfile itself", "FROM n\nWORKDIR /app\nCOPY . .\nRUN make", "COPY", changed("Dockerfile", ".git/index"), []string{"Dockerfile", "a", ".git/"}, AdviceIgnore, []string{"Dockerfile", ".git"}, "no step reads Dockerfile or .git"},
+		{"the Dockerfile by its name", "FROM n\nWORKDIR /app\nCOPY Dockerfile .\nRUN make", "COPY", changed("Dockerfile"), []string{"Dockerfile"}, "", nil, ""},
+		{"the Dockerfile and more", "FROM n\nWORKDIR /app\nCOPY . .\nRUN make", "COPY", changed("Dockerfile", "a"), []string{"Dockerfile", "a"}, "", nil, ""},
 		{"nothing to save", "FROM n\nCOPY . /app\nWORKDIR /y", "COPY", changed("a"), []string{"a"}, "", nil, ""},
 		{"a variable is set between", "FROM n\nARG d=/app\nCOPY . $d\nENV d=/other\nRUN apk add curl", "COPY", changed("a"), []string{"a"}, "", nil, ""},
 
@@ -108,6 +111,7 @@ func TestAdvice(t *testing.T) {
 		{"a longer name", "FROM n\nARG V=1\nRUN echo $VERSION\nRUN echo $V", "RUN", Reason{Kind: ReasonArg, Name: "V"}, nil, AdviceDeclare, []string{"RUN echo $VERSION", "ARG V=1"}, ""},
 		{"two in one instruction", "FROM n\nARG V=1 W=2\nRUN apk add git", "RUN", Reason{Kind: ReasonArg, Name: "V"}, nil, "", nil, ""},
 		{"a name that programs know", "FROM n\nARG NODE_ENV=1\nRUN apk add git", "RUN", Reason{Kind: ReasonArg, Name: "NODE_ENV"}, nil, "", nil, ""},
+		{"a name of one's own", "FROM n\nARG BUILDNO=1\nRUN apk add git", "RUN", Reason{Kind: ReasonArg, Name: "BUILDNO"}, nil, AdviceDeclare, []string{"RUN apk add git", "ARG BUILDNO=1"}, ""},
 		{"environment", "FROM n\nENV RELEASE 1 2\nRUN apk add git", "RUN", Reason{Kind: ReasonEnv, Name: "RELEASE"}, nil, AdviceDeclare, []string{"RUN apk add git", "ENV RELEASE 1 2"}, ""},
 	}
 	for _, tt := range tests {

@@ -37,16 +37,16 @@ func snapshotOf(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// edits is a random walk of Dockerfile and context.
-type edits struct {
+// randomWalk is a random walk of Dockerfile and context.
+type randomWalk struct {
 	*rand.Rand
 	stages [][]string // instructions after each FROM
 	args   map[string]*string
 }
 
-func newEdits(seed uint64) *edits {
+func newWalk(seed uint64) *randomWalk {
 	v := "1"
-	return &edits{Rand: rand.New(rand.NewPCG(seed, 2)), args: map[string]*string{"v": &v}, stages: [][]string{
+	return &randomWalk{Rand: rand.New(rand.NewPCG(seed, 2)), args: map[string]*string{"v": &v}, stages: [][]string{
 		{"ARG v=0", "COPY src /src", "RUN write /out built", "WORKDIR /w"},
 		{"COPY a /a", "COPY --from=s0 /out /got", "RUN echo 1"},
 		{"COPY --from=s0 /src /two", "COPY --link b /linked", "RUN --mount=type=bind,from=s1,source=/a,target=/m echo 2", "COPY --from=base /data /data2"},
@@ -55,7 +55,7 @@ func newEdits(seed uint64) *edits {
 }
 
 // bases: the last stage stands on the second.
-func (e *edits) text() string {
+func (e *randomWalk) text() string {
 	var b strings.Builder
 	for i, list := range e.stages {
 		from := "base"
@@ -70,7 +70,7 @@ func (e *edits) text() string {
 	return b.String()
 }
 
-func (e *edits) step(l *lab) string {
+func (e *randomWalk) step(l *lab) string {
 	n := e.IntN(100)
 	s := e.IntN(len(e.stages))
 	i := e.IntN(len(e.stages[s]))
@@ -112,7 +112,7 @@ func (e *edits) step(l *lab) string {
 func TestDryRunPredicts(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			l, e := newLab(t), newEdits(seed)
+			l, e := newLab(t), newWalk(seed)
 			l.write("a", "a")
 			l.write("b", "b")
 			l.write("src/f", "f")

@@ -181,7 +181,7 @@ func (st *stage) instruction(ctx context.Context, in dockerfile.Instruction, cmd
 	case *dockerfile.Workdir:
 		return st.workdir(ctx, in, c)
 	}
-	st.session.story.setting(SettingRecord{Stage: st.planned.Index, Place: st.places, Line: in.Line, Text: in.Text})
+	st.session.story.setting(SettingRecord{Stage: st.planned.Index, Place: st.places, Line: in.Line, Text: shownText(in)})
 	return outcome{}, st.metadata(in, cmd)
 }
 

@@ -23,7 +23,7 @@ func (app *App) summary(f buildFlags, res build.Result) {
 			continue
 		}
 		if s.Nearest != nil {
-			fmt.Fprintf(app.Err, "First miss, line %d: %s: %s (more with: learn why)\n", s.Line, format.Clean(format.Ellipsis(firstLine(s.Text), 60)), format.Clean(s.Reason.Text))
+			fmt.Fprintf(app.Err, "First miss, line %d: %s: %s (more with: learn why)\n", s.Line, format.Clean(format.Ellipsis(firstLine(s.Text), 60)), format.Clean(brief(s.Reason)))
 			return
 		}
 	}
@@ -32,6 +32,14 @@ func (app *App) summary(f buildFlags, res build.Result) {
 // showsSummary tells whether a person reads what is printed.
 func showsSummary(f buildFlags) bool {
 	return !f.quiet && f.progress != "quiet" && f.progress != "rawjson" && f.progress != "json"
+}
+
+// brief names the first of several files.
+func brief(r *build.Reason) string {
+	if n := len(r.Files) + r.More; n > 1 {
+		return fmt.Sprintf("%s; and %d more", r.Files[0].Text, n-1)
+	}
+	return r.Text
 }
 
 func firstLine(s string) string {
