@@ -25,6 +25,7 @@ type Writer struct {
 	path  string
 	file  *os.File // nil once sealed
 	hash  *overlap
+	ahead *ahead
 	buf   []byte // taken and partly filled; its free part is buf[n:]
 	n     int
 	size  int64
@@ -107,6 +108,10 @@ func (w *Writer) flush() {
 	if err != nil {
 		w.err = fmt.Errorf("write blob: %w", err)
 	}
+	if w.ahead == nil && w.size >= aheadBytes {
+		w.ahead = newAhead(w.file)
+	}
+	w.ahead.wrote(w.size)
 }
 
 // Seal ends the writing and gives the digest. A sealed Writer holds no open file, so that many can wait for their Commit.
@@ -120,7 +125,7 @@ func (w *Writer) Seal() (digest.Digest, error) {
 		w.flush()
 		w.sum = w.hash.finish()
 	}
-	err := w.file.Close()
+	err := errors.Join(w.ahead.finish(), w.file.Close())
 	w.file = nil
 	if w.err == nil && err != nil {
 		w.err = fmt.Errorf("write blob: %w", err)

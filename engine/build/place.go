@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // place makes the layer of a COPY or ADD.
@@ -89,8 +91,28 @@ func newest(sel *selection) time.Time {
 	return t.Truncate(time.Second)
 }
 
-// write makes a layer of the placement in one pass: read, archive, hash and store.
+// write makes a layer of the placement in one pass: read, archive, hash and store, and unpack it at the same time. A layer that stands
+// for itself is not unpacked: its parent need not be there.
 func (st *stage) write(ctx context.Context, p *placement) (l image.Layer, err error) {
+	var early *unpacking
+	if p.isBuiltOn() {
+		early = st.session.unpackEarly(ctx, st.chain())
+	}
+	l, err = st.archive(ctx, p, early)
+	if err != nil || !p.isBuiltOn() {
+		return l, err
+	}
+	return l, st.session.install(ctx, early, l, st.chain())
+}
+
+// isBuiltOn tells whether the layer's parent is unpacked.
+func (p *placement) isBuiltOn() bool {
+	_, apart := p.below.(noTree)
+	return !apart
+}
+
+// archive writes the layer's archive to the store, and to early.
+func (st *stage) archive(ctx context.Context, p *placement, early *unpacking) (l image.Layer, err error) {
 	s := st.session
 	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", ""), trace.String("parent", st.chain().String()))
 	defer func() {
@@ -102,19 +124,23 @@ func (st *stage) write(ctx context.Context, p *placement) (l image.Layer, err er
 	}()
 	w, err := s.blobs.NewWriter(s.op)
 	if err != nil {
-		return l, err
+		return l, errors.Join(err, early.finish(err))
 	}
 	defer w.Close()
-	archive := layer.NewWriter(w)
-	if err := p.write(ctx, archive); err != nil {
-		return l, err
+	var out io.Writer = w
+	if early != nil {
+		out = io.MultiWriter(w, early)
 	}
-	if err := archive.Close(); err != nil {
-		return l, err
+	archive := layer.NewWriter(out)
+	if err = p.write(ctx, archive); err == nil {
+		err = archive.Close()
 	}
-	failpoint.Hit("build.copy.before-commit")
-	desc, err := w.Commit(ctx, "", oci.MediaTypeLayer)
-	if err != nil {
+	var desc v1.Descriptor
+	if err == nil {
+		failpoint.Hit("build.copy.before-commit")
+		desc, err = w.Commit(ctx, "", oci.MediaTypeLayer)
+	}
+	if err = errors.Join(err, early.finish(err)); err != nil {
 		return l, err
 	}
 	failpoint.Hit("build.copy.after-commit")

@@ -49,6 +49,21 @@ type Layers interface {
 	Drop(ctx context.Context, chain digest.Digest) error
 }
 
+// EarlyLayers is an ability that Layers may have besides: to unpack a layer's archive while it is still being made, when nobody knows its
+// digest yet. Whoever makes it vouches for it: nothing is verified.
+type EarlyLayers interface {
+	// Begin unpacks the uncompressed archive tar on top of parent. After an error nothing is left of it.
+	Begin(ctx context.Context, parent digest.Digest, tar io.Reader) (Unpacked, error)
+}
+
+// Unpacked is an unpacked layer that has no place yet.
+type Unpacked interface {
+	// Install gives the layer its place as chain, as Apply would have. ErrExists if chain is there already.
+	Install(ctx context.Context, chain, diffID digest.Digest) error
+	// Close throws away what was not installed.
+	Close() error
+}
+
 // Snapshots keeps writable layers, each on top of one chain.
 type Snapshots interface {
 	// Prepare makes the writable layer key on top of chain (empty: on nothing). ErrExists if key is taken.

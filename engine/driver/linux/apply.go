@@ -16,8 +16,6 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver/linux/cow"
 	"github.com/learn-containers/learn/engine/layer"
-	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/vocab"
 )
 
 // applier makes one layer's tree in overlay's form from its archive. The archive is hostile: all work is done relative to
@@ -25,7 +23,6 @@ import (
 type applier struct {
 	ctx    context.Context
 	mode   Mode
-	chain  digest.Digest
 	lowers []string // top first
 
 	stack    *cow.Stack
@@ -37,15 +34,26 @@ type applier struct {
 	buf      []byte
 	uid, gid int // what a new file gets by itself
 
-	files int
-	bytes int64
+	files   int
+	bytes   int64
+	skipped []skippedNode
 }
+
+// skippedNode is an entry that could not be made.
+type skippedNode struct{ path, reason string }
 
 // copyBytes is how much of a file's content is copied at a time.
 const copyBytes = 256 << 10
 
 // run unpacks tar into the empty folder dir and verifies its digest.
 func (a *applier) run(dir string, want digest.Digest, tar io.Reader) error {
+	stream := layer.NewVerified(a.ctx, tar)
+	defer stream.Close()
+	return a.unpack(dir, stream, func() error { return stream.Check(want) })
+}
+
+// unpack unpacks tar into the empty folder dir. check comes when all of it was read.
+func (a *applier) unpack(dir string, tar io.Reader, check func() error) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
@@ -56,12 +64,10 @@ func (a *applier) run(dir string, want digest.Digest, tar io.Reader) error {
 	a.buf = make([]byte, copyBytes)
 	a.uid, a.gid = os.Geteuid(), os.Getegid()
 	defer a.leave()
-	stream := layer.NewVerified(a.ctx, tar)
-	defer stream.Close()
-	if err := a.entries(layer.NewReader(stream, layer.Limits{})); err != nil {
+	if err := a.entries(layer.NewReader(tar, layer.Limits{})); err != nil {
 		return err
 	}
-	if err := stream.Check(want); err != nil {
+	if err := check(); err != nil {
 		return err
 	}
 	return a.finish()
@@ -252,8 +258,7 @@ func (a *applier) node(fd int, name string, e *layer.Entry) error {
 	err := a.place(fd, name, func() error { return unix.Mknodat(fd, name, kind|0o600, dev) })
 	if errors.Is(err, unix.EPERM) && e.Kind != layer.Fifo {
 		a.files--
-		trace.Fact(a.ctx, vocab.LayerSkip, trace.String("chain_id", a.chain.String()), trace.String("path", e.Path),
-			trace.String("reason", "a "+e.Kind.String()+" device needs the power to make devices (root outside a user namespace)"))
+		a.skipped = append(a.skipped, skippedNode{e.Path, "a " + e.Kind.String() + " device needs the power to make devices (root outside a user namespace)"})
 		return nil
 	}
 	if err != nil {

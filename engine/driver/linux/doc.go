@@ -5,5 +5,5 @@
 // shim) keeps log and exit status, so that no daemon is needed.
 //
 // Invariants: no mount of a container is ever made in the caller's mount namespace; every path inside a tree is resolved by openat2 with
-// RESOLVE_IN_ROOT; a layer is complete and synced before it has its final name.
+// RESOLVE_IN_ROOT; a layer is complete before it has its final name, and synced before a container that stays stands on it.
 package linux

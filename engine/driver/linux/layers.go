@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -25,14 +26,29 @@ import (
 // Layers keeps unpacked layers on disk, each in snapshots/layers/HEX, where HEX is its chain id: the tree in overlay's form
 // in fs, and what it is in layer.json. It implements driver.Layers.
 //
-// A folder gets its name there only when everything in it is on disk, and never changes afterwards.
+// A folder gets its name there only when everything in it is written, and never changes afterwards. It is not synced then: a layer can be
+// unpacked again from its archive, which is on disk. Until it is known to be on disk its record names the run of the machine, and in
+// another run it counts as not there. Before something durable stands on it, it is synced (settle).
 type Layers struct {
 	home *home.Home
 	mode Mode
+	run  func() string // names this run of the machine and this mount of the disk; empty: unknown
 }
 
 // NewLayers returns the layers kept in h.
-func NewLayers(h *home.Home, mode Mode) *Layers { return &Layers{home: h, mode: mode} }
+func NewLayers(h *home.Home, mode Mode) *Layers {
+	return &Layers{home: h, mode: mode, run: sync.OnceValue(func() string { return thisRun(h.Root()) })}
+}
+
+// thisRun names the run of the machine, and the device that dir is on: what is mounted anew may lack what was not synced.
+func thisRun(dir string) string {
+	var st unix.Stat_t
+	boot := home.BootID()
+	if boot == "" || unix.Stat(dir, &st) != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d", boot, st.Dev)
+}
 
 // layerRecord is layer.json.
 type layerRecord struct {
@@ -40,7 +56,8 @@ type layerRecord struct {
 	Parent digest.Digest `json:"parent,omitempty"`
 	DiffID digest.Digest `json:"diffID"`
 	Files  int           `json:"files"`
-	Size   int64         `json:"size"` // bytes of file content
+	Size   int64         `json:"size"`            // bytes of file content
+	Until  string        `json:"until,omitempty"` // the run in which it may be relied on; empty: for ever, it is on disk
 }
 
 func (l *Layers) root() string { return filepath.Join(l.home.Snapshots(), "layers") }
@@ -51,10 +68,7 @@ func (l *Layers) fs(chain digest.Digest) string { return filepath.Join(l.dir(cha
 
 // Has implements driver.Layers.
 func (l *Layers) Has(chain digest.Digest) bool {
-	if chain.Validate() != nil {
-		return false
-	}
-	_, err := os.Lstat(filepath.Join(l.dir(chain), "layer.json"))
+	_, err := l.read(chain)
 	return err == nil
 }
 
@@ -94,8 +108,8 @@ func (l *Layers) Drop(ctx context.Context, chain digest.Digest) error {
 	return nil
 }
 
-// Apply implements driver.Layers. The tree is unpacked in a scratch folder, made durable by one syncfs and given its name
-// by one rename, so a process that dies leaves nothing of it.
+// Apply implements driver.Layers. The tree is unpacked in a scratch folder and given its name by one rename, so a process that dies
+// leaves nothing of it.
 func (l *Layers) Apply(ctx context.Context, chain, parent, diffID digest.Digest, tar io.Reader) error {
 	for _, d := range []digest.Digest{chain, diffID} {
 		if err := d.Validate(); err != nil {
@@ -125,36 +139,52 @@ func (l *Layers) reuse(ctx context.Context, chain, diffID digest.Digest) error {
 }
 
 func (l *Layers) apply(ctx context.Context, rec *layerRecord, tar io.Reader) (err error) {
-	lowers, _, err := l.lowers(rec.Parent)
+	if err := l.clear(ctx, rec.Chain); err != nil {
+		return err
+	}
+	u, err := l.extract(ctx, rec, func(a *applier, dir string) error { return a.run(dir, rec.DiffID, tar) })
 	if err != nil {
 		return err
+	}
+	u.tellSkipped(ctx)
+	return errors.Join(l.install(u.tree, rec, "layer.apply"), u.Close())
+}
+
+// extract makes the tree of a layer in a scratch folder.
+func (l *Layers) extract(ctx context.Context, rec *layerRecord, run func(a *applier, dir string) error) (*unpacked, error) {
+	lowers, _, err := l.lowers(rec.Parent)
+	if err != nil {
+		return nil, err
 	}
 	op, err := l.home.Begin("layer.apply")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, op.End()) }()
+	u := &unpacked{layers: l, rec: rec, op: op, tree: filepath.Join(op.Dir(), "layer")}
 	failpoint.Hit("layer.apply.begin")
-	tree := filepath.Join(op.Dir(), "layer")
-	if err := home.MakeFolders(tree, filepath.Join(tree, "fs")); err != nil {
-		return err
+	err = home.MakeFolders(u.tree, filepath.Join(u.tree, "fs"))
+	if err == nil {
+		a := applier{ctx: ctx, mode: l.mode, lowers: lowers}
+		err = run(&a, filepath.Join(u.tree, "fs"))
+		rec.Files, rec.Size, u.skipped = a.files, a.bytes, a.skipped
 	}
-	a := applier{ctx: ctx, mode: l.mode, chain: rec.Chain, lowers: lowers}
-	if err := a.run(filepath.Join(tree, "fs"), rec.DiffID, tar); err != nil {
-		return err
+	if err != nil {
+		return nil, errors.Join(err, u.Close())
 	}
-	rec.Files, rec.Size = a.files, a.bytes
 	failpoint.Hit("layer.apply.extracted")
-	return l.install(tree, rec, "layer.apply")
+	return u, nil
 }
 
-// install makes the folder tree durable with its record and gives it its place among the layers.
+// install gives the folder tree, which is written but not synced, its record and its place among the layers.
 func (l *Layers) install(tree string, rec *layerRecord, operation string) error {
+	rec.Until = l.run()
 	if err := home.WritePlainJSON(filepath.Join(tree, "layer.json"), rec); err != nil {
 		return err
 	}
-	if err := syncFS(tree); err != nil {
-		return err
+	if rec.Until == "" {
+		if err := syncFS(tree); err != nil {
+			return err
+		}
 	}
 	failpoint.Hit(operation + ".synced")
 	if err := os.MkdirAll(l.root(), 0o700); err != nil {
@@ -169,7 +199,56 @@ func (l *Layers) install(tree string, rec *layerRecord, operation string) error 
 		return fmt.Errorf("rename %s: %w", tree, err)
 	}
 	failpoint.Hit(operation + ".renamed")
-	return home.SyncDir(l.root())
+	if rec.Until == "" {
+		return home.SyncDir(l.root())
+	}
+	return nil
+}
+
+// clear takes away what an earlier run of the machine left under chain's name without having synced it. The lock keeps it from taking
+// away what another process has put there since.
+func (l *Layers) clear(ctx context.Context, chain digest.Digest) error {
+	if _, err := os.Lstat(l.dir(chain)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	unlock, err := l.home.Lock(ctx, "layers", true)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if l.Has(chain) {
+		return nil
+	}
+	_, err = l.home.Discard("layer.drop", "layer.drop", l.dir(chain))
+	return err
+}
+
+// settle sees to it that chain and what it stands on are on disk, before something that is names them.
+func (l *Layers) settle(chain digest.Digest) error {
+	var loose []layerRecord
+	for chain != "" {
+		rec, err := l.read(chain)
+		if err != nil {
+			return err
+		}
+		if rec.Until != "" {
+			loose = append(loose, rec)
+		}
+		chain = rec.Parent
+	}
+	if len(loose) == 0 {
+		return nil
+	}
+	if err := syncFS(l.root()); err != nil {
+		return err
+	}
+	for _, rec := range loose {
+		rec.Until = ""
+		if err := home.WriteJSON(filepath.Join(l.dir(rec.Chain), "layer.json"), rec, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // syncFS makes everything on the file system of dir durable: one call instead of one for each of many thousand files.
@@ -199,10 +278,13 @@ func (l *Layers) read(chain digest.Digest) (layerRecord, error) {
 		return rec, err
 	}
 	if err := json.Unmarshal(data, &rec); err != nil {
-		return rec, fmt.Errorf("read %s: %w", path, err)
+		return rec, fmt.Errorf("read %s: %w: the layer counts as %w", path, err, driver.ErrNotFound)
 	}
 	if rec.Chain != chain {
 		return rec, fmt.Errorf("read %s: it describes %s", path, rec.Chain)
+	}
+	if rec.Until != "" && rec.Until != l.run() {
+		return rec, fmt.Errorf("layer chain %s was not on disk yet when the machine stopped: %w", chain, driver.ErrNotFound)
 	}
 	return rec, nil
 }

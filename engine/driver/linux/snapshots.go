@@ -57,6 +57,9 @@ func checkKey(key string) error {
 
 // Prepare implements driver.Snapshots. A crash leaves the whole writable layer or nothing.
 func (s *Snapshots) Prepare(ctx context.Context, key string, chain digest.Digest) error {
+	if err := s.layers.settle(chain); err != nil {
+		return fmt.Errorf("prepare writable layer %s: %w", key, err)
+	}
 	return s.prepareTraced(ctx, key, chain, home.WriteJSON, home.SyncDir)
 }
 
@@ -169,18 +172,21 @@ func (s *Snapshots) List(ctx context.Context) ([]string, error) {
 // Commit implements driver.Snapshots: the upper folder itself becomes the layer. Nothing may be mounted on key. A crash
 // leaves the layer, or the writable layer, or neither when it struck between the two renames; never half of one.
 func (s *Snapshots) Commit(ctx context.Context, key string, chain, diffID digest.Digest) error {
-	if err := s.commit(key, chain, diffID); err != nil && !errors.Is(err, driver.ErrExists) {
+	if err := s.commit(ctx, key, chain, diffID); err != nil && !errors.Is(err, driver.ErrExists) {
 		return fmt.Errorf("commit writable layer %s: %w", key, err)
 	}
 	return s.Remove(ctx, key)
 }
 
-func (s *Snapshots) commit(key string, chain, diffID digest.Digest) (err error) {
+func (s *Snapshots) commit(ctx context.Context, key string, chain, diffID digest.Digest) (err error) {
 	if err := errors.Join(chain.Validate(), diffID.Validate()); err != nil {
 		return err
 	}
 	rec, err := s.read(key)
 	if err != nil || s.layers.Has(chain) {
+		return err
+	}
+	if err := s.layers.clear(ctx, chain); err != nil {
 		return err
 	}
 	files, bytes, err := measure(s.upper(key))
@@ -200,7 +206,7 @@ func (s *Snapshots) commit(key string, chain, diffID digest.Digest) (err error) 
 	if err := os.Rename(s.upper(key), filepath.Join(tree, "fs")); err != nil {
 		return err
 	}
-	return s.layers.install(tree, &layerRecord{chain, rec.Chain, diffID, files, bytes}, "snapshot.commit")
+	return s.layers.install(tree, &layerRecord{Chain: chain, Parent: rec.Chain, DiffID: diffID, Files: files, Size: bytes}, "snapshot.commit")
 }
 
 // measure counts the entries below dir, whiteouts left out, and the bytes of the files among them.
