@@ -227,6 +227,10 @@ func (t listedTree) Lstat(p string) (fs.FileInfo, error) {
 	return info{f}, nil
 }
 
+func (t listedTree) Xattrs(p string) (map[string]string, error) {
+	return t.files[rooted(p)].Xattrs, nil
+}
+
 func (t listedTree) ReadLink(p string) (string, error) { return t.files[rooted(p)].Link, nil }
 
 func (t listedTree) ReadDir(p string) ([]fs.DirEntry, error) {

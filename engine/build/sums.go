@@ -29,8 +29,11 @@ import (
 //
 // A digest is kept only if the file was left alone for a while before it was read: a file that is written twice within the
 // file system's time resolution has the same times before and after (git calls it racy).
+//
+// get and put may be called by several goroutines.
 type sums struct {
 	path  string
+	mu    sync.Mutex
 	known map[string]sumEntry
 	fresh map[string]sumEntry // what this build asked for: the rest is forgotten
 	dirty bool
@@ -101,6 +104,8 @@ func (s *sums) get(n *node) digest.Digest {
 	if n.sum != "" {
 		return n.sum
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e, ok := s.known[n.path]
 	if !ok || n.stamp.ctime == 0 || e.stamp != n.stamp || e.size != n.size || e.mtime != n.mtime.UnixNano() {
 		return ""
@@ -121,6 +126,8 @@ func (s *sums) put(n *node, begun time.Time) {
 	if n.stamp.ctime > begun.Add(-settle).UnixNano() {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.fresh[n.path] = sumEntry{size: n.size, mtime: n.mtime.UnixNano(), stamp: n.stamp, sum: n.sum}
 	s.dirty = true
 }
