@@ -23,6 +23,7 @@ type conduit struct {
 	buf        []byte        // being filled
 	cur        []byte        // being read
 	rest       []byte
+	ended      bool  // by the writer
 	err        error // what the reader gets at the end; valid once full is closed
 }
 
@@ -65,6 +66,7 @@ func (c *conduit) flush() {
 
 // end gives the reader what is left and then err, or io.EOF.
 func (c *conduit) end(err error) {
+	c.ended = true
 	if c.err = err; err == nil {
 		c.err = io.EOF
 		c.flush()
@@ -98,7 +100,7 @@ type unpacking struct {
 	err      error
 }
 
-// unpackEarly begins to unpack what is written to the answer, on top of parent, if the driver can. It must be finished.
+// unpackEarly begins to unpack what is written to the answer, on top of parent, if the driver can. It must be ended, and waited for or dropped.
 func (s *session) unpackEarly(ctx context.Context, parent digest.Digest) *unpacking {
 	early, ok := s.layers.(driver.EarlyLayers)
 	if !ok {
@@ -113,20 +115,27 @@ func (s *session) unpackEarly(ctx context.Context, parent digest.Digest) *unpack
 	return u
 }
 
-// finish waits until all that was written is unpacked; failed is why there is no more, or nil.
-func (u *unpacking) finish(failed error) error {
+// wait waits until all that was written is unpacked.
+func (u *unpacking) wait() error {
 	if u == nil {
 		return nil
 	}
-	u.end(failed)
 	<-u.done
-	if failed != nil && u.err == nil {
-		return u.unpacked.Close()
-	}
-	if failed != nil {
-		return nil // its error is the one that ended it
-	}
 	return u.err
+}
+
+// drop ends an unpacking that is of no use; failed is why.
+func (u *unpacking) drop(failed error) error {
+	if u == nil {
+		return nil
+	}
+	if !u.ended {
+		u.end(failed)
+	}
+	if u.wait() != nil {
+		return nil // failed ended it, or its own error is known
+	}
+	return u.unpacked.Close()
 }
 
 // install gives the layer l its place in the driver, now or, where it was not unpacked yet, from its archive.

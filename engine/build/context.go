@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/moby/patternmatcher"
 )
@@ -214,6 +215,9 @@ func (t *contextTree) digest(files []*node) error {
 	}
 	return nil
 }
+
+// learned implements learner.
+func (t *contextTree) learned(n *node, begun time.Time) { t.sums.put(n, begun) }
 
 func (t *contextTree) close() error {
 	exists := func(p string) bool { return t.nodes[p] != nil }

@@ -10,6 +10,7 @@ import (
 
 	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
@@ -46,26 +47,47 @@ func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec
 		return st.cached(ctx, step, nil) // a dry run: there is no tree to copy from
 	}
 	var sel *selection
+	var made *draft
 	if !st.recalled(ctx, c, from, &step) {
-		if sel, err = st.choose(ctx, in, c, from); err != nil {
+		if sel, err = st.gather(ctx, in, c, from); err != nil {
 			return outcome{}, err
 		}
 		defer sel.close()
-		step.inputs = sel.inputs(c)
-		step.key.Inputs = inputsDigest(step.inputs)
-		if err := st.session.remember(c, from, step.key.Inputs); err != nil {
-			return outcome{}, err
+		if st.canBeFirst(step.key, sel) {
+			step.begun = driver.Now(st.session.runtime)
+			if made, err = st.first(ctx, in, c, sel, mode); err != nil {
+				return outcome{}, err
+			}
+			defer func() { _ = made.drop(nil) }() // where another stage made the same layer meanwhile
+		}
+		if err := st.complete(c, from, sel, &step); err != nil {
+			return outcome{}, st.explain(in, c, err)
 		}
 	}
 	return st.cached(ctx, step, func(ctx context.Context, _ int) (image.Layer, error) {
+		if made != nil {
+			return st.commitDraft(ctx, func(context.Context) (*draft, error) { return made, nil })
+		}
 		if sel == nil { // what was recalled went away this moment
-			if sel, err = st.choose(ctx, in, c, from); err != nil {
+			if sel, err = st.gather(ctx, in, c, from); err != nil {
 				return image.Layer{}, err
 			}
 			defer sel.close()
 		}
 		return st.place(ctx, in, c, sel, mode)
 	})
+}
+
+// complete reads what has no sum yet, and completes the key.
+func (st *stage) complete(c copySpec, from *origin, sel *selection, step *treeStep) error {
+	if err := sel.digest(); err != nil {
+		return err
+	}
+	step.inputs = sel.inputs(c)
+	step.key.Inputs = inputsDigest(step.inputs)
+	st.session.markSeen(step.key)
+	st.session.remember(c, from, step.key.Inputs)
+	return nil
 }
 
 // copyKey begins the key. A layer that stands for itself has no parent, and the working folder counts only for a relative destination.
@@ -165,15 +187,27 @@ func (o *origin) open(ctx context.Context, s *session) (tree, error) {
 	return t, nil
 }
 
-// choose finds what the instruction names, also what it has to fetch.
+// choose finds what the instruction names, also what it has to fetch, and the sums of the files.
 func (st *stage) choose(ctx context.Context, in dockerfile.Instruction, c copySpec, from *origin) (*selection, error) {
+	sel, err := st.gather(ctx, in, c, from)
+	if err != nil {
+		return nil, err
+	}
+	if err := sel.digest(); err != nil {
+		sel.close()
+		return nil, st.explain(in, c, err)
+	}
+	return sel, nil
+}
+
+// gather is choose without the sums.
+func (st *stage) gather(ctx context.Context, in dockerfile.Instruction, c copySpec, from *origin) (*selection, error) {
 	sel := &selection{}
 	err := st.find(ctx, in, c, from, sel)
 	if err == nil {
 		for _, doc := range c.inline {
 			sel.inline(doc.Path, doc.Data)
 		}
-		err = sel.digest()
 	}
 	if err != nil {
 		sel.close()

@@ -370,3 +370,51 @@ func FuzzChmod(f *testing.F) {
 		}
 	})
 }
+
+// TestBigCopiesAreReadOnce: where no layer can be in the cache, files are read once, and the layer and its key are the same as if they
+// had been read twice.
+func TestBigCopiesAreReadOnce(t *testing.T) {
+	const df = "FROM base\nCOPY big small /d/\nRUN write /x x\n"
+	build := func(l *lab, o Options) Result {
+		l.write("big", strings.Repeat("0123456789abcdef", worthwhile/16))
+		l.write("small", "small")
+		at := time.Unix(1700000000, 0)
+		must(t, os.Chtimes(filepath.Join(l.dir, "big"), at, at))
+		must(t, os.Chtimes(filepath.Join(l.dir, "small"), at, at))
+		return l.build(df, o)
+	}
+	l := newLab(t)
+	first := build(l, Options{})
+	if !strings.Contains(l.out.String(), "[internal] read sources of COPY big small /d/") {
+		t.Errorf("the files were not read once:\n%s", l.out.String())
+	}
+	again := build(l, Options{})
+	if again.Misses != 0 || strings.Contains(l.out.String(), "read sources") {
+		t.Errorf("again: %d misses\n%s", again.Misses, l.out.String())
+	}
+	forced := build(l, Options{NoCache: true})
+	for _, res := range []Result{again, forced} {
+		if res.Image.Layers[1].DiffID != first.Image.Layers[1].DiffID {
+			t.Errorf("layer %s, want %s", res.Image.Layers[1].DiffID, first.Image.Layers[1].DiffID)
+		}
+	}
+	if forced.Misses != 2 || !strings.Contains(l.out.String(), "read sources") {
+		t.Errorf("without the cache: %d misses\n%s", forced.Misses, l.out.String())
+	}
+	l.write("small", "other")
+	if res := l.build(df, Options{}); res.Misses != 2 || strings.Contains(l.out.String(), "read sources") || !strings.Contains(l.reasons()[0], "small changed from") {
+		t.Errorf("changed: %d misses, %q", res.Misses, l.reasons())
+	}
+	files, err := filepath.Glob(filepath.Join(l.home.Cache(), "seen-*"))
+	must(t, err)
+	for _, f := range files {
+		must(t, os.Remove(f))
+	}
+	l.write("small", "small")
+	at := time.Unix(1700000000, 0)
+	must(t, os.Chtimes(filepath.Join(l.dir, "small"), at, at))
+	l.write("big", strings.Repeat("0123456789abcdef", worthwhile/16)) // touched: read again
+	if res := l.build(df, Options{}); res.Misses != 0 {
+		t.Errorf("what was kept is not found when it is not known to have been kept: %q", l.reasons())
+	}
+}

@@ -72,7 +72,9 @@ var edits = map[string]func(p string) (bool, error){
 	"grow":    func(p string) (bool, error) { return true, os.WriteFile(p, []byte("much longer than before"), 0o644) },
 	"mode":    func(p string) (bool, error) { return true, os.Chmod(p, 0o755) },
 	"remove":  func(p string) (bool, error) { return true, os.Remove(p) },
-	"rename":  func(p string) (bool, error) { return true, os.Rename(p, filepath.Join(filepath.Dir(p), "z"+filepath.Base(p))) },
+	"rename": func(p string) (bool, error) {
+		return true, os.Rename(p, filepath.Join(filepath.Dir(p), "z"+filepath.Base(p)))
+	},
 	"type": func(p string) (bool, error) {
 		if err := os.Remove(p); err != nil {
 			return true, err

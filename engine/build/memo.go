@@ -57,14 +57,11 @@ func (st *stage) recalled(ctx context.Context, c copySpec, o *origin, step *tree
 }
 
 // remember keeps the inputs for recalled.
-func (s *session) remember(c copySpec, o *origin, inputs digest.Digest) error {
+func (s *session) remember(c copySpec, o *origin, inputs digest.Digest) {
 	if !memorable(c, o) || s.opts.DryRun {
-		return nil
+		return
 	}
 	text := inputs.String() + "\n"
 	text += fmt.Sprintf("crc32 %x\n", crc32.ChecksumIEEE([]byte(text)))
-	if err := home.WriteVolatile(s.memoPath(c, o.chain), []byte(text), 0o600); err != nil {
-		return fmt.Errorf("keep inputs of COPY --from: %w", err)
-	}
-	return nil
+	_ = home.WriteVolatile(s.memoPath(c, o.chain), []byte(text), 0o600) // without it the tree is read again, and no more
 }

@@ -45,6 +45,11 @@ type attributed interface {
 	xattrs(path string) (map[string]string, error)
 }
 
+// learner is what a tree may offer besides: to remember the sum of a file that somebody else read, at begun or later.
+type learner interface {
+	learned(n *node, begun time.Time)
+}
+
 // sysFields reads what fs.FileInfo does not offer from the system's own structure, by the names of its fields, which are
 // the same on all systems that have them. The zero value is ready. It is bound by the first name that is read; after that it may be
 // used from several goroutines as long as all structures are of one type.

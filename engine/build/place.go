@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,27 +13,36 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
-	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/layer"
-	"github.com/learn-containers/learn/engine/oci"
-	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/vocab"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
 )
 
 // place makes the layer of a COPY or ADD.
 func (st *stage) place(ctx context.Context, in dockerfile.Instruction, c copySpec, sel *selection, mode modeChange) (l image.Layer, err error) {
-	file := st.session.plan.File
-	p := newPlacement(noTree{}, newest(sel))
+	p, err := st.layout(ctx, in, c, sel, mode)
+	if err != nil {
+		return l, err
+	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	return st.write(ctx, p)
+}
+
+// layout decides what goes where. The placement must be closed.
+func (st *stage) layout(ctx context.Context, in dockerfile.Instruction, c copySpec, sel *selection, mode modeChange) (p *placement, err error) {
+	file := st.session.plan.File
+	p = newPlacement(noTree{}, newest(sel))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
 	var below *imageTree
 	if !c.apart() {
 		if below, err = st.below(ctx); err != nil {
-			return l, err
+			return p, err
 		}
-		defer below.close()
-		p.below = below
+		p.below, p.release = below, below.close
 	}
 	p.mode = mode
 	if p.epoch = st.session.opts.Epoch; p.epoch != nil {
@@ -40,7 +50,7 @@ func (st *stage) place(ctx context.Context, in dockerfile.Instruction, c copySpe
 	}
 	if c.chown != "" {
 		if p.owner, err = st.copyOwner(below, c.chown); err != nil {
-			return l, file.Errorf(in, "--chown", "%v", err)
+			return p, file.Errorf(in, "--chown", "%v", err)
 		}
 	}
 	dest := c.dest
@@ -49,10 +59,10 @@ func (st *stage) place(ctx context.Context, in dockerfile.Instruction, c copySpe
 	}
 	for _, src := range sel.sources {
 		if err := st.placeSource(ctx, p, c, src, dest); err != nil {
-			return l, file.Errorf(in, "", "%s: %v", c.name, err)
+			return p, file.Errorf(in, "", "%s: %v", c.name, err)
 		}
 	}
-	return st.write(ctx, p)
+	return p, nil
 }
 
 func (st *stage) placeSource(ctx context.Context, p *placement, c copySpec, src *source, dest string) error {
@@ -91,62 +101,6 @@ func newest(sel *selection) time.Time {
 	return t.Truncate(time.Second)
 }
 
-// write makes a layer of the placement in one pass: read, archive, hash and store, and unpack it at the same time. A layer that stands
-// for itself is not unpacked: its parent need not be there.
-func (st *stage) write(ctx context.Context, p *placement) (l image.Layer, err error) {
-	var early *unpacking
-	if p.isBuiltOn() {
-		early = st.session.unpackEarly(ctx, st.chain())
-	}
-	l, err = st.archive(ctx, p, early)
-	if err != nil || !p.isBuiltOn() {
-		return l, err
-	}
-	return l, st.session.install(ctx, early, l, st.chain())
-}
-
-// isBuiltOn tells whether the layer's parent is unpacked.
-func (p *placement) isBuiltOn() bool {
-	_, apart := p.below.(noTree)
-	return !apart
-}
-
-// archive writes the layer's archive to the store, and to early.
-func (st *stage) archive(ctx context.Context, p *placement, early *unpacking) (l image.Layer, err error) {
-	s := st.session
-	ctx, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", ""), trace.String("parent", st.chain().String()))
-	defer func() {
-		if err != nil {
-			end(err)
-			return
-		}
-		end(nil, layerFacts(l, len(p.entries), 0)...)
-	}()
-	w, err := s.blobs.NewWriter(s.op)
-	if err != nil {
-		return l, errors.Join(err, early.finish(err))
-	}
-	defer w.Close()
-	var out io.Writer = w
-	if early != nil {
-		out = io.MultiWriter(w, early)
-	}
-	archive := layer.NewWriter(out)
-	if err = p.write(ctx, archive); err == nil {
-		err = archive.Close()
-	}
-	var desc v1.Descriptor
-	if err == nil {
-		failpoint.Hit("build.copy.before-commit")
-		desc, err = w.Commit(ctx, "", oci.MediaTypeLayer)
-	}
-	if err = errors.Join(err, early.finish(err)); err != nil {
-		return l, err
-	}
-	failpoint.Hit("build.copy.after-commit")
-	return st.layer(desc), nil
-}
-
 // write writes the entries in order. Of a file with several names the first has the content.
 func (p *placement) write(ctx context.Context, w *layer.Writer) error {
 	first := map[int]string{}
@@ -176,12 +130,25 @@ func writeEntry(w *layer.Writer, e placed) error {
 	if e.entry.Kind != layer.File {
 		return w.WriteEntry(e.entry, nil)
 	}
+	begun := time.Now()
 	f, err := e.open()
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", e.entry.Path, err)
 	}
-	err = w.WriteEntry(e.entry, f)
-	return errors.Join(err, f.Close())
+	if e.pick == nil || e.pick.sum != "" {
+		err = w.WriteEntry(e.entry, f)
+		return errors.Join(err, f.Close())
+	}
+	h := sha256.New()
+	err = w.WriteEntry(e.entry, io.TeeReader(f, h))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	e.pick.sum = digest.NewDigest(digest.SHA256, h)
+	if l, ok := e.from.(learner); ok {
+		l.learned(&e.pick.node, begun)
+	}
+	return nil
 }
 
 // under tells whether p is inside the folder dir.

@@ -26,6 +26,7 @@ type placement struct {
 	groups  int             // hard links are numbered
 	spool   *os.File        // contents of archives
 	spooled int64
+	release func() error // of the tree below
 }
 
 // owner is whom --chown gives everything to.
@@ -37,18 +38,22 @@ type placed struct {
 	group int
 	isNew bool // a folder that the tree below does not have
 	open  func() (io.ReadCloser, error)
-	sum   *node // the file of the context whose digest its content is to have; nil: unknown
+	pick  *picked // the file of a source, whose sum is found out on the way if it is not known
+	from  tree
 }
 
 func newPlacement(below tree, mtime time.Time) *placement {
 	return &placement{below: below, mtime: mtime, entries: map[string]placed{}, hidden: map[string]bool{}}
 }
 
-func (p *placement) close() error {
-	if p.spool == nil {
-		return nil
+func (p *placement) close() (err error) {
+	if p.release != nil {
+		err = p.release()
 	}
-	return errors.Join(p.spool.Close(), os.Remove(p.spool.Name()))
+	if p.spool != nil {
+		err = errors.Join(err, p.spool.Close(), os.Remove(p.spool.Name()))
+	}
+	return err
 }
 
 // lstat looks at the tree as it is with what was placed so far.
@@ -208,7 +213,7 @@ func (p *placement) put(src *source, pick *picked, at string, linked map[uint64]
 	}
 	if e.Kind == layer.File {
 		it.open, it.group = func() (io.ReadCloser, error) { return src.open(pick) }, p.group(pick, linked)
-		it.sum = &pick.node
+		it.pick, it.from = pick, src.from
 	}
 	p.entries[at] = it
 	return nil

@@ -25,6 +25,7 @@ type treeStep struct {
 	from    int    // number of the stage that the inputs come from, or -1
 	text    string // for the progress
 	history string
+	begun   time.Time // work on it, if that was before its key was known
 }
 
 // makeFunc carries a step out. A zero Layer means that the tree needed no change.
@@ -169,7 +170,10 @@ func (st *stage) peek(key digest.Digest) (Record, bool) {
 // make carries a step out and keeps its result.
 func (st *stage) make(ctx context.Context, step treeStep, key digest.Digest, id int, make makeFunc) (Record, error) {
 	s := st.session
-	begun := driver.Now(s.runtime)
+	begun := step.begun
+	if begun.IsZero() {
+		begun = driver.Now(s.runtime)
+	}
 	l, err := make(ctx, id)
 	if err != nil {
 		return Record{}, err
