@@ -97,7 +97,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 // warm makes the built-in image and a build context.
 func (m *machine) warm() {
 	m.t.Helper()
-	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\n")
+	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\nCOPY --link Dockerfile /e\n")
 	m.write("mounts", "FROM learn/base\nRUN --mount=type=cache,target=/c --mount=target=/ctx cat /ctx/Dockerfile >/c/d && echo new >/new\n")
 	m.write("pull", "ARG HUB\nFROM $HUB/base:1\nRUN echo pulled >/pulled\n")
 	m.must("create", "--name", "warm", "learn/base", "true")
