@@ -3,6 +3,7 @@ package build
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -235,6 +236,23 @@ func TestAddUnpacks(t *testing.T) {
 	}
 }
 
+// TestAddUnpacksOtherCompressions: what no compressor is at hand for was made with tar -j and tar -J.
+func TestAddUnpacksOtherCompressions(t *testing.T) {
+	for name, text := range map[string]string{
+		"bzip2": "QlpoOTFBWSZTWWi1mG0AAC1bgNGAQADPAAACZwAeQAgIIABUVk0DQAGQSSCA2o9RoNGZf9FEhmStetnN55CGBu3nVkUYREkSeDbgic8LiOd+RFRTAPi7kinChINFrMNo",
+		"xz":    "/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4Af/AEBdADILyMAOUCcI/OcAo4BJsnWrEgw/pQS3+7S9IPXesPdmiKtPjTict2aEt2XPDd8TcScCWshdWEluwRUSBy1jMgAAUOOCF+HPwRoAAVyAEAAAAFz75lmxxGf7AgAAAAAEWVo=",
+	} {
+		data, err := base64.StdEncoding.DecodeString(text)
+		must(t, err)
+		l := newLab(t)
+		l.write("x", string(data))
+		want := map[string]string{"t": "dir 0755 0:0", "t/d": "dir 0755 0:0", "t/d/f": "file 0640 3:4 text"}
+		if diff := cmp.Diff(want, l.entries(l.build("FROM base\nADD x /t\n", Options{}))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestAddUnpacksOver: an archive replaces what is in its way, as docker's does, and links below the destination lead nowhere out of it.
 func TestAddUnpacksOver(t *testing.T) {
 	l := newLab(t)
@@ -416,5 +434,30 @@ func TestBigCopiesAreReadOnce(t *testing.T) {
 	l.write("big", strings.Repeat("0123456789abcdef", worthwhile/16)) // touched: read again
 	if res := l.build(df, Options{}); res.Misses != 0 {
 		t.Errorf("what was kept is not found when it is not known to have been kept: %q", l.reasons())
+	}
+}
+
+// TestStagesShareTheContext: stages side by side read one context.
+func TestStagesShareTheContext(t *testing.T) {
+	l := newLab(t)
+	var df strings.Builder
+	for i := range 40 {
+		l.write(fmt.Sprintf("src/f%d", i), fmt.Sprint(i))
+	}
+	for i := range 6 {
+		fmt.Fprintf(&df, "FROM base AS s%d\nCOPY src /d%d\nCOPY src/f%d* /e/\n", i, i, i)
+	}
+	df.WriteString("FROM base\n")
+	for i := range 6 {
+		fmt.Fprintf(&df, "COPY --from=s%d /d%d /got%d\n", i, i, i)
+	}
+	got := l.tree(l.build(df.String(), Options{Parallel: 6}))
+	for i := range 6 {
+		if p := fmt.Sprintf("got%d/f%d", i, i+30); got[p] != fmt.Sprint(i+30) {
+			t.Errorf("%s is %q", p, got[p])
+		}
+	}
+	if res := l.build(df.String(), Options{Parallel: 6}); res.Misses != 0 {
+		t.Errorf("again: %d misses", res.Misses)
 	}
 }
