@@ -19,16 +19,18 @@ const (
 // conduit is a pipe with room in it: one goroutine writes, another reads, and neither waits for the other all the time.
 type conduit struct {
 	full, free chan []byte
-	gone       chan struct{} // closed when the reader reads no more
-	buf        []byte        // being filled
-	cur        []byte        // being read
+	begun      chan struct{} // closed when the reader begins
+	gone       chan struct{} // closed when it reads no more
+	began      bool
+	buf        []byte // being filled
+	cur        []byte // being read
 	rest       []byte
 	ended      bool  // by the writer
 	err        error // what the reader gets at the end; valid once full is closed
 }
 
 func newConduit() *conduit {
-	c := &conduit{full: make(chan []byte, conduitDepth), free: make(chan []byte, conduitDepth), gone: make(chan struct{})}
+	c := &conduit{full: make(chan []byte, conduitDepth), free: make(chan []byte, conduitDepth), begun: make(chan struct{}), gone: make(chan struct{})}
 	for range conduitDepth {
 		c.free <- make([]byte, conduitChunk)
 	}
@@ -76,6 +78,10 @@ func (c *conduit) end(err error) {
 
 // Read implements io.Reader.
 func (c *conduit) Read(p []byte) (int, error) {
+	if !c.began {
+		c.began = true
+		close(c.begun)
+	}
 	for len(c.rest) == 0 {
 		if c.cur != nil {
 			c.free <- c.cur
@@ -112,6 +118,10 @@ func (s *session) unpackEarly(ctx context.Context, parent digest.Digest) *unpack
 		defer close(u.gone)
 		u.unpacked, u.err = early.Begin(ctx, parent, u.conduit)
 	}()
+	select { // what it keeps on disk is there then, and is found if this process dies
+	case <-u.begun:
+	case <-u.done:
+	}
 	return u
 }
 

@@ -45,8 +45,8 @@ func TestKeysChangeWithWhatIsRead(t *testing.T) {
 		spec := copySpec{name: "COPY", paths: []string{"."}, dest: "/x", exclude: []string{"skip", "*.log"}}
 		before := inputsOf(rt, dir, cache, spec)
 		name := rapid.SampledFrom(names).Draw(rt, "name")
-		edit := rapid.SampledFrom(slices.Sorted(maps.Keys(inputEdits))).Draw(rt, "edit")
-		changes, err := inputEdits[edit](filepath.Join(dir, name))
+		edit := rapid.SampledFrom(slices.Sorted(maps.Keys(edits))).Draw(rt, "edit")
+		changes, err := edits[edit](filepath.Join(dir, name))
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -57,8 +57,8 @@ func TestKeysChangeWithWhatIsRead(t *testing.T) {
 	})
 }
 
-// inputEdits change a file, and tell whether that is a change for a key.
-var inputEdits = map[string]func(p string) (bool, error){
+// edits change a file, and tell whether that is a change for a key.
+var edits = map[string]func(p string) (bool, error){
 	"nothing": func(string) (bool, error) { return false, nil },
 	"touch":   func(p string) (bool, error) { return false, os.Chtimes(p, time.Unix(5, 0), time.Unix(6, 0)) },
 	"rewrite": func(p string) (bool, error) {

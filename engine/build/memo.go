@@ -1,11 +1,11 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
-	"strings"
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
@@ -39,7 +39,7 @@ func (st *stage) recalled(ctx context.Context, c copySpec, o *origin, step *tree
 		return false
 	}
 	body, ok := checked(text)
-	inputs := digest.Digest(strings.TrimSuffix(body, "\n"))
+	inputs := digest.Digest(bytes.TrimSuffix(body, []byte("\n")))
 	if !ok || oci.CheckDigest(inputs) != nil {
 		return false
 	}

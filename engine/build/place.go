@@ -131,7 +131,7 @@ func writeEntry(w *layer.Writer, e placed) error {
 		return w.WriteEntry(e.entry, nil)
 	}
 	begun := time.Now()
-	f, err := e.open()
+	f, err := e.content()
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", e.entry.Path, err)
 	}

@@ -36,10 +36,17 @@ type owner struct{ uid, gid int }
 type placed struct {
 	entry layer.Entry
 	group int
-	isNew bool // a folder that the tree below does not have
-	open  func() (io.ReadCloser, error)
-	pick  *picked // the file of a source, whose sum is found out on the way if it is not known
+	isNew bool                          // a folder that the tree below does not have
+	open  func() (io.ReadCloser, error) // nil: as pick of from
+	pick  *picked                       // the file of a source, whose sum is found out on the way if it is not known
 	from  tree
+}
+
+func (e placed) content() (io.ReadCloser, error) {
+	if e.open != nil {
+		return e.open()
+	}
+	return e.from.open(e.pick.path)
 }
 
 func newPlacement(below tree, mtime time.Time) *placement {
@@ -212,8 +219,7 @@ func (p *placement) put(src *source, pick *picked, at string, linked map[uint64]
 		it.isNew = before.isNew
 	}
 	if e.Kind == layer.File {
-		it.open, it.group = func() (io.ReadCloser, error) { return src.open(pick) }, p.group(pick, linked)
-		it.pick, it.from = pick, src.from
+		it.group, it.pick, it.from = p.group(pick, linked), pick, src.from
 	}
 	p.entries[at] = it
 	return nil

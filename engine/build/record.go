@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -119,15 +120,16 @@ func (c *cache) put(ctx context.Context, key digest.Digest, rec Record, inputs [
 }
 
 func (c *cache) putInputs(key digest.Digest, inputs []Input) error {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	for _, in := range inputs {
-		if err := enc.Encode(in); err != nil {
-			return fmt.Errorf("encode inputs: %w", err)
-		}
-	}
 	// Without fsync: the list only explains, and its digest is in the key.
-	return home.WriteVolatile(c.inputsPath(key), []byte(b.String()), 0o644)
+	return writeStream(c.inputsPath(key), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		for i := range inputs {
+			if err := enc.Encode(&inputs[i]); err != nil {
+				return fmt.Errorf("encode inputs: %w", err)
+			}
+		}
+		return nil
+	})
 }
 
 // inputs reads the list beside a record; it is empty if it is missing or broken.

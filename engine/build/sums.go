@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,7 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
 )
@@ -35,14 +36,18 @@ type sums struct {
 	path  string
 	mu    sync.Mutex
 	known map[string]sumEntry
-	fresh map[string]sumEntry // what this build asked for: the rest is forgotten
 	dirty bool
 }
 
 type sumEntry struct {
 	size, mtime int64
 	stamp       stamp
-	sum         digest.Digest
+	sum         [sha256.Size]byte
+	fresh       bool // this build asked for it: the rest is forgotten
+}
+
+func (e sumEntry) digest() digest.Digest {
+	return digest.Digest("sha256:" + hex.EncodeToString(e.sum[:]))
 }
 
 const (
@@ -56,7 +61,7 @@ func loadSums(cacheDir, contextDir string) *sums {
 		contextDir = abs
 	}
 	name := "files-" + oci.Sum([]byte(contextDir)).Encoded()[:16]
-	s := &sums{path: filepath.Join(cacheDir, name), known: map[string]sumEntry{}, fresh: map[string]sumEntry{}}
+	s := &sums{path: filepath.Join(cacheDir, name), known: map[string]sumEntry{}}
 	text, err := readSmall(s.path, maxSumsFile)
 	if err != nil {
 		return s
@@ -65,8 +70,8 @@ func loadSums(cacheDir, contextDir string) *sums {
 	if !ok {
 		return s // torn by a crash: files are read again, that is all
 	}
-	for line := range strings.Lines(body) {
-		if p, e, ok := parseSum(strings.TrimSuffix(line, "\n")); ok {
+	for line := range bytes.Lines(body) {
+		if p, e, ok := parseSum(string(bytes.TrimSuffix(line, []byte("\n")))); ok {
 			s.known[p] = e
 		}
 	}
@@ -74,11 +79,11 @@ func loadSums(cacheDir, contextDir string) *sums {
 }
 
 // checked splits the checksum line off.
-func checked(text []byte) (string, bool) {
+func checked(text []byte) ([]byte, bool) {
 	text = bytes.TrimSuffix(text, []byte("\n"))
 	i := bytes.LastIndexByte(text, '\n') + 1
 	want, ok := strings.CutPrefix(string(text[i:]), "crc32 ")
-	return string(text[:i]), ok && want == strconv.FormatUint(uint64(crc32.ChecksumIEEE(text[:i])), 16)
+	return text[:i], ok && want == strconv.FormatUint(uint64(crc32.ChecksumIEEE(text[:i])), 16)
 }
 
 func parseSum(line string) (p string, e sumEntry, ok bool) {
@@ -93,8 +98,12 @@ func parseSum(line string) (p string, e sumEntry, ok bool) {
 	}
 	sum, quoted, _ := strings.Cut(line, " ")
 	p, err := strconv.Unquote(quoted)
-	e = sumEntry{size: n[0], mtime: n[1], stamp: stamp{ctime: n[2], inode: uint64(n[3])}, sum: digest.Digest("sha256:" + sum)}
-	return p, e, err == nil && oci.CheckDigest(e.sum) == nil
+	e = sumEntry{size: n[0], mtime: n[1], stamp: stamp{ctime: n[2], inode: uint64(n[3])}}
+	if len(sum) != hex.EncodedLen(len(e.sum)) || err != nil {
+		return "", e, false
+	}
+	_, err = hex.Decode(e.sum[:], []byte(sum))
+	return p, e, err == nil
 }
 
 func (s *sums) now() time.Time { return time.Now() }
@@ -110,8 +119,11 @@ func (s *sums) get(n *node) digest.Digest {
 	if !ok || n.stamp.ctime == 0 || e.stamp != n.stamp || e.size != n.size || e.mtime != n.mtime.UnixNano() {
 		return ""
 	}
-	s.fresh[n.path] = e
-	return e.sum
+	if !e.fresh {
+		e.fresh = true
+		s.known[n.path] = e
+	}
+	return e.digest()
 }
 
 // put remembers what was read of n at begun or later, if nothing was changing the file at that time.
@@ -128,7 +140,11 @@ func (s *sums) put(n *node, begun time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fresh[n.path] = sumEntry{size: n.size, mtime: n.mtime.UnixNano(), stamp: n.stamp, sum: n.sum}
+	e := sumEntry{size: n.size, mtime: n.mtime.UnixNano(), stamp: n.stamp, fresh: true}
+	if _, err := hex.Decode(e.sum[:], []byte(n.sum.Encoded())); err != nil {
+		return
+	}
+	s.known[n.path] = e
 	s.dirty = true
 }
 
@@ -137,18 +153,38 @@ func (s *sums) save(exists func(path string) bool) error {
 	if !s.dirty {
 		return nil
 	}
-	for p, e := range s.known { // other builds of this context may ask for other files
-		if _, ok := s.fresh[p]; !ok && exists(p) {
-			s.fresh[p] = e
+	return writeStream(s.path, func(w io.Writer) error {
+		sum := crc32.NewIEEE()
+		out := io.MultiWriter(w, sum)
+		for _, p := range slices.Sorted(maps.Keys(s.known)) {
+			e := s.known[p]
+			if !e.fresh && !exists(p) { // other builds of this context may ask for other files
+				continue
+			}
+			if _, err := fmt.Fprintf(out, "%d %d %d %d %x %q\n", e.size, e.mtime, e.stamp.ctime, int64(e.stamp.inode), e.sum, p); err != nil {
+				return err
+			}
 		}
+		_, err := fmt.Fprintf(w, "crc32 %x\n", sum.Sum32())
+		return err
+	})
+}
+
+// writeStream replaces path atomically by what fill writes, as home.WriteVolatile does with what is in memory.
+func writeStream(path string, fill func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	var b bytes.Buffer
-	for _, p := range slices.Sorted(maps.Keys(s.fresh)) {
-		e := s.fresh[p]
-		fmt.Fprintf(&b, "%d %d %d %d %s %q\n", e.size, e.mtime, e.stamp.ctime, int64(e.stamp.inode), e.sum.Encoded(), p)
+	w := bufio.NewWriterSize(f, 64<<10)
+	err = errors.Join(fill(w), w.Flush(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	fmt.Fprintf(&b, "crc32 %x\n", crc32.ChecksumIEEE(b.Bytes()))
-	return home.WriteVolatile(s.path, b.Bytes(), 0o600)
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
 }
 
 // hashAll reads files and fills in their sums, on as many cores as there are. It returns when all workers have ended.
