@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -92,7 +93,17 @@ func (p buildahPeer) image(tag string) (*builtImage, error) {
 	if err := mustForeign("buildah", "push", "-q", "--format", "oci", "--disable-compression", tag, "oci:"+p.dir+":"+tag); err != nil {
 		return nil, err
 	}
-	return readLayout(p.dir, func(d v1.Descriptor) bool { return d.Annotations["org.opencontainers.image.ref.name"] == tag })
+	img, err := readLayout(p.dir, func(d v1.Descriptor) bool { return d.Annotations["org.opencontainers.image.ref.name"] == tag })
+	if err != nil {
+		return nil, err
+	}
+	r := foreign("", nil, "buildah", "inspect", "--type", "image", tag)
+	var all struct {
+		Docker struct{ Config map[string]any }
+	} // the layout has no place for what is docker's only
+	err = json.Unmarshal([]byte(r.out), &all)
+	img.config = all.Docker.Config
+	return img, err
 }
 
 // buildkitPeer is BuildKit without docker: images go in and out as OCI image layouts.

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/json" // DUMP
-	"os"            // DUMP
-
 	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -95,7 +93,6 @@ func newContext(t *testing.T, c *dockerfileCase, builder imageBuilder) *buildCon
 func verify(t *testing.T, l learnBuilder, base *baseImages, c *dockerfileCase, b *buildContext, want outcome, whole bool) {
 	t.Helper()
 	r := l.build(b, c.tag())
-	dump(t, l, r) // DUMP
 	if want.err != nil {
 		if r.code == 0 || !want.err.MatchString(r.err) {
 			t.Errorf("exit code %d, expected a failure that matches %s\n%s", r.code, want.err, r.err)
@@ -188,13 +185,3 @@ func describe(b imageBuilder, base *baseImages, c *dockerfileCase) ([]string, in
 	}
 	return lines, layers, err
 }
-
-func dump(t *testing.T, l learnBuilder, r result) { // DUMP
-	if f := os.Getenv("LEARN_DUMP"); f != "" { // DUMP
-		w, _ := os.OpenFile(f, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)                                      // DUMP
-		steps, _ := l.cached()                                                                                  // DUMP
-		data, _ := json.Marshal(map[string]any{"name": t.Name(), "err": r.err, "code": r.code, "steps": steps}) // DUMP
-		_, _ = w.Write(append(data, 10))                                                                        // DUMP
-		_ = w.Close()                                                                                           // DUMP
-	} // DUMP
-} // DUMP
