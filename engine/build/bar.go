@@ -24,8 +24,18 @@ type bar struct {
 	width func() int
 	begun time.Time
 	going []*barStep // in the order in which they began; the line shows the first
+	held  bool       // somebody else writes to the terminal
 	stop  chan struct{}
 	ended chan struct{}
+}
+
+// Hold implements Holder.
+func (b *bar) Hold(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held = on; on {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
 }
 
 // barStep is a step under way.
@@ -130,7 +140,7 @@ func (b *bar) settle(s *barStep) {
 }
 
 func (b *bar) draw() {
-	if len(b.going) == 0 {
+	if len(b.going) == 0 || b.held {
 		return
 	}
 	s := b.going[0]

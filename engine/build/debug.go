@@ -19,7 +19,7 @@ func (st *stage) pause(ctx context.Context, in dockerfile.Instruction, step, ste
 	}
 	p := st.point(in, step, steps)
 	if st.scope == nil {
-		return s.opts.Debugger.Before(ctx, p)
+		return s.display.aside(func() error { return s.opts.Debugger.Before(ctx, p) })
 	}
 	key := ""
 	p.Run = func(ctx context.Context, argv []string, terminal bool, streams driver.Streams) (driver.Exit, error) {
@@ -30,7 +30,7 @@ func (st *stage) pause(ctx context.Context, in dockerfile.Instruction, step, ste
 		}
 		return st.look(ctx, key, command{in: in, argv: argv}, terminal, streams)
 	}
-	err = s.opts.Debugger.Before(ctx, p)
+	err = s.display.aside(func() error { return s.opts.Debugger.Before(ctx, p) })
 	if key != "" {
 		err = errors.Join(err, s.snapshots.Remove(context.WithoutCancel(ctx), key))
 	}
@@ -85,7 +85,7 @@ func (st *stage) debug(ctx context.Context, c command, spec driver.Spec, cause e
 		}
 		return s.task(ctx, again, streams)
 	}
-	if err := s.opts.Debugger.Failed(ctx, p, cause); err != nil {
+	if err := s.display.aside(func() error { return s.opts.Debugger.Failed(ctx, p, cause) }); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause

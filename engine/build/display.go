@@ -42,3 +42,14 @@ func (d *display) Done(id int, err error) {
 	defer d.mu.Unlock()
 	d.to.Done(id, err)
 }
+
+// aside runs f, which writes to the terminal itself.
+func (d *display) aside(f func() error) error {
+	h, ok := d.to.(Holder)
+	if !ok {
+		return f()
+	}
+	h.Hold(true)
+	defer h.Hold(false)
+	return f()
+}

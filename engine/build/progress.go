@@ -21,6 +21,9 @@ type Progress interface {
 	Done(id int, err error)
 }
 
+// Holder is an ability that a Progress may have besides: to leave the terminal to somebody else for a while.
+type Holder interface{ Hold(on bool) }
+
 // Step is one line of progress.
 type Step struct {
 	ID    int    // from 1, in the order in which steps begin
