@@ -1,11 +1,9 @@
 package docker
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/learn-containers/learn/engine/build"
@@ -18,7 +16,7 @@ var errStepQuit = errors.New("the build was ended at the prompt: what it had fin
 // stepper is the person at the prompt of --step and --debug.
 type stepper struct {
 	app   *App
-	in    *bufio.Reader
+	in    *feed
 	step  bool // stop before each instruction
 	debug bool // stop at a failed one
 }
@@ -28,7 +26,7 @@ func (app *App) debugger(f buildFlags) build.Debugger {
 	if !f.step && !f.debug {
 		return nil
 	}
-	return &stepper{app: app, in: bufio.NewReaderSize(app.In, 1), step: f.step, debug: f.debug}
+	return &stepper{app: app, in: newFeed(app.In), step: f.step, debug: f.debug}
 }
 
 const stepHelp = `  n, Enter  carry out this instruction and stop at the next
@@ -44,7 +42,7 @@ func (s *stepper) Before(ctx context.Context, p build.Pause) error {
 	fmt.Fprintf(s.app.Err, "\nStep %d/%d, stage %s, %s\n  %s\n", p.Step, p.Steps, p.Stage, p.Where, p.Instruction)
 	for {
 		fmt.Fprint(s.app.Err, "next, continue, shell, quit or help? [n] ")
-		line, err := s.in.ReadString('\n')
+		line, err := s.in.line()
 		if err != nil && line == "" {
 			fmt.Fprintln(s.app.Err)
 			s.step = false // nobody is there any more
@@ -84,28 +82,31 @@ func (s *stepper) Failed(ctx context.Context, p build.Pause, cause error) error 
 
 // shell runs the stage's shell until it is left. A shell that can't be started is told, and no reason to end the build.
 func (s *stepper) shell(ctx context.Context, p build.Pause) error {
-	tty := s.app.Terminal != nil
-	streams, restore, err := s.app.streams(attachment{stdin: true, tty: tty})
-	if err != nil {
-		return err
-	}
-	defer restore()
-	if !tty {
-		streams.Stdin = s.in // the prompt may have read ahead
-	}
-	streams.Stdout = s.app.Err
-	var exit driver.Exit
-	exit, err = p.Run(ctx, p.Shell, tty, streams)
+	exit, err := s.attached(ctx, p)
 	var cannot *driver.CommandError
 	switch {
 	case errors.As(err, &cannot):
 		fmt.Fprintf(s.app.Err, "no shell: %v\n", cannot)
 		return nil
-	case err != nil && !errors.Is(err, io.EOF):
+	case err != nil:
 		return err
 	}
 	if exit.Code != 0 {
 		fmt.Fprintf(s.app.Err, "(the shell ended with exit code %d)\n", exit.Code)
 	}
 	return nil
+}
+
+// attached runs the shell on the user's terminal, which is as it was when it returns.
+func (s *stepper) attached(ctx context.Context, p build.Pause) (driver.Exit, error) {
+	tty := s.app.Terminal != nil
+	streams, restore, err := s.app.streams(attachment{stdin: true, tty: tty})
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	defer restore()
+	in := s.in.turn()
+	defer in.end()
+	streams.Stdin, streams.Stdout = in, s.app.Err
+	return p.Run(ctx, p.Shell, tty, streams)
 }
