@@ -131,8 +131,9 @@ func TestKeysOfTrees(t *testing.T) {
 		"time":    {"d/f", func(f *file) { f.ModTime = time.Unix(99, 0) }, false},
 		"content": {"d/f", func(f *file) { f.data = "g" }, true},
 		"user":    {"d/f", func(f *file) { f.UID = 1 }, true},
-		"group":   {"d", func(f *file) { f.GID = 1 }, true},
-		"mode":    {"d", func(f *file) { f.Entry.Mode = 0o700 }, true},
+		"group":   {"d/f", func(f *file) { f.GID = 1 }, true},
+		"mode":    {"d/f", func(f *file) { f.Entry.Mode = 0o600 }, true},
+		"folder":  {"d", func(f *file) { f.GID, f.Entry.Mode = 1, 0o700 }, false}, // its contents are copied, not itself
 		"link":    {"d/l", func(f *file) { f.Link = "g" }, true},
 		"xattr":   {"d/f", func(f *file) { f.Xattrs = map[string]string{"user.k": "v"} }, true},
 	} {

@@ -290,7 +290,11 @@ func (s *selection) inputs(c copySpec) []Input {
 	inFolder := strings.HasSuffix(c.dest, "/") || len(s.sources) > 1
 	for _, src := range s.sources {
 		for _, p := range src.picks {
-			list = append(list, p.input(src.place(p, c.dest, inFolder || src.vague)))
+			in := p.input(src.place(p, c.dest, inFolder || src.vague))
+			if p.rel == "." && src.isDir() && (c.name == "COPY" || c.name == "ADD") {
+				in.Mode, in.UID, in.GID, in.Xattrs = 0o755, 0, 0, nil // its contents are copied, not itself
+			}
+			list = append(list, in)
 		}
 	}
 	// Of two sources for one place the later one counts: a stable sort keeps their order.

@@ -406,11 +406,21 @@ func (s *session) carryOut(ctx context.Context, st *stage, in dockerfile.Instruc
 	ctx, end := trace.Step(ctx, vocab.BuildStep, trace.Int("step", int64(number)), trace.Int("steps", int64(total)), trace.String("instruction", in.Text))
 	out, err := do(ctx)
 	if err != nil {
+		err = s.placed(ctx, in, err)
 		end(err)
 		return err
 	}
 	end(nil, trace.Bool("cached", out.cached), trace.String("diff_id", out.diffID))
 	return nil
+}
+
+// placed gives an error its place in the Dockerfile, if it has none yet and the build was not told to end.
+func (s *session) placed(ctx context.Context, in dockerfile.Instruction, err error) error {
+	syntax, step := (*dockerfile.SyntaxError)(nil), (*dockerfile.StepError)(nil)
+	if ctx.Err() != nil || errors.As(err, &syntax) || errors.As(err, &step) {
+		return err
+	}
+	return s.plan.File.Failed(in, "", err)
 }
 
 // now is the time that new things carry.

@@ -48,6 +48,9 @@ func (b *Box) Start(cfg ProcessConfig) (*Process, error) {
 	if err := b.enterCwd(im.view, p.Cwd, first); err != nil {
 		return nil, err
 	}
+	if real, err := im.view.Real(p.Cwd); err == nil {
+		p.Cwd = real // getcwd(2) knows no links
+	}
 	file, err := b.lookPath(im.view, p)
 	if err != nil {
 		return nil, err
