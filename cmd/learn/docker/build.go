@@ -120,7 +120,9 @@ func (app *App) build(ctx context.Context, f buildFlags, contextDir string) erro
 		if sig != 0 {
 			return &exitError{128 + int(sig), &buildError{errors.New("the build was interrupted: what it had finished is in the cache")}}
 		}
-		app.lastOutput(err, f)
+		if _, shown := opts.Progress.(build.Holder); !shown {
+			app.lastOutput(err, f)
+		}
 		return &exitError{1, &buildError{err}}
 	}
 	if f.dryRun {
