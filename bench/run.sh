@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench/run.sh [GROUP...]   groups: start lifecycle build saveload trace memory sim
+# bench/run.sh [GROUP...]   groups: start lifecycle build builds saveload trace memory sim
 # Times learn against the peers that are there, all in one run. It wants root, a busybox binary, and, for the columns of the peers: crun, podman, and a
 # docker whose daemon answers (DOCKER_HOST). PODMAN_RUN adds flags to podman run. N=rounds.
 # The ratio in each table is to its first row.
@@ -77,6 +77,43 @@ build() {
     podman_ok && c 'podman build ten-runs, all hits' '' "$P build -t ten $W/ten"; } | t 'build ten-runs, all hits' 10 2
 }
 
+# One table: build DIR as NAME after PREPARE, by everybody who is here. cold: nothing is known of it. DOCKER_BK is a docker with a BuildKit client.
+contest() { # NAME DIR PREPARE ROUNDS cold? WHAT
+  local name=$1 dir=$2 prepare=$3 rounds=$4 no='' forget=true
+  if [ -n "$5" ]; then no=--no-cache forget="$L rmi -f $name; $L builder prune -af"; fi
+  { c "learn $6" "$prepare; $forget" "$L build -t $name $dir"
+    [ -n "${DOCKER_BK:-}" ] && c "BuildKit $6" "$prepare${no:+; $DOCKER_BK builder prune -af}" "env DOCKER_BUILDKIT=1 $DOCKER_BK build $no -t k$name $dir"
+    docker_ok && c "docker classic $6" "$prepare" "env DOCKER_BUILDKIT=0 ${DOCKER_BK:-$D} build $no -t $name $dir"
+    podman_ok && c "podman $6" "$prepare" "$P build $no -t $name $dir"
+    [ -n "${BUILDAH:-}" ] && c "buildah $6" "$prepare" "$BUILDAH bud --layers $no -t $name $dir"; } | t "build: $6" "$rounds" "${WARM:-1}"
+}
+
+builds() {
+  if [ ! -e "$W/100m/Dockerfile" ]; then
+    mkdir -p "$W/100m/src" "$W/multi"
+    head -c 78643200 /dev/urandom | base64 | head -c 104857600 | (cd "$W/100m/src" && split -b 10486 -d -a 4 - f)
+    for d in $(seq -w 0 99); do mkdir "$W/100m/src/d$d"; mv "$W"/100m/src/f??"$d" "$W/100m/src/d$d/"; done
+    printf 'FROM busybox:peer\nCOPY src /src\n' >"$W/100m/Dockerfile"
+    { for i in 1 2 3 4; do printf 'FROM busybox:peer AS s%s\nRUN sleep 1; echo %s > /out%s\n' $i $i $i; done
+      echo 'FROM busybox:peer'; for i in 1 2 3 4; do echo "COPY --from=s$i /out$i /out$i"; done; } >"$W/multi/Dockerfile"
+  fi
+  contest 10k "$W/100m" true 3 cold '10,000 files, 100 MB, cold'
+  contest 10k "$W/100m" true 5 '' '10,000 files, cached'
+  contest 10k "$W/100m" "find $W/100m/src -type f -exec touch {} +" 3 '' '10,000 files, all touched'
+  contest 10k "$W/100m" "sh -c 'date +%N >$W/100m/src/d50/one'" 3 '' '10,000 files, one changed'
+  { c 'cp -r and sync (floor)' "rm -rf $W/copy" "sh -c 'cp -r $W/100m/src $W/copy; sync -f $W/copy'"; } | t '10,000 files: floor' 3 1; rm -rf "$W/copy"
+  WARM=0 contest 1g "$W/1g" true 2 cold '1 GiB file, cold'
+  contest 1g "$W/1g" true 5 '' '1 GiB file, cached'
+  WARM=0 contest 1g "$W/1g" "touch $W/1g/blob" 2 '' '1 GiB file, touched'
+  contest ten "$W/ten" true 3 cold 'ten RUN steps, cold'
+  contest ten "$W/ten" true 5 '' 'ten RUN steps, cached'
+  contest multi "$W/multi" true 3 cold 'four stages of a second each, cold'
+  [ -n "${APP:-}" ] || return 0 # a folder with the Debian app: FROM debian:12, which everybody must have
+  contest app "$APP" true 3 cold 'Debian app, cold'
+  contest app "$APP" true 5 '' 'Debian app, cached'
+  contest app "$APP" "sh -c 'date +%N >$APP/src/m1.py'" 3 '' 'Debian app, one file changed'
+}
+
 saveload() {
   $L build -q -t 1g "$W/1g" >/dev/null; docker_ok && $D build -q -t 1g "$W/1g" >/dev/null; podman_ok && $P build -q -t 1g "$W/1g" >/dev/null
   { c 'learn save 1 GiB' "rm -f $W/l.tar" "$L save -o $W/l.tar 1g"
@@ -125,4 +162,4 @@ sim() {
 }
 
 inputs; peers
-for g in ${@:-start lifecycle build saveload trace memory sim}; do "$g"; done
+for g in ${@:-start lifecycle build builds saveload trace memory sim}; do "$g"; done
