@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 
+	fetch "github.com/learn-containers/learn/engine/build/source"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/oci"
 )
 
 // hostname is what RUN sees, as with docker's builder: it must not differ between machines.
@@ -26,9 +28,12 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 	}
 	key := st.key("")
 	for _, a := range st.scope.Args() {
-		key.Args = append(key.Args, a.Name+"="+a.Value)
+		key.Args = append(key.Args, a.Name+"="+discreet(a.Value))
 	}
-	key.Instruction, key.Command = st.scope.RunText(argv), argv
+	key.Instruction = fetch.HideUsers(st.scope.RunText(argv))
+	for _, word := range argv {
+		key.Command = append(key.Command, discreet(word))
+	}
 	key.Env, key.User, key.Workdir = st.config.Config.Env, st.config.Config.User, st.workdirOr("/")
 	if key.Network, err = st.network(in, c); err != nil {
 		return outcome{}, err
@@ -55,6 +60,16 @@ func (st *stage) run(ctx context.Context, in dockerfile.Instruction, c *dockerfi
 		}
 		return l, err
 	})
+}
+
+// discreet is a text for a key, which is kept and shown: users and passwords in addresses are left out of it, and only a digest tells whether
+// they changed.
+func discreet(text string) string {
+	hidden := fetch.HideUsers(text)
+	if hidden == text {
+		return text
+	}
+	return hidden + " (" + oci.ShortID(sumOf(text)) + ")"
 }
 
 // refuseInsecure refuses what no step may have: more rights than a container.
