@@ -365,3 +365,22 @@ func TestRootsNameEveryKeptLayer(t *testing.T) {
 		}
 	}
 }
+
+// TestImagesAreNoCache loads an image whose history says that it is the result of the very steps of a Dockerfile (CVE-2024-24557): only
+// records of the cache are ever hit, and the config never comes from one.
+func TestImagesAreNoCache(t *testing.T) {
+	const text = "FROM base\nHEALTHCHECK CMD true\nRUN write /made here\n"
+	l := newLab(t)
+	good := l.build(text, Options{})
+	l.prune(PruneOptions{All: true})
+	evil := l.base("evil", map[string]string{"made": "elsewhere"}, oci.ImageConfig{Entrypoint: []string{"/evil"}})
+	evil.Config.History = good.Image.Config.History
+	res := l.build(text, Options{})
+	if res.Hits != 0 || res.Misses != 1 {
+		t.Errorf("%d hits and %d misses, want a miss", res.Hits, res.Misses)
+	}
+	again := l.build("FROM base\nHEALTHCHECK NONE\nONBUILD RUN exit 1\nRUN write /made here\n", Options{})
+	if again.Hits != 1 || again.Image.ID == res.Image.ID || len(again.Image.Config.Config.OnBuild) != 1 {
+		t.Errorf("%d hits, image %s, triggers %q: want the tree from the cache and a config of its own", again.Hits, again.Image.ID, again.Image.Config.Config.OnBuild)
+	}
+}
