@@ -19,6 +19,7 @@ type buildahPeer struct {
 }
 
 func newBuildah(t *testing.T, dir string) buildahPeer {
+	check(t, os.Mkdir(dir, 0o755))
 	p := buildahPeer{dir: dir}
 	if os.Getenv("BUILDAH_ISOLATION") == "" {
 		p.env = []string{"BUILDAH_ISOLATION=chroot"} // no runtime needed
