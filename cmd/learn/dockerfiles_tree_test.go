@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -169,7 +168,6 @@ var configFields = []string{"User", "WorkingDir", "Entrypoint", "Cmd", "Shell", 
 
 // baseImages keeps the folded tree of learn/base, which is large, between cases: by diff id.
 type baseImages struct {
-	mu   sync.Mutex
 	id   digest.Digest
 	conf map[string]any
 	tree foldedTree
