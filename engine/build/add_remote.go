@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	fetch "github.com/learn-containers/learn/engine/build/source"
+	"github.com/learn-containers/learn/engine/build/fetch"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/opencontainers/go-digest"

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	fetch "github.com/learn-containers/learn/engine/build/source"
+	"github.com/learn-containers/learn/engine/build/fetch"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/image"

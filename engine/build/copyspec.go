@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
-	fetch "github.com/learn-containers/learn/engine/build/source"
+	"github.com/learn-containers/learn/engine/build/fetch"
 	"github.com/learn-containers/learn/engine/dockerfile"
 )
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	fetch "github.com/learn-containers/learn/engine/build/source"
+	"github.com/learn-containers/learn/engine/build/fetch"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"

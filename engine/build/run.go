@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	fetch "github.com/learn-containers/learn/engine/build/source"
+	"github.com/learn-containers/learn/engine/build/fetch"
 	"github.com/learn-containers/learn/engine/dockerfile"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/learn-containers/learn/engine/oci"
@@ -135,5 +136,21 @@ func TestNoCacheFilter(t *testing.T) {
 	res := l.build(text, Options{NoCacheOf: []string{"B"}})
 	if res.Misses != 1 || !slices.Contains(l.reasons(), "the cache is not used: --no-cache-filter names this stage") {
 		t.Errorf("%d misses for %q, want the one of stage b", res.Misses, l.reasons())
+	}
+}
+
+// TestOrderMakesNoDifference builds the same in homes of their own, in the order of the file and side by side: with SOURCE_DATE_EPOCH the
+// image is the same to its id.
+func TestOrderMakesNoDifference(t *testing.T) {
+	const text = "FROM base AS a\nRUN write /a 1\nCOPY one /one\nFROM base AS b\nWORKDIR /w\nRUN write /w/b 2\nFROM a\nCOPY --from=b /w /w\nCOPY --link one /two\nLABEL x=y\n"
+	epoch := time.Unix(1700000000, 0)
+	ids := map[string]bool{}
+	for _, parallel := range []int{1, 2, 8, 1} {
+		l := newLab(t)
+		l.write("one", "1")
+		ids[l.build(text, Options{Parallel: parallel, Epoch: &epoch}).Image.ID.String()] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("the order of work gives %d images: %v", len(ids), ids)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/docker/go-units"
 	"github.com/learn-containers/learn/engine/build"
-	"github.com/learn-containers/learn/engine/build/source"
+	"github.com/learn-containers/learn/engine/build/fetch"
 	"github.com/learn-containers/learn/engine/oci"
 )
 
@@ -45,14 +45,14 @@ func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, er
 
 // context says where the context and the Dockerfile come from. What is a folder counts as one, whatever it is called.
 func (app *App) context(f buildFlags, word string, o *build.Options) error {
-	kind, err := source.ClassifyContext(app.contextWord(word))
+	kind, err := fetch.ClassifyContext(app.contextWord(word))
 	if err != nil {
 		return usagef("unable to prepare context: %v", err)
 	}
-	if kind != source.Local || f.file == "-" {
-		o.From = &source.Spec{Word: app.contextWord(word), Dockerfile: f.file, Stdin: app.In, KeepGitDir: slices.Contains(f.args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1")}
-		o.Source, o.Dockerfile = source.Redact(word), f.file
-		if kind == source.Local {
+	if kind != fetch.Local || f.file == "-" {
+		o.From = &fetch.Spec{Word: app.contextWord(word), Dockerfile: f.file, Stdin: app.In, KeepGitDir: slices.Contains(f.args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1")}
+		o.Source, o.Dockerfile = fetch.Redact(word), f.file
+		if kind == fetch.Local {
 			o.Source, o.ContextDir = "", app.path(word)
 		}
 		return nil

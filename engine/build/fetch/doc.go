@@ -1,4 +1,4 @@
-// Package source brings to a local folder what a build takes from elsewhere: the context that docker build is pointed at (a folder, standard
+// Package fetch brings to a local folder what a build takes from elsewhere: the context that docker build is pointed at (a folder, standard
 // input, a git repository, a URL), and what ADD names by a URL.
 //
 // It knows no Dockerfile and no image. What comes in is hostile: nothing it writes leaves the folder that the caller gives, nothing is
@@ -6,4 +6,4 @@
 // a program, and credentials in a URL appear in no error.
 //
 // Sizes are bytes. Folders that the caller gives belong to the caller, who removes them.
-package source
+package fetch
