@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"engine/container": {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
-	"engine/build/fetch":      {"engine/layer", "engine/home"},
+	"engine/build/fetch":       {"engine/layer", "engine/home"},
 	"engine/driver/standard":   {},
 	"engine/driver/jsonfile":   {},
 	"engine/driver/eventlog":   {"trace"},
