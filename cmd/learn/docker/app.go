@@ -161,6 +161,7 @@ func tree(app *App, word string) *cobra.Command {
 		{"container", "Manage containers", app.containerCommands()},
 		{"image", "Manage images", app.imageCommands()},
 		{"builder", "Manage builds", app.builderCommands()},
+		{"buildx", "Manage builds, by another name", app.buildxCommands()},
 		{"system", "Manage the engine", app.systemCommands()},
 	}
 	for _, g := range groups {

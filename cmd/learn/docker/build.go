@@ -19,7 +19,13 @@ func (app *App) builderCommands() []command {
 	}
 }
 
+// buildxCommands are the same under the name by which many scripts call them.
+func (app *App) buildxCommands() []command {
+	return []command{{app.buildCommand, ""}, {app.builderPrune, ""}}
+}
+
 type buildFlags struct {
+	provenance, sbom                                                   string
 	file, target, progress, iidfile, metadata, platform, network, call string
 	format, sort                                                       string
 	tags, args, labels, hosts, secrets, ssh, allow, noCacheOf          []string
@@ -88,6 +94,12 @@ func (app *App) buildFlags(fl *pflag.FlagSet, f *buildFlags) {
 	fl.StringVar(&f.call, "call", "build", `Set method for evaluating build ("build", "check", "outline", "targets"; after a comma "format=json")`)
 	fl.BoolVar(&f.check, "check", false, `Shorthand for "--call=check"`)
 	fl.BoolVar(&f.step, "step", false, "Stop before each instruction")
+	fl.StringVar(&f.provenance, "provenance", "false", `Shorthand for "--attest=type=provenance" ("false": attestations are not made)`)
+	fl.StringVar(&f.sbom, "sbom", "false", `Shorthand for "--attest=type=sbom" ("false": attestations are not made)`)
+	for _, old := range []string{"rm", "force-rm", "compress"} { // of the classic builder: nothing is left, and nothing is sent
+		fl.Bool(old, true, "")
+		_ = fl.MarkHidden(old)
+	}
 }
 
 func (app *App) build(ctx context.Context, f buildFlags, contextDir string) error {

@@ -15,6 +15,11 @@ import (
 )
 
 func (app *App) buildOptions(f buildFlags, contextDir string) (build.Options, error) {
+	for name, value := range map[string]string{"provenance": f.provenance, "sbom": f.sbom} {
+		if value != "false" && value != "" {
+			return build.Options{}, usagef("--%s=%s: this builder makes no attestations: leave the flag out or give false", name, value)
+		}
+	}
 	if !slices.Contains([]string{"auto", "plain", "tty", "quiet", "json", "rawjson"}, f.progress) {
 		return build.Options{}, usagef("invalid --progress %q: expected auto, plain, tty, quiet, json or rawjson", f.progress)
 	}
