@@ -59,7 +59,7 @@ func TestDockerfilesWithPeers(t *testing.T) {
 	dir := t.TempDir()
 	all := peers(t, dir)
 	if len(all) == 0 {
-		t.Skip("no docker daemon, buildah or BuildKit answers here")
+		lacks(t, "no docker daemon, buildah or BuildKit answers here")
 	}
 	table, err := readTable(tableDir)
 	check(t, err)

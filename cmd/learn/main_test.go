@@ -65,6 +65,15 @@ func needRoot(t testing.TB) {
 	t.Skip("needs root for namespaces and overlay mounts")
 }
 
+// lacks skips for want of something that the machine does not have; under CI that is a failure.
+func lacks(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
 // result is how a command ended.
 type result struct {
 	out, err string

@@ -54,7 +54,7 @@ func remoteRepo(t *testing.T, tree fstest.MapFS) (address, commit string) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("git is not installed")
 		}
-		t.Skip("git is not installed")
+		lacks(t, "git is not installed")
 	}
 	root := t.TempDir()
 	dir := filepath.Join(root, "app")

@@ -170,3 +170,12 @@ func (l *lab) reasons() []string {
 	}
 	return out
 }
+
+// lacks skips for want of something that the machine does not have; under CI that is a failure.
+func lacks(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}

@@ -92,7 +92,7 @@ func TestOutputLocalAsOrdinaryUser(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("needs root, to become somebody else")
 		}
-		t.Skip("needs root, to become somebody else")
+		lacks(t, "needs root, to become somebody else")
 	}
 	const nobody = 65534
 	dir := filepath.Join(t.TempDir(), "out")
