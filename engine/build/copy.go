@@ -20,18 +20,8 @@ func sumOf(s string) digest.Digest { return oci.Sum([]byte(s)) }
 
 // copy carries out a COPY or ADD, or takes its layer from the cache.
 func (st *stage) copy(ctx context.Context, in dockerfile.Instruction, c copySpec) (outcome, error) {
-	file := st.session.plan.File
-	if len(c.paths)+len(c.inline) > 1 && !strings.HasSuffix(c.dest, "/") && c.dest != "." {
-		return outcome{}, file.Errorf(in, "", "When using %s with more than one source file, the destination must be a directory and end with a /", c.name)
-	}
-	if err := st.session.checkRemote(in, c); err != nil {
-		return outcome{}, err
-	}
-	mode, err := parseMode(c.chmod)
+	mode, err := st.checkCopy(in, c)
 	if err != nil {
-		return outcome{}, file.Errorf(in, "--chmod", "%v", err)
-	}
-	if err := st.session.checkRemote(in, c); err != nil {
 		return outcome{}, err
 	}
 	from, err := st.origin(ctx, in, c)
@@ -88,6 +78,21 @@ func (st *stage) complete(c copySpec, from *origin, sel *selection, step *treeSt
 	st.session.markSeen(step.key)
 	st.session.remember(c, from, step.key.Inputs)
 	return nil
+}
+
+// checkCopy refuses what can be seen to be wrong before anything is read, and gives what --chmod asks for.
+func (st *stage) checkCopy(in dockerfile.Instruction, c copySpec) (mode modeChange, err error) {
+	file := st.session.plan.File
+	if len(c.paths)+len(c.inline) > 1 && !strings.HasSuffix(c.dest, "/") && c.dest != "." {
+		return mode, file.Errorf(in, "", "When using %s with more than one source file, the destination must be a directory and end with a /", c.name)
+	}
+	if err := st.session.checkRemote(in, c); err != nil {
+		return mode, err
+	}
+	if mode, err = parseMode(c.chmod); err != nil {
+		return mode, file.Errorf(in, "--chmod", "%v", err)
+	}
+	return mode, nil
 }
 
 // copyKey begins the key. A layer that stands for itself has no parent, and the working folder counts only for a relative destination.
