@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -99,7 +100,7 @@ func WriteJSON(path string, v any, perm fs.FileMode) error {
 // WriteVolatile replaces path atomically but without fsync: for facts that mean nothing after a restart of the
 // machine, such as process ids. A reader must treat an empty or broken file as absent.
 func WriteVolatile(path string, data []byte, perm fs.FileMode) error {
-	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	tmp := fmt.Sprintf("%s.%d-%x.tmp", path, os.Getpid(), rand.Uint64()) // two may write the same path at once, also in one process
 	if err := os.WriteFile(tmp, data, perm); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -1,10 +1,12 @@
 package home_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,5 +192,28 @@ func TestWriteJSONReplacesWhole(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(p), "*")); len(left) != 1 {
 		t.Errorf("temporary files are left: %v", left)
+	}
+}
+
+// TestWriteVolatileAtOnce writes one path from many sides: each write is whole, none fails, and nothing is left beside it.
+func TestWriteVolatileAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fact")
+	var going sync.WaitGroup
+	for i := range 8 {
+		going.Go(func() {
+			for range 100 {
+				if err := home.WriteVolatile(path, bytes.Repeat([]byte{byte('a' + i)}, 5000), 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	going.Wait()
+	got, err := os.ReadFile(path)
+	if err != nil || len(got) != 5000 || bytes.Count(got, got[:1]) != 5000 {
+		t.Errorf("the file has %d bytes of more than one writer (%v)", len(got), err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("%d files are there, want one (%v)", len(entries), err)
 	}
 }
