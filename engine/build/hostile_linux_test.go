@@ -114,3 +114,34 @@ func TestWorkdirOfADescriptor(t *testing.T) {
 	}
 	k.clean()
 }
+
+// TestStagesThatRace lets one stage swap a folder of a cache for a link to the host while stages beside it mount that very folder
+// (CVE-2024-11218, CVE-2024-9675). A mount may fail; what lies outside must not be reached.
+func TestStagesThatRace(t *testing.T) {
+	k := newKernel(t)
+	k.builder.Folders = k.snapshots
+	dir := canary(t)
+	var text strings.Builder
+	fmt.Fprintf(&text, "FROM bb AS evil\nRUN --mount=type=cache,id=x,target=/c i=0; while busybox test $i -lt 150; do busybox rm -rf /c/a; busybox ln -s %s /c/a; busybox rm -f /c/a; busybox mkdir -p /c/a; i=$((i+1)); done\n", dir)
+	for i := range 4 {
+		fmt.Fprintf(&text, "FROM bb AS v%d\nRUN --mount=type=cache,id=x,source=a,target=/m busybox touch /m/written%d /m/b/written; if busybox test -e /m/b/secret; then exit 42; fi; true\n", i, i)
+	}
+	text.WriteString("FROM bb\nCOPY --from=evil /etc/passwd /e\n")
+	for i := range 4 {
+		fmt.Fprintf(&text, "COPY --from=v%d /etc/passwd /p%d\n", i, i)
+	}
+	worked := 0
+	for range 10 {
+		k.write("Dockerfile", text.String())
+		_, err := k.builder.Build(context.Background(), build.Options{ContextDir: k.dir, NoCache: true, Offline: true})
+		var failed *build.RunError
+		if errors.As(err, &failed) && failed.Code == 42 {
+			t.Fatal("a step sees the host through the mount")
+		}
+		if err == nil {
+			worked++
+		}
+	}
+	k.clean()
+	t.Logf("%d of 10 builds found a folder each time", worked)
+}
