@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -258,9 +259,20 @@ func TestHostilePulls(t *testing.T) {
 func TestPullGoesOn(t *testing.T) {
 	a, b, c := layerTar("a"), layerTar("b"), layerTar("c")
 	w, r := newWorkshop(t), remote{registrytest.New(t)}
-	r.image("app:1", [2][]byte{a, gzipped(a)}, [2][]byte{b, gzipped(b)}, [2][]byte{c, gzipped(c)})
+	// Slow layers hold all slots but one, so that a, b and c come one after the other.
+	layers, slow := [][2][]byte{{a, gzipped(a)}}, map[string]bool{}
+	for i := range atOnce - 1 {
+		l := layerTar(fmt.Sprintf("slow%d", i))
+		layers = append(layers, [2][]byte{l, gzipped(l)})
+		slow[string(oci.Sum(gzipped(l)))] = true
+	}
+	r.image("app:1", append(layers, [2][]byte{b, gzipped(b)}, [2][]byte{c, gzipped(c)})...)
 	lacking := oci.Sum(gzipped(c))
 	r.Before = func(w http.ResponseWriter, req *http.Request) bool {
+		if slow[path.Base(req.URL.Path)] {
+			<-req.Context().Done()
+			return true
+		}
 		if !strings.HasSuffix(req.URL.Path, string(lacking)) {
 			return false
 		}
