@@ -81,10 +81,7 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := mounts(&opts.HostConfig); err != nil {
-		return nil, err
-	}
-	if err := checkLimits(&opts.HostConfig); err != nil {
+	if err := checkHost(&opts.HostConfig); err != nil {
 		return nil, err
 	}
 	if s := opts.Config.StopSignal; s != "" {

@@ -7,10 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 
-	"github.com/docker/go-units"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/driver"
@@ -22,12 +20,25 @@ import (
 
 // runFlags are the options that run and create share.
 type runFlags struct {
-	name, workdir, user, entrypoint, hostname, stopSignal, network, memory, cpus, cidfile, pull string
-	env, envFiles, labels, tmpfs                                                                []string
-	interactive, tty, rm, readOnly, detach                                                      bool
-	stopTimeout                                                                                 int
-	pids                                                                                        int64
-	set                                                                                         *pflag.FlagSet
+	name, workdir, user, entrypoint, hostname, network, cidfile, pull string
+	env, envFiles, labels                                             []string
+	interactive, tty, detach                                          bool
+	set                                                               *pflag.FlagSet
+	limits                                                            limitFlags
+	security                                                          securityFlags
+	storage                                                           storageFlags
+	lifecycle                                                         lifecycleFlags
+	log                                                               logFlags
+}
+
+// flagGroup is a part of the options. apply is called after parsing and writes what they say into the two configs.
+type flagGroup interface {
+	register(*pflag.FlagSet)
+	apply(*App, *ctypes.Config, *ctypes.HostConfig) error
+}
+
+func (f *runFlags) groups() []flagGroup {
+	return []flagGroup{&f.limits, &f.security, &f.storage, &f.lifecycle, &f.log}
 }
 
 func (f *runFlags) register(fl *pflag.FlagSet) {
@@ -43,18 +54,13 @@ func (f *runFlags) register(fl *pflag.FlagSet) {
 	fl.BoolVarP(&f.tty, "tty", "t", false, "Allocate a pseudo-TTY")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
 	fl.StringVarP(&f.hostname, "hostname", "h", "", "Container host name")
-	fl.BoolVar(&f.rm, "rm", false, "Automatically remove the container when it exits")
-	fl.BoolVar(&f.readOnly, "read-only", false, "Mount the container's root filesystem as read only")
-	fl.StringArrayVar(&f.tmpfs, "tmpfs", nil, "Mount a tmpfs directory")
 	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none" is all there is so far: loopback only)`)
 	fl.StringVar(&f.network, "net", "", "Connect a container to a network")
-	fl.StringVarP(&f.memory, "memory", "m", "", "Memory limit")
-	fl.StringVar(&f.cpus, "cpus", "", "Number of CPUs")
-	fl.Int64Var(&f.pids, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
-	fl.StringVar(&f.stopSignal, "stop-signal", "", "Signal to stop the container")
-	fl.IntVar(&f.stopTimeout, "stop-timeout", 0, "Timeout (in seconds) to stop a container")
 	fl.StringVar(&f.cidfile, "cidfile", "", "Write the container ID to the file")
 	fl.StringVar(&f.pull, "pull", "missing", `Pull image before running ("always", "missing", "never")`)
+	for _, g := range f.groups() {
+		g.register(fl)
+	}
 	fl.Bool("help", false, "Print usage")
 	_ = fl.MarkHidden("net")
 	_ = fl.MarkHidden("help")
@@ -125,25 +131,26 @@ func (app *App) createOptions(f *runFlags, args []string) (container.CreateOptio
 	if err != nil {
 		return container.CreateOptions{}, err
 	}
-	host, err := f.hostConfig()
-	if err != nil {
-		return container.CreateOptions{}, err
+	host := ctypes.HostConfig{NetworkMode: "none"}
+	if f.network != "" && f.network != "none" {
+		return container.CreateOptions{}, usagef("network %q is not there: only --network none (loopback) exists", f.network)
+	}
+	for _, g := range f.groups() {
+		if err := g.apply(app, &cfg, &host); err != nil {
+			return container.CreateOptions{}, err
+		}
 	}
 	return container.CreateOptions{Name: f.name, Image: args[0], Config: cfg, HostConfig: host}, nil
 }
 
 func (app *App) config(f *runFlags, args []string) (ctypes.Config, error) {
 	cfg := ctypes.Config{Image: args[0], Cmd: args[1:], Hostname: f.hostname, User: f.user, WorkingDir: f.workdir, Tty: f.tty,
-		OpenStdin: f.interactive, StdinOnce: f.interactive && !f.detach, AttachStdin: f.interactive && !f.detach, AttachStdout: !f.detach, AttachStderr: !f.detach,
-		StopSignal: f.stopSignal}
+		OpenStdin: f.interactive, StdinOnce: f.interactive && !f.detach, AttachStdin: f.interactive && !f.detach, AttachStdout: !f.detach, AttachStderr: !f.detach}
 	if f.workdir != "" && !path.IsAbs(f.workdir) {
 		return cfg, usagef("the working directory %q is invalid, it needs to be an absolute path", f.workdir)
 	}
 	if f.set.Changed("entrypoint") {
 		cfg.Entrypoint = []string{f.entrypoint}
-	}
-	if f.set.Changed("stop-timeout") {
-		cfg.StopTimeout = &f.stopTimeout
 	}
 	env, err := app.environment(f.env, f.envFiles)
 	if err != nil {
@@ -152,41 +159,6 @@ func (app *App) config(f *runFlags, args []string) (ctypes.Config, error) {
 	cfg.Env = env
 	cfg.Labels, err = pairs(f.labels)
 	return cfg, err
-}
-
-func (f *runFlags) hostConfig() (ctypes.HostConfig, error) {
-	host := ctypes.HostConfig{AutoRemove: f.rm, ReadonlyRootfs: f.readOnly, NetworkMode: "none"}
-	if f.network != "" && f.network != "none" {
-		return host, usagef("network %q is not there: only --network none (loopback) exists", f.network)
-	}
-	if f.memory != "" {
-		n, err := units.RAMInBytes(f.memory)
-		if err != nil || n < 0 {
-			return host, usagef("invalid argument %q for \"-m, --memory\" flag: expected a size such as 64m", f.memory)
-		}
-		host.Memory = n
-	}
-	if f.cpus != "" {
-		n, err := strconv.ParseFloat(f.cpus, 64)
-		if err != nil || n <= 0 {
-			return host, usagef("invalid argument %q for \"--cpus\" flag: expected a number above 0 such as 1.5", f.cpus)
-		}
-		host.NanoCPUs = int64(n * 1e9)
-	}
-	if f.pids > 0 {
-		host.PidsLimit = &f.pids
-	}
-	for _, t := range f.tmpfs {
-		target, opts, _ := strings.Cut(t, ":")
-		if !path.IsAbs(target) {
-			return host, usagef("invalid --tmpfs %q: expected an absolute path inside the container", t)
-		}
-		if host.Tmpfs == nil {
-			host.Tmpfs = map[string]string{}
-		}
-		host.Tmpfs[target] = opts
-	}
-	return host, nil
 }
 
 // environment reads -e and --env-file: KEY=value, or KEY alone for the value that the user's own environment has.
@@ -242,16 +214,16 @@ func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
 	}
 	if f.detach {
 		if err := e.Containers.Start(ctx, id, container.StartOptions{}); err != nil {
-			return app.startFailed(ctx, e, id, f.rm, err)
+			return app.startFailed(ctx, e, id, f.lifecycle.rm, err)
 		}
 		fmt.Fprintln(app.Out, id)
 		return nil
 	}
 	code, err := app.foreground(ctx, e, id, attachment{stdin: f.interactive, tty: f.tty})
 	if err != nil {
-		return app.startFailed(ctx, e, id, f.rm, err)
+		return app.startFailed(ctx, e, id, f.lifecycle.rm, err)
 	}
-	if f.rm {
+	if f.lifecycle.rm {
 		if err := e.Containers.Remove(ctx, id, true); err != nil {
 			return err
 		}

@@ -113,7 +113,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 		return nil, err
 	}
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
-		Limits: shim.Limits(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
+		Limits: limitsOf(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
 		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, HostNet: spec.Network == driver.NetworkHost, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
@@ -123,6 +123,10 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 		cfg.OnExitEnv = withoutFailpoint(os.Environ())
 	}
 	return cfg, nil
+}
+
+func limitsOf(l driver.Limits) shim.Limits {
+	return shim.Limits{MemoryBytes: l.MemoryBytes, Pids: l.Pids, CPUQuota: l.CPUQuota, CPUPeriod: l.CPUPeriod}
 }
 
 func withoutFailpoint(env []string) []string {
