@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 
 type operation struct {
 	name    string
-	prepare [][]string
+	once    [][]string // on a fresh home
+	prepare [][]string // before each run
 	run     []string
 }
 
@@ -25,24 +27,23 @@ type operation struct {
 func operations(t *testing.T) []operation {
 	hub := registrytest.New(t).Host()
 	return []operation{
-		{"build", nil, []string{"build", "--no-cache", "-t", "built", "."}},
-		{"commit", [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
-		{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}, {"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
-		{"run", nil, []string{"run", "--name", "rr", "learn/base", "echo", "hello"}},
-		{"run --rm", nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
-		{"run -d", nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
-		{"rm", [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
-		{"rm -f", [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
-		{"rmi", [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
-		{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, []string{"import", "tree.tar", "imported"}},
-		{"tag", nil, []string{"tag", "learn/base", "other:1"}},
-		{"build --cache-to", nil, []string{"build", "--no-cache", "-q", "--cache-to", "type=local,dest=kept", "."}},
-		{"build --cache-from", [][]string{{"build", "-q", "-t", "gone", "--cache-to", "type=local,dest=kept", "."}, {"rmi", "-f", "gone"}, {"builder", "prune", "-f"}},
+		{"build", nil, nil, []string{"build", "--no-cache", "-t", "built", "."}},
+		{"commit", nil, [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
+		{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}}, [][]string{{"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
+		{"run", nil, nil, []string{"run", "--name", "rr", "learn/base", "echo", "hello"}},
+		{"run --rm", nil, nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
+		{"run -d", nil, nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
+		{"rm", nil, [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
+		{"rm -f", nil, [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
+		{"rmi", nil, [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
+		{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, nil, []string{"import", "tree.tar", "imported"}},
+		{"tag", nil, nil, []string{"tag", "learn/base", "other:1"}},
+		{"build --cache-to", nil, nil, []string{"build", "--no-cache", "-q", "--cache-to", "type=local,dest=kept", "."}},
+		{"build --cache-from", nil, [][]string{{"build", "-q", "-t", "gone", "--cache-to", "type=local,dest=kept", "."}, {"rmi", "-f", "gone"}, {"builder", "prune", "-f"}},
 			[]string{"build", "-q", "-t", "gone", "--cache-from", "type=local,src=kept", "."}},
-		{"build with mounts", [][]string{{"builder", "prune", "-af"}}, []string{"build", "--no-cache", "-f", "mounts", "-t", "built", "."}},
-		{"build from a registry", [][]string{
-			{"build", "-q", "-t", "hub", "."}, {"build", "-q", "--output", "type=registry,name=" + hub + "/base:1", "."}, {"rmi", "-f", "hub", hub + "/base:1"}, {"builder", "prune", "-af"},
-		}, []string{"build", "--pull", "-f", "pull", "--build-arg", "HUB=" + hub, "-t", "built", "."}},
+		{"build with mounts", nil, [][]string{{"builder", "prune", "-af"}}, []string{"build", "--no-cache", "-f", "mounts", "-t", "built", "."}},
+		{"build from a registry", [][]string{{"build", "-q", "-t", "hub", "."}, {"build", "-q", "--output", "type=registry,name=" + hub + "/base:1", "."}, {"rmi", "-f", "hub"}},
+			[][]string{{"rmi", "-f", "built", hub + "/base:1"}, {"builder", "prune", "-af"}}, []string{"build", "--pull", "-f", "pull", "--build-arg", "HUB=" + hub, "-t", "built", "."}},
 	}
 }
 
@@ -71,15 +72,22 @@ func failpoints(t *testing.T) []string {
 // verifies, with nothing left over, in which the same operation works.
 func TestKilledAtEveryPoint(t *testing.T) {
 	needRoot(t)
+	var mu sync.Mutex
 	reached := map[string]bool{}
 	all := operations(t)
 	onBothDrivers(t, func(t *testing.T, driver string) {
 		for _, op := range all {
 			t.Run(op.name, func(t *testing.T) {
+				t.Parallel() // a home each
 				m := newMachine(t, driver)
 				m.warm()
+				for _, p := range op.once {
+					m.must(p...)
+				}
 				for _, p := range m.pointsOf(op) {
+					mu.Lock()
 					reached[p] = true
+					mu.Unlock()
 					m.crash(op, p)
 				}
 				m.ready(op)

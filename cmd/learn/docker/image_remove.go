@@ -27,13 +27,12 @@ func (app *App) imageRemove() *cobra.Command {
 			for _, name := range args {
 				if err := app.removeImage(cmd.Context(), e, name, force); err != nil {
 					fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
-					failed = true
+					failed = failed || !force || !image.IsNotFound(err) // with -f docker is content without the image
 				}
 			}
-			if failed {
-				return &exitError{code: 1}
+			if _, err = app.collect(cmd.Context(), e); failed {
+				return &exitError{1, err}
 			}
-			_, err = app.collect(cmd.Context(), e)
 			return err
 		},
 	}
