@@ -43,8 +43,9 @@ type Container struct {
 // State is a container's state in docker's field names, as state.json holds it.
 type State struct {
 	container.State
-	Starting bool `json:",omitempty"` // a start is under way; its process may have died in the middle
-	Removing bool `json:",omitempty"` // a removal is under way; its process may have died in the middle
+	OOM      *driver.OOM `json:",omitempty"` // what was counted when memory ran out, with OOMKilled
+	Starting bool        `json:",omitempty"` // a start is under way; its process may have died in the middle
+	Removing bool        `json:",omitempty"` // a removal is under way; its process may have died in the middle
 }
 
 // Live reports that there is a first process.

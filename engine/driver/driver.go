@@ -275,8 +275,16 @@ type Streams struct {
 type Exit struct {
 	Code      int    // 0 to 255; 128 and the signal's number when a signal ended it
 	Signal    Signal // 0 if none
-	OOMKilled bool
+	OOMKilled bool   // a process of the container, this one or another, was killed because memory ran out
+	OOM       *OOM   // with OOMKilled, if the numbers are known
 	At        time.Time
+}
+
+// OOM is what the machine counted when memory ran out.
+type OOM struct {
+	LimitBytes int64 `json:"limit_bytes"` // 0: the container had no limit, and the machine had no more
+	PeakBytes  int64 `json:"peak_bytes"`  // most that the container ever had; 0 if the kernel does not tell
+	Kills      int64 `json:"kills"`       // processes killed
 }
 
 // Status is how a task is at one moment.

@@ -258,27 +258,6 @@ func (g *groups) dirs() []string {
 	return dirs
 }
 
-// oomKilled reports whether the memory limit ended a process of the container.
-func (g *groups) oomKilled() bool {
-	for _, m := range g.members {
-		file := "memory.events"
-		if m.Version == 1 {
-			file = "memory.oom_control"
-		}
-		data, err := os.ReadFile(filepath.Join(m.Dir, file))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(data)) {
-			f := strings.Fields(line)
-			if len(f) == 2 && f[0] == "oom_kill" && f[1] != "0" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // remove removes all groups. The kernel lets go of the last process a moment after it has been waited for.
 func (g *groups) remove() {
 	if g.unified >= 0 {

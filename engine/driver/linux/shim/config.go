@@ -100,7 +100,15 @@ type Exit struct {
 	Code      int       `json:"code"`
 	Signal    int       `json:"signal,omitempty"`
 	OOMKilled bool      `json:"oom_killed,omitempty"`
+	OOM       *OOM      `json:"oom,omitempty"`
 	At        time.Time `json:"at"`
+}
+
+// OOM is what the control group counted when memory ran out.
+type OOM struct {
+	LimitBytes int64 `json:"limit_bytes"`
+	PeakBytes  int64 `json:"peak_bytes"`
+	Kills      int64 `json:"kills"`
 }
 
 // Hierarchy is one control group hierarchy that the container joins.

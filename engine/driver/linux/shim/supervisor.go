@@ -270,7 +270,8 @@ func exitOf(ws unix.WaitStatus) Exit {
 func (s *shim) finish(ws unix.WaitStatus) {
 	failpoint.Hit("shim.exit.before-record")
 	s.exit = exitOf(ws)
-	s.exit.OOMKilled = (s.exit.Signal == int(unix.SIGKILL) || s.exit.Code == 137) && s.groups.oomKilled()
+	s.exit.OOM = s.groups.oom()
+	s.exit.OOMKilled = s.exit.OOM != nil
 	s.io.drain()
 	s.log.Close()
 	s.endTrace()

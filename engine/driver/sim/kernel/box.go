@@ -137,11 +137,14 @@ func (b *Box) abandon() {
 // program that computes without any call is not waited for longer than a second.
 func (b *Box) Done() <-chan struct{} { return b.done }
 
-// OOM tells whether a process was killed for want of memory.
-func (b *Box) OOM() bool {
+// OOM tells what was counted if processes were killed for want of memory, or nil.
+func (b *Box) OOM() *driver.OOM {
 	b.m.clock.lock()
 	defer b.m.clock.unlock()
-	return b.ooms > 0
+	if b.ooms == 0 {
+		return nil
+	}
+	return &driver.OOM{LimitBytes: b.cfg.Limits.MemoryBytes, PeakBytes: b.peak, Kills: int64(b.ooms)}
 }
 
 // Usage is what the processes of a box use.

@@ -118,6 +118,7 @@ func (b *Box) grow(n int64) {
 	b.memory += n
 	b.m.used += n
 	for n > 0 && b.memory > b.limit() {
+		b.peak = b.limit() // pages come one by one, so it was all there was
 		victim := b.largest()
 		if victim == nil {
 			return
