@@ -36,6 +36,8 @@ type Container struct {
 	Driver     string
 
 	State State `json:"-"`
+	// Warnings say, after Create, what of the options was left out because the machine can't do it.
+	Warnings []string `json:"-"`
 	// Problem says why the record cannot be used; nil for a good one. A broken container can only be removed.
 	Problem error `json:"-"`
 }

@@ -280,13 +280,6 @@ type Exit struct {
 	At        time.Time
 }
 
-// OOM is what the machine counted when memory ran out.
-type OOM struct {
-	LimitBytes int64 `json:"limit_bytes"` // 0: the container had no limit, and the machine had no more
-	PeakBytes  int64 `json:"peak_bytes"`  // most that the container ever had; 0 if the kernel does not tell
-	Kills      int64 `json:"kills"`       // processes killed
-}
-
 // Status is how a task is at one moment.
 type Status struct {
 	State     State

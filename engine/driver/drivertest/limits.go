@@ -9,7 +9,7 @@ import (
 )
 
 func testLimits(t *testing.T, l *lab) {
-	l.tests(t, memoryLimits(), otherLimits())
+	l.tests(t, memoryLimits(), otherLimits(), processLimits())
 }
 
 func memoryLimits() []test {
@@ -22,7 +22,7 @@ func memoryLimits() []test {
 				t.Errorf("%+v", r)
 			}
 			// A kernel before 5.19 keeps no peak under version 2.
-			if o := r.OOM; o == nil || o.LimitBytes != 32<<20 || o.Kills != 1 || o.PeakBytes != 0 && o.PeakBytes < 24<<20 || o.PeakBytes > 32<<20 {
+			if o := r.OOM; o == nil || o.LimitBytes != 32<<20 || o.Kills != 1 || o.PeakBytes != 0 && o.PeakBytes < 24<<20 || o.PeakBytes > 33<<20 { // the kernel charges ahead
 				t.Errorf("counted %+v", r.OOM)
 			}
 		}},

@@ -152,13 +152,14 @@ type Usage struct {
 	MemoryBytes, PeakBytes int64
 	Pids                   int
 	CPU                    time.Duration
+	Limits                 driver.Limits // as they are now
 }
 
 // Usage tells what the box uses now.
 func (b *Box) Usage() Usage {
 	b.m.clock.lock()
 	defer b.m.clock.unlock()
-	return Usage{MemoryBytes: b.memory, PeakBytes: b.peak, Pids: len(b.procs), CPU: b.cpu}
+	return Usage{MemoryBytes: b.memory, PeakBytes: b.peak, Pids: len(b.procs), CPU: b.cpu, Limits: b.cfg.Limits}
 }
 
 // Processes lists what lives, by the numbers of the outside, parents before their children's children.
