@@ -37,6 +37,9 @@ func (m *Manager) Create(ctx context.Context, opts CreateOptions) (*Container, e
 	if err != nil {
 		return nil, err
 	}
+	if c.Warnings, err = m.fitLimits(ctx, c.HostConfig); err != nil {
+		return nil, err
+	}
 	if err := m.create(ctx, c, &opts); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,8 @@ type Container struct {
 	Driver     string
 
 	State State `json:"-"`
+	// Warnings say, after Create, what of the options was left out because the machine can't do it.
+	Warnings []string `json:"-"`
 	// Problem says why the record cannot be used; nil for a good one. A broken container can only be removed.
 	Problem error `json:"-"`
 }
@@ -43,8 +45,9 @@ type Container struct {
 // State is a container's state in docker's field names, as state.json holds it.
 type State struct {
 	container.State
-	Starting bool `json:",omitempty"` // a start is under way; its process may have died in the middle
-	Removing bool `json:",omitempty"` // a removal is under way; its process may have died in the middle
+	OOM      *driver.OOM `json:",omitempty"` // what was counted when memory ran out, with OOMKilled
+	Starting bool        `json:",omitempty"` // a start is under way; its process may have died in the middle
+	Removing bool        `json:",omitempty"` // a removal is under way; its process may have died in the middle
 }
 
 // Live reports that there is a first process.

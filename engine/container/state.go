@@ -167,7 +167,7 @@ func live(paused bool) container.ContainerState {
 // begun gives the state of a container that runs, without changing Status.
 func begun(s State, st driver.Status) State {
 	if !s.Running {
-		s.ExitCode, s.Error, s.OOMKilled, s.Paused = 0, "", false, false
+		s.ExitCode, s.Error, s.OOMKilled, s.OOM, s.Paused = 0, "", false, nil, false
 		s.StartedAt = stamp(st.StartedAt)
 	}
 	s.Running, s.Pid = true, st.Pid
@@ -181,7 +181,7 @@ func ended(s State, exit driver.Exit, now time.Time) State {
 		at = now
 	}
 	s.Running, s.Paused, s.Pid = false, false, 0
-	s.ExitCode, s.OOMKilled, s.FinishedAt = exit.Code, exit.OOMKilled, stamp(at)
+	s.ExitCode, s.OOMKilled, s.OOM, s.FinishedAt = exit.Code, exit.OOMKilled, exit.OOM, stamp(at)
 	return s
 }
 

@@ -275,7 +275,8 @@ type Streams struct {
 type Exit struct {
 	Code      int    // 0 to 255; 128 and the signal's number when a signal ended it
 	Signal    Signal // 0 if none
-	OOMKilled bool
+	OOMKilled bool   // a process of the container, this one or another, was killed because memory ran out
+	OOM       *OOM   // with OOMKilled, if the numbers are known
 	At        time.Time
 }
 

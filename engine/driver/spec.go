@@ -150,5 +150,6 @@ type Limits struct {
 	CPUShares       int64         // weight against others, 2 to 262144; 1024 is usual
 	CPUs, Mems      string        // cpuset(7) lists: "0-2,4"
 	BlkioWeight     uint16        // 10 to 1000
-	OOMKillDisabled bool
+	OOMKillDisabled bool          // processes wait for memory instead (version 1 of control groups only)
+	Swappiness      *int64        // 0 to 100: how readily pages are swapped out (version 1 only); nil: as the machine has it
 }

@@ -60,7 +60,7 @@ func stateChanged(f *facts) text {
 	}
 	t := text{say: "Container " + name + " has ended with exit code " + Number(code) + ".", how: how}
 	switch {
-	case oom:
+	case oom && code == 137:
 		t.say += " It used more memory than it may, so the kernel ended it."
 		t.why = "137 is 128 + 9: signal 9 is SIGKILL, which no process can refuse."
 	case code > 128 && code <= 128+64:

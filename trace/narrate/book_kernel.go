@@ -63,6 +63,7 @@ var kernelBook = []phrase{
 		tell: func(f *facts) text {
 			return text{say: "The supervisor delivered " + f.str("signal") + " to process " + f.plain("pid") + " of " + f.container("container") + "."}
 		}},
+	{kind: vocab.ProcOOM, from: Short, tell: outOfMemory},
 	{kind: vocab.ProcExit, from: Kernel, tell: processEnded},
 }
 
@@ -102,6 +103,19 @@ func mountLine(f *facts) string {
 		how = "A file is covered by /dev/null, a folder by an empty tmpfs."
 	}
 	return how + " Only in the mount namespace of " + f.container("container") + "."
+}
+
+func outOfMemory(f *facts) text {
+	t := text{say: "Memory ran out in container " + f.container("container") + ": the kernel killed " + f.count("kills", "process") + " of it.",
+		how: "The control group counted: memory.max and memory.peak in version 2, memory.limit_in_bytes and memory.max_usage_in_bytes in version 1."}
+	if f.num("limit_bytes") > 0 {
+		t.say += " It may have " + f.bytes("limit_bytes") + " in all."
+		t.why = "When the processes of a control group want more than its limit and nothing can be given back, the kernel kills the one that has most."
+	}
+	if f.num("peak_bytes") > 0 {
+		t.how += " The most it ever had was " + f.bytes("peak_bytes") + "."
+	}
+	return t
 }
 
 func processEnded(f *facts) text {

@@ -75,6 +75,7 @@ const (
 	SeccompLoad     = "seccomp.load"
 	ProcExec        = "proc.exec"
 	ProcSignal      = "proc.signal"
+	ProcOOM         = "proc.oom"
 	ProcExit        = "proc.exit"
 
 	Build        = "build"
@@ -128,7 +129,7 @@ var Kinds = []Kind{
 
 	{ContainerCreate, false, "a container's record and writable layer exist", []Attr{{"container", "string", "its id"}, {"name", "string", "its name"}, {"image", "string", "the image's id"}, {"command", "list", "entrypoint and arguments"}}, nil},
 	{ContainerStart, true, "a container's first process is started", []Attr{{"container", "string", "its id"}}, []Attr{{"pid", "int", "the process on the host"}}},
-	{ContainerState, false, "a container goes from one state to another", []Attr{{"container", "string", "its id"}, {"from", "string", "the state before"}, {"to", "string", "created, running, paused, exited"}, {"exit_code", "int", "of the first process, when the state is exited"}, {"oom_killed", "bool", "the memory limit ended it"}}, nil},
+	{ContainerState, false, "a container goes from one state to another", []Attr{{"container", "string", "its id"}, {"from", "string", "the state before"}, {"to", "string", "created, running, paused, exited"}, {"exit_code", "int", "of the first process, when the state is exited"}, {"oom_killed", "bool", "a process of it was killed because memory ran out"}}, nil},
 	{ContainerSignal, false, "a signal is sent to a container", []Attr{{"container", "string", "its id"}, {"signal", "string", "its name"}, {"reason", "string", "stop, stop-timeout, kill or remove"}}, nil},
 	{ContainerExec, true, "a further process is started in a running container", []Attr{{"container", "string", "its id"}, {"argv", "list", "its command"}}, []Attr{{"exit_code", "int", "what it returned; 0 when it was left running"}}},
 	{ContainerCommit, true, "a container's changes become an image", []Attr{{"container", "string", "its id"}}, []Attr{{"image", "string", "the image's id"}}},
@@ -147,6 +148,7 @@ var Kinds = []Kind{
 	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}}, nil},
 	{ProcExec, false, "a program takes over a process", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"argv", "list", "the command"}}, nil},
 	{ProcSignal, false, "the supervisor delivers a signal", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"signal", "string", "its name"}}, nil},
+	{ProcOOM, false, "processes of a container were killed because memory ran out", []Attr{{"container", "string", "its id"}, {"limit_bytes", "int", "what it may have; 0 for no limit"}, {"peak_bytes", "int", "most that it ever had; 0 if it is not known"}, {"kills", "int", "processes killed"}}, nil},
 	{ProcExit, false, "a process ended", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"exit_code", "int", "0 to 255; 128 and the signal's number when a signal ended it"}, {"signal", "string", "the signal that ended it, or empty"}, {"oom_killed", "bool", "the memory limit ended it"}}, nil},
 
 	{Build, true, "an image is built from a Dockerfile", []Attr{{"dockerfile", "string", "its path"}, {"context", "string", "the folder sent"}}, []Attr{{"image", "string", "the image's id"}, {"hits", "int", "steps taken from the cache"}, {"misses", "int", "steps carried out"}}},

@@ -19,6 +19,7 @@ var Masks = []Mask{
 	{ContainerStart, "pid", "", "a process of the host"},
 	{ProcExec, "pid", "", "a process of the host"},
 	{ProcSignal, "pid", "", "a process of the host"},
+	{ProcOOM, "peak_bytes", "", "how much a program takes before it is stopped depends on the machine"},
 	{ProcExit, "pid", "", "a process of the host"},
 	{Build, "dockerfile", "", "a file of the host"},
 	{Build, "context", "", "a folder of the host"},

@@ -120,6 +120,9 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string, run bool
 	if err != nil {
 		return nil, "", err
 	}
+	for _, w := range c.Warnings {
+		fmt.Fprintf(app.Err, "WARNING: %s\n", w)
+	}
 	if f.cidfile != "" {
 		err = os.WriteFile(app.path(f.cidfile), []byte(c.ID), 0o644)
 	}

@@ -144,11 +144,11 @@ func overlayFinding(h *home.Home, mode Mode) Finding {
 func cgroupFinding(mode Mode) Finding {
 	const name = "control groups"
 	var usable, missing []string
-	hs := shim.Hierarchies()
+	hs := shim.Hierarchies(mode.Rootless)
 	for _, c := range []string{"memory", "pids", "cpu"} {
 		where := ""
 		for _, h := range hs {
-			if h.Has(c) && unix.Access(filepath.Join(h.Dir, "cgroup.procs"), unix.W_OK) == nil {
+			if h.Has(c) && unix.Access(filepath.Join(h.Base, "cgroup.procs"), unix.W_OK) == nil {
 				where = fmt.Sprintf("%s (version %d)", c, h.Version)
 			}
 		}
@@ -163,7 +163,8 @@ func cgroupFinding(mode Mode) Finding {
 	}
 	detail := "no limits for " + strings.Join(missing, ", ")
 	if mode.Rootless {
-		detail += ": these control groups are not this user's to write"
+		return Finding{name, false, detail + ": these control groups are not this user's to write",
+			"start learn in a group of your own (systemd-run --user --scope -p Delegate=yes learn ...), or run as root; containers without limits work as they are"}
 	}
 	return Finding{name, false, detail, "run as root; containers without limits work as they are"}
 }

@@ -24,7 +24,7 @@ func ownerTag(root string) string {
 // take care of: control groups without processes, and processes whose supervisor is gone. An empty list is as it should be.
 func (r *Runtime) Leaks(ctx context.Context) []string {
 	var found []string
-	for _, dir := range shim.DeadGroups(ownerTag(r.home.Root())) {
+	for _, dir := range shim.DeadGroups(ownerTag(r.home.Root()), r.mode.Rootless) {
 		found = append(found, "control group without processes: "+dir)
 	}
 	entries, err := os.ReadDir(r.home.Containers())

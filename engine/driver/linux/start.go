@@ -113,7 +113,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 		return nil, err
 	}
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
-		Limits: limitsOf(spec.Limits), ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
+		Limits: limitsOf(spec.Limits), ShmBytes: spec.ShmBytes, ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
 		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, HostNet: spec.Network == driver.NetworkHost, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
@@ -126,7 +126,9 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 }
 
 func limitsOf(l driver.Limits) shim.Limits {
-	return shim.Limits{MemoryBytes: l.MemoryBytes, Pids: l.Pids, CPUQuota: l.CPUQuota, CPUPeriod: l.CPUPeriod}
+	return shim.Limits{MemoryBytes: l.MemoryBytes, MemorySwapBytes: l.MemorySwapBytes, MemoryLowBytes: l.MemoryLowBytes, Pids: l.Pids,
+		CPUQuota: l.CPUQuota, CPUPeriod: l.CPUPeriod, CPUShares: l.CPUShares, CPUs: l.CPUs, Mems: l.Mems, BlkioWeight: l.BlkioWeight,
+		OOMKillDisabled: l.OOMKillDisabled, Swappiness: l.Swappiness}
 }
 
 func withoutFailpoint(env []string) []string {
@@ -195,7 +197,11 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 		return shim.Process{}, fmt.Errorf("user %d:%d: ids must be between 0 and %d", p.UID, p.GID, maxID)
 	}
 	out := shim.Process{Args: p.Args, Env: p.Env, Cwd: p.Cwd, UID: p.UID, GID: p.GID, Groups: p.Groups, Terminal: p.Terminal,
-		Cols: s.Cols, Rows: s.Rows, Privileged: p.Privileged, NoNewPrivs: p.NoNewPrivs}
+		Cols: s.Cols, Rows: s.Rows, Privileged: p.Privileged, NoNewPrivs: p.NoNewPrivs, OOMScoreAdj: p.OOMScoreAdj}
+	var err error
+	if out.Rlimits, err = rlimitsOf(p.Rlimits); err != nil {
+		return out, err
+	}
 	if p.Privileged {
 		return out, nil
 	}

@@ -93,7 +93,7 @@ func awaitProcess(pidfd int, limit time.Duration) bool {
 }
 
 func exitOf(e shim.Exit) driver.Exit {
-	return driver.Exit{Code: e.Code, Signal: driver.Signal(e.Signal), OOMKilled: e.OOMKilled, At: e.At}
+	return driver.Exit{Code: e.Code, Signal: driver.Signal(e.Signal), OOMKilled: e.OOMKilled, OOM: (*driver.OOM)(e.OOM), At: e.At}
 }
 
 // Wait implements driver.Task.

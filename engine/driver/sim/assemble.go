@@ -186,7 +186,7 @@ func (b *builder) mountDev() error {
 		}
 		b.mounted("/dev/"+d.Name, "bind", d.Name, standard.DeviceOptions)
 	}
-	for _, m := range standard.UnderDev() {
+	for _, m := range standard.UnderDev(b.spec.ShmBytes) {
 		if err := b.place(m, b.underDev(m), ""); err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func (b *builder) makeDev() (*vfs.Tmpfs, error) {
 	for _, l := range standard.Links() {
 		make(dev, l.Name, fsys.New{Kind: fsys.Symlink, Mode: 0o777, Target: l.Target})
 	}
-	for _, m := range standard.UnderDev() {
+	for _, m := range standard.UnderDev(b.spec.ShmBytes) {
 		make(dev, path.Base(m.Target), fsys.New{Kind: fsys.Dir, Mode: 0o755})
 	}
 	if b.spec.Process.Terminal {
@@ -227,7 +227,10 @@ func (b *builder) makeDev() (*vfs.Tmpfs, error) {
 }
 
 func (b *builder) underDev(m standard.Mount) fsys.FS {
-	const size = 64 << 20
+	size := b.spec.ShmBytes
+	if size == 0 {
+		size = 64 << 20
+	}
 	switch m.Type {
 	case "devpts":
 		return b.pts

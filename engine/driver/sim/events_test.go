@@ -92,7 +92,7 @@ func mountTargets(limited bool) []string {
 	for _, d := range standard.Devices() {
 		targets = append(targets, "/dev/"+d.Name)
 	}
-	for _, m := range standard.UnderDev() {
+	for _, m := range standard.UnderDev(0) {
 		targets = append(targets, m.Target)
 	}
 	targets = append(targets, standard.Sys(false).Target)

@@ -202,8 +202,14 @@ func (h *host) finish(leave func()) {
 	<-h.box.Done()
 	failpoint.Hit("sim.host.before-record")
 	h.exit = recordOf(exit)
+	h.exit.OOM = h.box.OOM()
+	h.exit.OOMKilled = h.exit.OOM != nil
 	h.io.drain()
 	h.closeParts()
+	if o := h.exit.OOM; o != nil {
+		h.events.Fact(vocab.ProcOOM, trace.String("container", h.spec.ID), trace.Int("limit_bytes", o.LimitBytes),
+			trace.Int("peak_bytes", o.PeakBytes), trace.Int("kills", o.Kills))
+	}
 	h.events.Fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
 	h.group.remove(h.events)
 	h.events.Close()
@@ -226,9 +232,12 @@ func (h *host) finish(leave func()) {
 	}
 }
 
+// exitKilled is the exit code of a process that SIGKILL ended.
+const exitKilled = 128 + 9
+
 func exitAttrs(id string, pid int, e exitRecord) []trace.Attr {
 	return []trace.Attr{trace.String("container", id), trace.Int("pid", int64(pid)), trace.Int("exit_code", int64(e.Code)),
-		trace.String("signal", signalName(e.Signal)), trace.Bool("oom_killed", e.OOMKilled)}
+		trace.String("signal", signalName(e.Signal)), trace.Bool("oom_killed", e.OOMKilled && e.Code == exitKilled)}
 }
 
 // farewell gives the connections a moment to take their answers.

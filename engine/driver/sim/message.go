@@ -19,6 +19,8 @@ const (
 	doTrace     = "trace"     // events are recorded from now on
 	doSync      = "sync"      // what happened so far is recorded when the answer comes
 	doProcesses = "processes" // ok with the list
+	doUpdate    = "update"    // the limits are these from now on
+	doUsage     = "usage"     // ok with what the container uses
 	doDelete    = "delete"    // kills what runs; answered by exit
 )
 
@@ -27,6 +29,7 @@ type request struct {
 	Do      string          `json:"do"`
 	Process *driver.Process `json:"process,omitempty"`
 	Detach  bool            `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
+	Limits  *driver.Limits  `json:"limits,omitempty"`
 	Signal  int             `json:"signal,omitempty"`
 	Within  *time.Duration  `json:"within_ns,omitempty"` // wait: no longer than this, of the machine's time
 	Cols    uint16          `json:"cols,omitempty"`
@@ -57,6 +60,7 @@ type reply struct {
 	Code      int                  `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
 	Message   string               `json:"message,omitempty"`
 	Processes []driver.ProcessInfo `json:"processes,omitempty"`
+	Usage     *driver.Usage        `json:"usage,omitempty"`
 }
 
 // orders are what a host needs to run its container. A supervisor reads them from its standard input.

@@ -133,6 +133,11 @@ func (h *host) control(req *request, r *reply) error {
 		return h.settle()
 	case doTrace:
 		return h.beginTrace()
+	case doUpdate:
+		return h.update(req.Limits)
+	case doUsage:
+		r.Usage = h.usage()
+		return nil
 	case doProcesses:
 		r.Processes = h.box.Processes()
 		return nil

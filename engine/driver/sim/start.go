@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -21,7 +22,7 @@ func (t *task) Start(ctx context.Context, streams driver.Streams) error {
 	if t.spec == nil {
 		return fmt.Errorf("start %s: this task was loaded, not created", t.id)
 	}
-	if err := checkIDs(t.spec.Process); err != nil {
+	if err := checkProcess(t.spec.Process); err != nil {
 		return fmt.Errorf("start %s: %w", t.id, err)
 	}
 	o := &orders{Home: t.runtime.home.Root(), Spec: *t.spec, Trace: trace.From(ctx) != nil}
@@ -106,10 +107,16 @@ func (t *task) keep(ctx context.Context, l *link, s driver.Streams) {
 // unattended: whoever connects no stream does not wait on the connection that starts the task.
 func unattended(s driver.Streams) bool { return s.Stdin == nil && s.Stdout == nil && s.Stderr == nil }
 
-func checkIDs(p driver.Process) error {
+// checkProcess refuses what no machine could run.
+func checkProcess(p driver.Process) error {
 	const maxID = 1<<31 - 1
 	if p.UID > maxID || p.GID > maxID {
 		return fmt.Errorf("user %d:%d: ids must be between 0 and %d", p.UID, p.GID, maxID)
+	}
+	for _, l := range p.Rlimits {
+		if !kernel.Limitable(l.Name) {
+			return fmt.Errorf("set ulimit %s: there is no limit of that name", l.Name)
+		}
 	}
 	return nil
 }

@@ -35,18 +35,19 @@ type record struct {
 
 // exitRecord is sim.exit.json.
 type exitRecord struct {
-	Code      int       `json:"code"`
-	Signal    int       `json:"signal,omitempty"`
-	OOMKilled bool      `json:"oom_killed,omitempty"`
-	At        time.Time `json:"at"`
+	Code      int         `json:"code"`
+	Signal    int         `json:"signal,omitempty"`
+	OOMKilled bool        `json:"oom_killed,omitempty"`
+	OOM       *driver.OOM `json:"oom,omitempty"`
+	At        time.Time   `json:"at"`
 }
 
 func recordOf(e driver.Exit) exitRecord {
-	return exitRecord{Code: e.Code, Signal: int(e.Signal), OOMKilled: e.OOMKilled, At: e.At.UTC()}
+	return exitRecord{Code: e.Code, Signal: int(e.Signal), OOMKilled: e.OOMKilled, OOM: e.OOM, At: e.At.UTC()}
 }
 
 func (e exitRecord) exit() driver.Exit {
-	return driver.Exit{Code: e.Code, Signal: driver.Signal(e.Signal), OOMKilled: e.OOMKilled, At: e.At}
+	return driver.Exit{Code: e.Code, Signal: driver.Signal(e.Signal), OOMKilled: e.OOMKilled, OOM: e.OOM, At: e.At}
 }
 
 // readRecord reads sim.json in dir. A broken or empty file counts as absent.

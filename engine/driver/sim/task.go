@@ -41,6 +41,9 @@ var (
 	_ driver.PatientTask = (*task)(nil)
 	_ driver.Lister      = (*task)(nil)
 	_ driver.Eventer     = (*task)(nil)
+	_ driver.Updater     = (*task)(nil)
+	_ driver.Stater      = (*Runtime)(nil)
+	_ driver.Measurer    = (*Runtime)(nil)
 )
 
 // Status implements driver.Task: what is recorded counts only as long as somebody holds the container.
@@ -281,7 +284,7 @@ func (t *task) Attach(ctx context.Context, streams driver.Streams) error {
 // Exec implements driver.Execer.
 func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.Streams) (driver.Exit, error) {
 	t.traceOn(ctx)
-	if err := checkIDs(process); err != nil {
+	if err := checkProcess(process); err != nil {
 		return driver.Exit{}, err
 	}
 	l, err := t.dial(request{Do: doExec, Process: &process, Detach: process.Detach}, streams)

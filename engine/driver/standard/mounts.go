@@ -1,6 +1,9 @@
 package standard
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Flags are the attributes of a mount (mount_setattr(2)).
 type Flags uint8
@@ -66,12 +69,16 @@ func Dev() Mount {
 }
 
 // UnderDev are the mounts inside Dev, in order. The first is that of terminals, whose last option names the group tty: it is left out where
-// that group does not exist.
-func UnderDev() []Mount {
+// that group does not exist. shmBytes is the size of /dev/shm; 0 is the usual one.
+func UnderDev(shmBytes int64) []Mount {
+	size := "65536k"
+	if shmBytes > 0 {
+		size = strconv.FormatInt((shmBytes+1023)/1024, 10) + "k"
+	}
 	return []Mount{
 		{Target: "/dev/pts", Type: "devpts", Flags: NoSuid | NoExec,
 			Options: []Option{{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}},
-		{Target: "/dev/shm", Type: "tmpfs", Flags: Plain, Options: []Option{{"mode", "1777"}, {"size", "65536k"}}},
+		{Target: "/dev/shm", Type: "tmpfs", Flags: Plain, Options: []Option{{"mode", "1777"}, {"size", size}}},
 		{Target: "/dev/mqueue", Type: "mqueue", Flags: Plain},
 	}
 }

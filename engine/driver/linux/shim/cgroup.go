@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,124 +20,25 @@ import (
 // groupParent is the folder that holds all our control groups in each hierarchy.
 const groupParent = "learn"
 
-// MountedHierarchy is one mounted control group hierarchy of the machine.
-type MountedHierarchy struct {
-	Dir         string   // where it is mounted
-	Version     int      // 1 or 2
-	Controllers []string // version 1: what it was mounted with; version 2: what cgroup.controllers lists
-}
-
-// Hierarchies finds what is mounted. A machine may have both versions; each controller is in one of them.
-func Hierarchies() []MountedHierarchy {
-	data, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil
-	}
-	var found []MountedHierarchy
-	for line := range strings.Lines(string(data)) {
-		if h, ok := parseHierarchy(line); ok {
-			found = append(found, h)
-		}
-	}
-	return found
-}
-
-// parseHierarchy reads one line of proc_pid_mountinfo(5).
-func parseHierarchy(line string) (MountedHierarchy, bool) {
-	before, after, ok := strings.Cut(line, " - ")
-	if !ok {
-		return MountedHierarchy{}, false
-	}
-	front, back := strings.Fields(before), strings.Fields(after)
-	if len(front) < 5 || len(back) < 3 || !strings.HasPrefix(front[4], "/sys/fs/cgroup") {
-		return MountedHierarchy{}, false
-	}
-	switch back[0] {
-	case "cgroup":
-		return MountedHierarchy{Dir: front[4], Version: 1, Controllers: controllersOf(back[2])}, true
-	case "cgroup2":
-		list, _ := os.ReadFile(filepath.Join(front[4], "cgroup.controllers"))
-		return MountedHierarchy{Dir: front[4], Version: 2, Controllers: strings.Fields(string(list))}, true
-	}
-	return MountedHierarchy{}, false
-}
-
-// controllersOf picks the controllers out of the mount options of a version 1 hierarchy.
-func controllersOf(options string) []string {
-	var names []string
-	for _, o := range strings.Split(options, ",") {
-		if o == "rw" || o == "ro" || o == "xattr" || o == "clone_children" || strings.Contains(o, "=") {
-			continue
-		}
-		names = append(names, o)
-	}
-	return names
-}
-
-// Has reports whether the hierarchy governs a controller.
-func (h MountedHierarchy) Has(controller string) bool {
-	for _, c := range h.Controllers {
-		if c == controller {
-			return true
-		}
-	}
-	return false
-}
-
-// name is what the hierarchy is called in a container's view: unified, or its controllers.
-func (h MountedHierarchy) name() string {
-	if h.Version == 2 {
-		return "unified"
-	}
-	return strings.Join(h.Controllers, ",")
-}
-
 // groups are the control groups of one container.
 type groups struct {
-	id      string
-	name    string // of the folders
-	log     *eventlog.Log
-	members []Hierarchy
-	unified int // descriptor of the version 2 group, or -1
-}
-
-// setting is one limit: the controller, and the file and value in either version.
-type setting struct {
-	controller string
-	v1, v2     [2]string
-}
-
-func settings(l Limits) []setting {
-	var s []setting
-	if n := l.MemoryBytes; n > 0 {
-		v := strconv.FormatInt(n, 10)
-		s = append(s, setting{"memory", [2]string{"memory.limit_in_bytes", v}, [2]string{"memory.max", v}})
-	}
-	if l.Pids > 0 {
-		v := strconv.FormatInt(l.Pids, 10)
-		s = append(s, setting{"pids", [2]string{"pids.max", v}, [2]string{"pids.max", v}})
-	}
-	if l.CPUQuota > 0 {
-		period := l.CPUPeriod
-		if period == 0 {
-			period = 100 * time.Millisecond
-		}
-		q, p := strconv.FormatInt(l.CPUQuota.Microseconds(), 10), strconv.FormatInt(period.Microseconds(), 10)
-		s = append(s, setting{"cpu", [2]string{"cpu.cfs_period_us", p}, [2]string{"cpu.max", q + " " + p}},
-			setting{"cpu", [2]string{"cpu.cfs_quota_us", q}, [2]string{}})
-	}
-	return s
+	id       string
+	name     string // of the folders
+	rootless bool
+	log      *eventlog.Log
+	members  []Hierarchy
+	unified  int // descriptor of the version 2 group, or -1
 }
 
 // makeGroups makes the control groups that the container needs: the version 2 one whenever the first process is still to be born, since
 // it can be born there for free, and it can freeze and kill; otherwise groups only for limits. A limit that can't be kept is an error.
-func makeGroups(id, owner string, l Limits, log *eventlog.Log, unborn bool) (*groups, error) {
-	g := &groups{id: id, name: groupName(owner, id), log: log, unified: -1}
-	mounted := Hierarchies()
-	wanted := settings(l)
+func makeGroups(cfg *Config, log *eventlog.Log, unborn bool) (*groups, error) {
+	g := &groups{id: cfg.ID, name: groupName(cfg.Owner, cfg.ID), rootless: cfg.Rootless, log: log, unified: -1}
+	wanted := settings(cfg.Limits)
+	mounted := Hierarchies(cfg.Rootless)
 	for _, h := range mounted {
-		if h.Version == 2 && (unborn || limits(h, wanted)) {
-			g.joinUnified(h, wanted)
+		if h.Version == 2 && h.Base != "" && (unborn || limits(h, wanted)) {
+			g.joinUnified(h)
 		}
 	}
 	for _, s := range wanted {
@@ -160,14 +60,7 @@ func limits(h MountedHierarchy, wanted []setting) bool {
 	return false
 }
 
-func (g *groups) joinUnified(h MountedHierarchy, wanted []setting) {
-	for _, s := range wanted {
-		if h.Has(s.controller) {
-			enable(h.Dir, s.controller)
-			_ = os.Mkdir(filepath.Join(h.Dir, groupParent), 0o755)
-			enable(filepath.Join(h.Dir, groupParent), s.controller)
-		}
-	}
+func (g *groups) joinUnified(h MountedHierarchy) {
 	dir, err := g.mkdir(h, "unified")
 	if err != nil {
 		return // read-only or not ours: the container runs without
@@ -178,16 +71,10 @@ func (g *groups) joinUnified(h MountedHierarchy, wanted []setting) {
 	}
 }
 
-func enable(dir, controller string) {
-	_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0)
-}
-
 func (g *groups) mkdir(h MountedHierarchy, controller string) (string, error) {
-	dir := filepath.Join(h.Dir, groupParent, g.name)
-	for _, m := range g.members {
-		if m.Dir == dir {
-			return dir, nil
-		}
+	dir := filepath.Join(h.Parent(), g.name)
+	if g.member(dir) {
+		return dir, nil
 	}
 	err := os.Mkdir(dir, 0o755)
 	if errors.Is(err, os.ErrNotExist) {
@@ -202,32 +89,134 @@ func (g *groups) mkdir(h MountedHierarchy, controller string) (string, error) {
 	}
 	g.members = append(g.members, Hierarchy{controller, dir, h.Version})
 	g.log.Fact(vocab.CgroupCreate, trace.String("container", g.id), trace.String("controller", controller), trace.String("path", dir))
+	if h.Version == 1 && h.Has("cpuset") {
+		return dir, inheritCpuset(dir)
+	}
 	return dir, nil
 }
 
-func (g *groups) limit(mounted []MountedHierarchy, s setting) error {
-	for _, h := range mounted {
-		if !h.Has(s.controller) {
+func (g *groups) member(dir string) bool {
+	for _, m := range g.members {
+		if m.Dir == dir {
+			return true
+		}
+	}
+	return false
+}
+
+// inheritCpuset fills in what version 1 leaves empty in a new group, which nobody could join then.
+func inheritCpuset(dir string) error {
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		file := filepath.Join(dir, name)
+		list, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if len(strings.TrimSpace(string(list))) > 0 {
 			continue
 		}
-		file := s.v1
-		if h.Version == 2 {
-			file = s.v2
+		above := filepath.Dir(dir)
+		if list, err = os.ReadFile(filepath.Join(above, name)); err == nil && len(strings.TrimSpace(string(list))) == 0 {
+			if err = inheritCpuset(above); err == nil {
+				list, err = os.ReadFile(filepath.Join(above, name))
+			}
 		}
-		if file[0] == "" {
-			return nil
-		}
-		dir, err := g.mkdir(h, h.name())
 		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, file[0]), []byte(file[1]), 0)
+			err = os.WriteFile(file, list, 0)
 		}
 		if err != nil {
-			return fmt.Errorf("limit %s: %w: the control group cannot be used by this user; run as root, or without the limit", s.controller, err)
+			return err
 		}
-		g.log.Fact(vocab.CgroupWrite, trace.String("container", g.id), trace.String("file", filepath.Join(dir, file[0])), trace.String("value", file[1]))
+	}
+	return nil
+}
+
+// limit writes one limit to the hierarchy that governs it. To take one away where there is no group is nothing to do.
+func (g *groups) limit(mounted []MountedHierarchy, s setting) error {
+	for _, h := range mounted {
+		if !h.Has(controllerIn(h.Version, s.controller)) {
+			continue
+		}
+		writes := s.writes(h.Version)
+		if !s.set && !g.member(filepath.Join(h.Parent(), g.name)) {
+			return nil
+		}
+		if len(writes) == 0 {
+			if !s.set {
+				return nil
+			}
+			return fmt.Errorf("limit %s: version %d of control groups, which this machine has for it, can't do that; run without the limit", s.controller, h.Version)
+		}
+		dir, err := g.governed(h, s.controller)
+		for _, w := range writes {
+			if err == nil {
+				err = g.write(dir, w)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("limit %s: %w%s", s.controller, err, g.hint(h, err))
+		}
 		return nil
 	}
-	return fmt.Errorf("limit %s: this kernel has no control group for it mounted under /sys/fs/cgroup", s.controller)
+	return g.ungoverned(mounted, s.controller)
+}
+
+// governed gives the container's group in h, which the controller governs.
+func (g *groups) governed(h MountedHierarchy, controller string) (string, error) {
+	if h.Version == 2 {
+		_ = os.Mkdir(h.Parent(), 0o755)
+		for _, dir := range []string{h.Base, h.Parent()} {
+			if err := share(dir, controller); err != nil {
+				return "", err
+			}
+		}
+	}
+	return g.mkdir(h, h.name())
+}
+
+func (g *groups) write(dir string, w write) error {
+	file := filepath.Join(dir, w.file)
+	err := os.WriteFile(file, []byte(w.value), 0)
+	if errors.Is(err, os.ErrNotExist) && w.otherwise != nil {
+		return g.write(dir, *w.otherwise)
+	}
+	if errors.Is(err, os.ErrNotExist) && w.none {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g.log.Fact(vocab.CgroupWrite, trace.String("container", g.id), trace.String("file", file), trace.String("value", strings.TrimSpace(w.value)))
+	return nil
+}
+
+// hint says what to do about a group that can't be written.
+func (g *groups) hint(h MountedHierarchy, err error) string {
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return ": the container uses more than that already"
+	case !errors.Is(err, os.ErrPermission) && !errors.Is(err, unix.EROFS):
+		return ""
+	case h.Version == 1:
+		return ": with version 1 of control groups only root can limit; run as root, or without the limit"
+	}
+	return ": the control group cannot be used by this user; run as root, or without the limit"
+}
+
+// ungoverned says why no hierarchy can keep a limit.
+func (g *groups) ungoverned(mounted []MountedHierarchy, controller string) error {
+	for _, h := range mounted {
+		if h.Version != 2 || !g.rootless || !has(controllersIn(h.Dir), controller) {
+			continue
+		}
+		start := "start the command in a group of your own, with: systemd-run --user --scope -p Delegate=yes learn ...; or run as root, or without the limit"
+		if h.Base == "" {
+			return fmt.Errorf("limit %s: the control group of this session (%s) is not delegated to its user: %s", controller, OwnGroup(), start)
+		}
+		return fmt.Errorf("limit %s: the control group %s is delegated to this user without that controller (it has: %s): %s", controller, h.Base,
+			strings.Join(h.Controllers, " "), "let the machine's owner add Delegate=cpu cpuset io memory pids to user@.service; or run as root, or without the limit")
+	}
+	return fmt.Errorf("limit %s: this kernel has no control group for it mounted under /sys/fs/cgroup", controller)
 }
 
 // names are the hierarchies as the container is to see them.
@@ -256,27 +245,6 @@ func (g *groups) dirs() []string {
 		dirs = append(dirs, m.Dir)
 	}
 	return dirs
-}
-
-// oomKilled reports whether the memory limit ended a process of the container.
-func (g *groups) oomKilled() bool {
-	for _, m := range g.members {
-		file := "memory.events"
-		if m.Version == 1 {
-			file = "memory.oom_control"
-		}
-		data, err := os.ReadFile(filepath.Join(m.Dir, file))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(data)) {
-			f := strings.Fields(line)
-			if len(f) == 2 && f[0] == "oom_kill" && f[1] != "0" {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // remove removes all groups. The kernel lets go of the last process a moment after it has been waited for.

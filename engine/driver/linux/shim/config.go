@@ -31,7 +31,8 @@ type Config struct {
 	Mounts    []Mount  `json:"mounts,omitempty"`
 	Scratch   string   `json:"scratch"` // folder of ours to attach what gets its place later: nobody looks there
 	Limits    Limits   `json:"limits"`
-	Owner     string   `json:"owner,omitempty"` // names the home in the names of control groups
+	ShmBytes  int64    `json:"shm_bytes,omitempty"` // size of /dev/shm; 0: the usual
+	Owner     string   `json:"owner,omitempty"`     // names the home in the names of control groups
 	ReadOnly  bool     `json:"read_only,omitempty"`
 	OpenStdin bool     `json:"open_stdin,omitempty"`
 	StdinOnce bool     `json:"stdin_once,omitempty"`
@@ -56,18 +57,28 @@ type Root struct {
 
 // Process is one process to run in the container.
 type Process struct {
-	Args       []string `json:"args"`
-	Env        []string `json:"env,omitempty"`
-	Cwd        string   `json:"cwd,omitempty"`
-	UID        uint32   `json:"uid"`
-	GID        uint32   `json:"gid"`
-	Groups     []uint32 `json:"groups,omitempty"`
-	Terminal   bool     `json:"terminal,omitempty"`
-	Cols       uint16   `json:"cols,omitempty"`
-	Rows       uint16   `json:"rows,omitempty"`
-	Privileged bool     `json:"privileged,omitempty"`
-	NoNewPrivs bool     `json:"no_new_privs,omitempty"`
-	Seccomp    []byte   `json:"seccomp,omitempty"` // struct sock_filter[], native byte order
+	Args        []string `json:"args"`
+	Env         []string `json:"env,omitempty"`
+	Cwd         string   `json:"cwd,omitempty"`
+	UID         uint32   `json:"uid"`
+	GID         uint32   `json:"gid"`
+	Groups      []uint32 `json:"groups,omitempty"`
+	Terminal    bool     `json:"terminal,omitempty"`
+	Cols        uint16   `json:"cols,omitempty"`
+	Rows        uint16   `json:"rows,omitempty"`
+	Privileged  bool     `json:"privileged,omitempty"`
+	NoNewPrivs  bool     `json:"no_new_privs,omitempty"`
+	Rlimits     []Rlimit `json:"rlimits,omitempty"`
+	OOMScoreAdj int      `json:"oom_score_adj,omitempty"` // 0: as the supervisor has it
+	Seccomp     []byte   `json:"seccomp,omitempty"`       // struct sock_filter[], native byte order
+}
+
+// Rlimit is one limit of setrlimit(2).
+type Rlimit struct {
+	Name     string `json:"name"`
+	Resource int    `json:"resource"`
+	Soft     uint64 `json:"soft"`
+	Hard     uint64 `json:"hard"`
 }
 
 // Mount is one file system to mount besides the standard ones: driver.Mount with everything looked up.
@@ -89,10 +100,18 @@ type Mount struct {
 
 // Limits bound a container; zero means none.
 type Limits struct {
-	MemoryBytes int64         `json:"memory_bytes,omitempty"`
-	Pids        int64         `json:"pids,omitempty"`
-	CPUQuota    time.Duration `json:"cpu_quota_ns,omitempty"`
-	CPUPeriod   time.Duration `json:"cpu_period_ns,omitempty"`
+	MemoryBytes     int64         `json:"memory_bytes,omitempty"`
+	MemorySwapBytes int64         `json:"memory_swap_bytes,omitempty"` // memory and swap together; -1: no limit
+	MemoryLowBytes  int64         `json:"memory_low_bytes,omitempty"`
+	Pids            int64         `json:"pids,omitempty"`
+	CPUQuota        time.Duration `json:"cpu_quota_ns,omitempty"`
+	CPUPeriod       time.Duration `json:"cpu_period_ns,omitempty"`
+	CPUShares       int64         `json:"cpu_shares,omitempty"`
+	CPUs            string        `json:"cpus,omitempty"`
+	Mems            string        `json:"mems,omitempty"`
+	BlkioWeight     uint16        `json:"blkio_weight,omitempty"`
+	OOMKillDisabled bool          `json:"oom_kill_disabled,omitempty"`
+	Swappiness      *int64        `json:"swappiness,omitempty"`
 }
 
 // Exit tells how a process ended.
@@ -100,7 +119,15 @@ type Exit struct {
 	Code      int       `json:"code"`
 	Signal    int       `json:"signal,omitempty"`
 	OOMKilled bool      `json:"oom_killed,omitempty"`
+	OOM       *OOM      `json:"oom,omitempty"`
 	At        time.Time `json:"at"`
+}
+
+// OOM is what the control group counted when memory ran out.
+type OOM struct {
+	LimitBytes int64 `json:"limit_bytes"`
+	PeakBytes  int64 `json:"peak_bytes"`
+	Kills      int64 `json:"kills"`
 }
 
 // Hierarchy is one control group hierarchy that the container joins.

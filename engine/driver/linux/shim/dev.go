@@ -134,7 +134,7 @@ func deviceLinks(dev int) error {
 }
 
 func (b *builder) mountUnderDev(dev int) error {
-	for i, m := range standard.UnderDev() {
+	for i, m := range standard.UnderDev(b.cfg.ShmBytes) {
 		if i == 0 && b.cfg.Rootless && !groupMapped(5) {
 			m.Options = m.Options[:len(m.Options)-1]
 		}

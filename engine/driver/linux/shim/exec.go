@@ -88,7 +88,12 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err
 		return nil, pid, err
 	}
 	defer stage.Close()
+	if err := adjustOOMScore(pid, p); err != nil {
+		return nil, pid, err
+	}
+	s.mu.Lock() // an update may add groups
 	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), HostNet: s.cfg.HostNet}
+	s.mu.Unlock()
 	return std, pid, s.handOver(stage, cfg, std, pid)
 }
 

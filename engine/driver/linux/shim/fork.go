@@ -18,7 +18,7 @@ import (
 // control groups can be joined later than by birth; elsewhere, and if anything goes wrong, there is time enough afterwards.
 func (s *shim) forkAhead() *Conn {
 	var err error
-	if s.self, err = openSelf(); err != nil || !joinsLater(Hierarchies()) {
+	if s.self, err = openSelf(); err != nil || !joinsLater(Hierarchies(false)) {
 		return nil
 	}
 	stage, err := s.forkInit(ownNetwork)

@@ -47,7 +47,7 @@ func freezeV2(dir string, on bool) error {
 
 // freezeV1 first moves every process into the freezer: what is forked afterwards is born in it.
 func (s *shim) freezeV1(on bool) error {
-	for _, h := range Hierarchies() {
+	for _, h := range Hierarchies(s.cfg.Rootless) {
 		if h.Version != 1 || !h.Has("freezer") {
 			continue
 		}
@@ -78,7 +78,7 @@ func (s *shim) freezer(h MountedHierarchy, create bool) (string, error) {
 	if create {
 		return s.groups.mkdir(h, h.name())
 	}
-	dir := filepath.Join(h.Dir, groupParent, s.groups.name)
+	dir := filepath.Join(h.Parent(), s.groups.name)
 	_, err := os.Lstat(dir)
 	return dir, err
 }

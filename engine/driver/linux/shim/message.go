@@ -15,6 +15,8 @@ const (
 	DoTrace     = "trace"     // events are recorded from now on
 	DoSync      = "sync"      // what happened so far is recorded when the answer comes
 	DoProcesses = "processes" // ok with the list
+	DoUpdate    = "update"    // the limits are these from now on
+	DoUsage     = "usage"     // ok with what the container uses
 	DoDelete    = "delete"    // kills what runs; answered by exit
 )
 
@@ -24,6 +26,7 @@ type Request struct {
 	Config  *Config  `json:"config,omitempty"`
 	Process *Process `json:"process,omitempty"`
 	Detach  bool     `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
+	Limits  *Limits  `json:"limits,omitempty"`
 	Signal  int      `json:"signal,omitempty"`
 	Cols    uint16   `json:"cols,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`
@@ -51,6 +54,7 @@ type Reply struct {
 	Code      int           `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
 	Message   string        `json:"message,omitempty"`
 	Processes []ProcessInfo `json:"processes,omitempty"`
+	Usage     *Usage        `json:"usage,omitempty"`
 }
 
 // stageConfig is what a shim tells a stage.

@@ -64,6 +64,10 @@ func (s *shim) endTrace() {
 	if w != nil && w.Finish() == nil {
 		s.markReported()
 	}
+	if o := s.exit.OOM; o != nil {
+		s.events.Fact(vocab.ProcOOM, trace.String("container", s.cfg.ID), trace.Int("limit_bytes", o.LimitBytes),
+			trace.Int("peak_bytes", o.PeakBytes), trace.Int("kills", o.Kills))
+	}
 	s.events.Fact(vocab.ProcExit, exitAttrs(s.cfg.ID, s.pid, s.exit)...)
 }
 
@@ -73,5 +77,5 @@ func exitAttrs(id string, pid int, e Exit) []trace.Attr {
 		name = unix.SignalName(unix.Signal(e.Signal))
 	}
 	return []trace.Attr{trace.String("container", id), trace.Int("pid", int64(pid)), trace.Int("exit_code", int64(e.Code)),
-		trace.String("signal", name), trace.Bool("oom_killed", e.OOMKilled)}
+		trace.String("signal", name), trace.Bool("oom_killed", e.OOMKilled && e.Code == 128+int(unix.SIGKILL))}
 }

@@ -46,6 +46,9 @@ func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
 	if err != nil {
 		return err
 	}
+	if err := setRlimits(p.Rlimits); err != nil {
+		return err
+	}
 	if err := conn.Send(report{Ready: true}); err != nil {
 		return err
 	}

@@ -159,6 +159,12 @@ func (s *shim) control(req *Request, reply *Reply) error {
 		return nil
 	case DoTrace:
 		return s.beginTrace()
+	case DoUpdate:
+		return s.update(req.Limits)
+	case DoUsage:
+		u, err := s.usage()
+		reply.Usage = &u
+		return err
 	case DoProcesses:
 		boot := bootTime()
 		for _, pid := range descendants(os.Getpid()) {

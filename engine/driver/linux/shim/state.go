@@ -93,6 +93,8 @@ type stat struct {
 	state        byte
 	ppid, tty    int
 	utime, stime uint64
+	waited       uint64 // utime and stime of the children that have been waited for
+	threads      int64
 	start        uint64
 }
 
@@ -123,6 +125,7 @@ func parseStat(line string) (stat, error) {
 	}
 	s.ppid, s.tty = int(num(1)), int(num(4))
 	s.utime, s.stime, s.start = num(11), num(12), num(19)
+	s.waited, s.threads = num(13)+num(14), int64(num(17))
 	return s, err
 }
 

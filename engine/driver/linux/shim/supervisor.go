@@ -113,7 +113,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 			return nil, err
 		}
 	}
-	if s.groups, err = makeGroups(s.cfg.ID, s.cfg.Owner, s.cfg.Limits, s.events, stage == nil); err != nil {
+	if s.groups, err = makeGroups(s.cfg, s.events, stage == nil); err != nil {
 		return nil, err
 	}
 	if s.log, err = jsonfile.Open(s.cfg.Log, time.Now); err != nil {
@@ -132,6 +132,9 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	}
 	failpoint.Hit("shim.start.before-go")
 	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil}
+	if err := adjustOOMScore(s.pid, &s.cfg.Process); err != nil {
+		return nil, err
+	}
 	s.events.Postpone()
 	err = s.handOver(stage, cfg, s.io, s.pid)
 	s.cfg.Mounts = nil // what they hold in memory is the container's now
@@ -270,7 +273,8 @@ func exitOf(ws unix.WaitStatus) Exit {
 func (s *shim) finish(ws unix.WaitStatus) {
 	failpoint.Hit("shim.exit.before-record")
 	s.exit = exitOf(ws)
-	s.exit.OOMKilled = (s.exit.Signal == int(unix.SIGKILL) || s.exit.Code == 137) && s.groups.oomKilled()
+	s.exit.OOM = s.groups.oom()
+	s.exit.OOMKilled = s.exit.OOM != nil
 	s.io.drain()
 	s.log.Close()
 	s.endTrace()
@@ -289,7 +293,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	if !s.told.Load() && len(s.cfg.OnExit) > 0 {
 		s.runOnExit()
 	}
-	SweepGroups(s.cfg.Owner)
+	SweepGroups(s.cfg.Owner, s.cfg.Rootless)
 	os.Exit(0)
 }
 

@@ -24,13 +24,13 @@ func groupName(owner, id string) string {
 
 // DeadGroups lists the control groups of a home that hold no process and that nobody will fill any more: a supervisor was
 // killed together with its record.
-func DeadGroups(owner string) []string {
+func DeadGroups(owner string, rootless bool) []string {
 	if owner == "" {
 		return nil
 	}
 	var dead []string
-	for _, h := range Hierarchies() {
-		parent := filepath.Join(h.Dir, groupParent)
+	for _, h := range Hierarchies(rootless) {
+		parent := h.Parent()
 		entries, err := os.ReadDir(parent)
 		if err != nil {
 			continue
@@ -55,8 +55,8 @@ func isDead(dir string) bool {
 }
 
 // SweepGroups removes the dead control groups of a home. The kernel refuses where a process has come after all.
-func SweepGroups(owner string) {
-	for _, dir := range DeadGroups(owner) {
+func SweepGroups(owner string, rootless bool) {
+	for _, dir := range DeadGroups(owner, rootless) {
 		_ = unix.Rmdir(dir)
 	}
 }

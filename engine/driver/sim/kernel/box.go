@@ -137,11 +137,14 @@ func (b *Box) abandon() {
 // program that computes without any call is not waited for longer than a second.
 func (b *Box) Done() <-chan struct{} { return b.done }
 
-// OOM tells whether a process was killed for want of memory.
-func (b *Box) OOM() bool {
+// OOM tells what was counted if processes were killed for want of memory, or nil.
+func (b *Box) OOM() *driver.OOM {
 	b.m.clock.lock()
 	defer b.m.clock.unlock()
-	return b.ooms > 0
+	if b.ooms == 0 {
+		return nil
+	}
+	return &driver.OOM{LimitBytes: b.cfg.Limits.MemoryBytes, PeakBytes: b.peak, Kills: int64(b.ooms)}
 }
 
 // Usage is what the processes of a box use.
@@ -149,13 +152,14 @@ type Usage struct {
 	MemoryBytes, PeakBytes int64
 	Pids                   int
 	CPU                    time.Duration
+	Limits                 driver.Limits // as they are now
 }
 
 // Usage tells what the box uses now.
 func (b *Box) Usage() Usage {
 	b.m.clock.lock()
 	defer b.m.clock.unlock()
-	return Usage{MemoryBytes: b.memory, PeakBytes: b.peak, Pids: len(b.procs), CPU: b.cpu}
+	return Usage{MemoryBytes: b.memory, PeakBytes: b.peak, Pids: len(b.procs), CPU: b.cpu, Limits: b.cfg.Limits}
 }
 
 // Processes lists what lives, by the numbers of the outside, parents before their children's children.

@@ -193,7 +193,7 @@ func (h host) SetHostname(name string) error {
 	return nil
 }
 
-func (h host) CPUs() int { return h.im.p.box.m.cpus }
+func (h host) CPUs() int { return h.im.p.box.cpus() }
 
 func (h host) Memory() (userland.Usage, time.Duration, error) {
 	c := h.im.clock()

@@ -117,7 +117,16 @@ func (b *Box) Account(delta int64) error {
 func (b *Box) grow(n int64) {
 	b.memory += n
 	b.m.used += n
-	for n > 0 && b.memory > b.limit() {
+	if n > 0 {
+		b.squeeze()
+	}
+	b.peak = max(b.peak, b.memory)
+}
+
+// squeeze kills until what is left fits.
+func (b *Box) squeeze() {
+	for b.memory > b.limit() {
+		b.peak = b.limit() // pages come one by one, so it was all there was
 		victim := b.largest()
 		if victim == nil {
 			return
@@ -125,7 +134,22 @@ func (b *Box) grow(n int64) {
 		b.ooms++
 		victim.end(exitBySignal(sigKILL))
 	}
-	b.peak = max(b.peak, b.memory)
+}
+
+// SetLimits changes what bounds the box. Processes that do not fit any more are killed, as version 2 of control groups does it.
+func (b *Box) SetLimits(l driver.Limits) {
+	b.m.clock.lock()
+	defer b.m.clock.unlock()
+	b.cfg.Limits = l
+	b.squeeze()
+}
+
+// cpus is how many CPUs the box may use.
+func (b *Box) cpus() int {
+	if set, err := driver.ParseSet(b.cfg.Limits.CPUs); err == nil {
+		return len(set)
+	}
+	return b.m.cpus
 }
 
 func (b *Box) limit() int64 {
@@ -135,12 +159,16 @@ func (b *Box) limit() int64 {
 	return b.m.memory
 }
 
-// largest is the process that has the most memory, of several the youngest.
+// largest is the process that has the most memory, of several the youngest. Its owner may have shifted that by thousandths of what the box
+// may have, and with the lowest value it is never chosen (proc_pid_oom_score_adj(5)).
 func (b *Box) largest() *Process {
+	const never = -1000
 	var found *Process
+	var most int64
 	for _, p := range b.sorted() {
-		if !p.zombie && (found == nil || p.memory >= found.memory) {
-			found = p
+		badness := p.memory + int64(p.OOMScoreAdj)*(b.limit()/1000)
+		if !p.zombie && p.OOMScoreAdj != never && (found == nil || badness >= most) {
+			found, most = p, badness
 		}
 	}
 	return found

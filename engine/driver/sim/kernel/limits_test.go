@@ -11,8 +11,8 @@ import (
 func TestMemoryLimit(t *testing.T) {
 	l := newLab(t, true, driver.Limits{MemoryBytes: 32 << 20})
 	_, exit := l.script("dd if=/dev/zero of=/dev/null bs=64M count=1; echo $?; exec dd if=/dev/zero of=/dev/null bs=64M count=1")
-	if exit.Code != 137 || !exit.OOMKilled || !l.box.OOM() {
-		t.Errorf("exit %+v, oom %v", exit, l.box.OOM())
+	if exit.Code != 137 || !exit.OOMKilled || l.box.OOM() == nil || l.box.OOM().Kills != 1 {
+		t.Errorf("exit %+v, oom %+v", exit, l.box.OOM())
 	}
 	if u := l.box.Usage(); u.MemoryBytes != 0 {
 		t.Errorf("%d bytes are left", u.MemoryBytes)

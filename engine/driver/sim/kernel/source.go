@@ -33,7 +33,7 @@ func (s source) Process(pid int) (vfs.ProcInfo, bool) {
 
 func (p *Process) info() vfs.ProcInfo {
 	i := vfs.ProcInfo{Process: p.row(), GID: p.cred.GID, Groups: slices.Clone(p.cred.Groups), Umask: p.umask, Threads: 1,
-		NoNew: p.NoNewPrivs, Full: p.Privileged}
+		NoNew: p.NoNewPrivs, Full: p.Privileged, Rlimits: p.limits, OOMScoreAdj: p.OOMScoreAdj}
 	for n := 1; n <= maxSignal; n++ {
 		if p.actions[n].ignore {
 			i.Ignored |= bit(n)
@@ -61,7 +61,7 @@ func (s source) System() vfs.SystemInfo {
 	b, m := s.b, s.b.m
 	up := c.now().Sub(m.boot)
 	info := vfs.SystemInfo{ID: b.cfg.ID, Uname: b.uname(), Boot: m.boot, Uptime: up, CPUs: m.cpus, Memory: m.usage(), LastPID: b.lastPID,
-		Limits: b.cfg.Limits, Used: b.memory, CPU: b.cpu, OOMKills: b.ooms}
+		Limits: b.cfg.Limits, Used: b.memory, Peak: b.peak, CPU: b.cpu, OOMKills: b.ooms}
 	info.Idle = max(up-b.cpu, 0)
 	info.Links = []vfs.Interface{{Name: "lo", MTU: 65536}}
 	return info

@@ -126,7 +126,7 @@ func (im *image) discard() {
 }
 
 func (b *Box) newProcess(d driver.Process, parent *Process) *Process {
-	p := &Process{Process: d, box: b, parent: parent, done: make(chan struct{}), umask: firstUmask, limits: firstResources()}
+	p := &Process{Process: d, box: b, parent: parent, done: make(chan struct{}), umask: firstUmask, limits: firstResources(d.Rlimits)}
 	p.cred = vfs.Cred{UID: int(d.UID), GID: int(d.GID), Privileged: d.Privileged}
 	for _, g := range d.Groups {
 		p.cred.Groups = append(p.cred.Groups, int(g))

@@ -26,12 +26,12 @@ func procProcess() synth {
 	t.file("stat", 0o444, procStat)
 	t.file("statm", 0o444, procStatm)
 	t.file("status", 0o444, procStatus)
-	t.fixed("limits", 0o444, procLimits)
+	t.file("limits", 0o444, procLimits)
 	t.fixed("cgroup", 0o444, "0::/\n")
 	t.fixed("cpuset", 0o444, "/\n")
 	t.fixed("loginuid", 0o644, "4294967295")
 	t.fixed("sessionid", 0o444, "4294967295")
-	t.fixed("oom_score_adj", 0o644, "0\n")
+	t.file("oom_score_adj", 0o644, func(s *scene) string { return strconv.Itoa(s.proc.OOMScoreAdj) + "\n" })
 	t.fixed("oom_adj", 0o644, "0\n")
 	t.file("oom_score", 0o444, oomScore)
 	t.fixed("setgroups", 0o644, "allow\n")
@@ -122,7 +122,7 @@ func oomScore(s *scene) string {
 	if total <= 0 {
 		return "0\n"
 	}
-	return strconv.FormatInt(min(1000, s.proc.RSS*1000/total), 10) + "\n"
+	return strconv.FormatInt(max(0, min(2000, s.proc.RSS*1000/total+int64(s.proc.OOMScoreAdj))), 10) + "\n"
 }
 
 func stateName(state byte) string {
@@ -222,23 +222,3 @@ func cpuRows(n int) string {
 	return fmt.Sprintf("Cpus_allowed:\t%x\nCpus_allowed_list:\t%s\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n",
 		uint64(1)<<min(n, 63)-1, list)
 }
-
-// procLimits: nothing but the number of files is limited per process.
-const procLimits = `Limit                     Soft Limit           Hard Limit           Units     
-Max cpu time              unlimited            unlimited            seconds   
-Max file size             unlimited            unlimited            bytes     
-Max data size             unlimited            unlimited            bytes     
-Max stack size            8388608              unlimited            bytes     
-Max core file size        0                    unlimited            bytes     
-Max resident set          unlimited            unlimited            bytes     
-Max processes             unlimited            unlimited            processes 
-Max open files            1048576              1048576              files     
-Max locked memory         8388608              8388608              bytes     
-Max address space         unlimited            unlimited            bytes     
-Max file locks            unlimited            unlimited            locks     
-Max pending signals       96343                96343                signals   
-Max msgqueue size         819200               819200               bytes     
-Max nice priority         0                    0                    
-Max realtime priority     0                    0                    
-Max realtime timeout      unlimited            unlimited            us        
-`

@@ -33,6 +33,9 @@ type ProcInfo struct {
 	Caught  uint64
 	NoNew   bool // no new privileges
 	Full    bool // has every capability, when it is root
+
+	Rlimits     map[string]driver.Rlimit // by their names; never changed
+	OOMScoreAdj int
 }
 
 // SystemInfo are the facts that are not of one process.
@@ -48,6 +51,7 @@ type SystemInfo struct {
 	LastPID  int
 	Limits   driver.Limits // of the container
 	Used     int64         // bytes of memory that the container has
+	Peak     int64         // most that it ever had
 	CPU      time.Duration // that the container has used
 	OOMKills int
 	Links    []Interface

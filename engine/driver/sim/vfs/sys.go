@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
+	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
 // sysfs is /sys: the container's interfaces, the processors, and at fs/cgroup the container's own control group in the layout of
@@ -125,9 +126,11 @@ func sysGroup(t synth) {
 		t.file("fs/cgroup/"+name, 0o644, func(s *scene) string { return text(s.sys()) + "\n" })
 	}
 	of("memory.max", func(i *SystemInfo) string { return orMax(i.Limits.MemoryBytes) })
+	of("memory.low", func(i *SystemInfo) string { return strconv.FormatInt(i.Limits.MemoryLowBytes, 10) })
+	of("memory.peak", func(i *SystemInfo) string { return strconv.FormatInt(i.Peak, 10) })
 	of("memory.swap.max", func(i *SystemInfo) string {
-		if i.Limits.MemoryBytes > 0 {
-			return "0"
+		if l := i.Limits; l.MemoryBytes > 0 && l.MemorySwapBytes > 0 {
+			return strconv.FormatInt(l.MemorySwapBytes-l.MemoryBytes, 10)
 		}
 		return "max"
 	})
@@ -138,7 +141,9 @@ func sysGroup(t synth) {
 	})
 	of("pids.max", func(i *SystemInfo) string { return orMax(i.Limits.Pids) })
 	of("cpu.max", cpuMax)
-	of("cpu.weight", func(*SystemInfo) string { return "100" })
+	of("cpu.weight", func(i *SystemInfo) string { return strconv.FormatUint(standard.CPUWeight(i.Limits.CPUShares), 10) })
+	of("cpuset.cpus", func(i *SystemInfo) string { return i.Limits.CPUs })
+	of("cpuset.mems", func(i *SystemInfo) string { return i.Limits.Mems })
 	of("cpu.stat", func(i *SystemInfo) string {
 		n := strconv.FormatInt(i.CPU.Microseconds(), 10)
 		return "usage_usec " + n + "\nuser_usec " + n + "\nsystem_usec 0"
@@ -151,7 +156,7 @@ func sysGroup(t synth) {
 		}
 		return b.String()
 	})
-	t.fixed("fs/cgroup/cgroup.controllers", 0o444, "cpu memory pids\n")
+	t.fixed("fs/cgroup/cgroup.controllers", 0o444, "cpuset cpu memory pids\n")
 	t.fixed("fs/cgroup/cgroup.subtree_control", 0o644, "\n")
 	t.fixed("fs/cgroup/cgroup.type", 0o644, "domain\n")
 	t.fixed("fs/cgroup/cgroup.events", 0o444, "populated 1\nfrozen 0\n")
