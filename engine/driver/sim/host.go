@@ -79,6 +79,10 @@ func (h *host) prepare(ctx context.Context) error {
 		return err // which names the layer
 	}
 	numbers := namespaces(h.spec, h.machine.nextPID(), h.events)
+	h.group.joined(h.events)
+	if h.spec.Network != driver.NetworkHost {
+		h.events.Fact(vocab.LoopbackUp, trace.String("container", h.spec.ID), trace.String("interface", "lo"))
+	}
 	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
@@ -123,7 +127,7 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 }
 
 func (h *host) executed(p *kernel.Process, c *driver.Process) trace.Event {
-	return eventlog.Note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.Strings("argv", c.Args))
+	return eventlog.Note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.String("program", p.File()), trace.Strings("argv", c.Args))
 }
 
 func (h *host) writeRecord() error {

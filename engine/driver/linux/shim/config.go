@@ -68,6 +68,7 @@ type Process struct {
 	Privileged bool     `json:"privileged,omitempty"`
 	NoNewPrivs bool     `json:"no_new_privs,omitempty"`
 	Seccomp    []byte   `json:"seccomp,omitempty"` // struct sock_filter[], native byte order
+	Refused    []string `json:"refused,omitempty"` // traced: the calls that Seccomp refuses whatever their arguments
 }
 
 // Mount is one file system to mount besides the standard ones: driver.Mount with everything looked up.

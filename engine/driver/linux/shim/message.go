@@ -61,6 +61,7 @@ type stageConfig struct {
 	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
 	Groups  []string `json:"groups,omitempty"`
 	Trace   bool     `json:"trace,omitempty"`
+	Joined  []string `json:"joined,omitempty"`   // folders of all control groups, for their events
 	HostNet bool     `json:"host_net,omitempty"` // exec: the network namespace is the shim's, which a rootless stage may not enter again
 }
 
@@ -68,6 +69,7 @@ type stageConfig struct {
 type report struct {
 	Terminal bool   `json:"terminal,omitempty"` // the master comes along as a descriptor
 	Ready    bool   `json:"ready,omitempty"`    // everything is done but execve
+	Program  string `json:"program,omitempty"`  // with Ready: the file that is to be executed
 	Error    string `json:"error,omitempty"`
 	Code     int    `json:"code,omitempty"` // 126 or 127 when the command itself is at fault
 }
