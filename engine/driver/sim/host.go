@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/lan"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
+	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -36,6 +37,7 @@ type host struct {
 	root   *tree.Union
 	unions map[string]*tree.Union // writable layers that are mounted besides the root
 	net    *lan.Host
+	view   *vfs.View // the kernel's own, into the container
 	box    *kernel.Box
 	io     *stdio
 	proc   *kernel.Process // nil until it was started
@@ -86,7 +88,7 @@ func (h *host) prepare(ctx context.Context) error {
 	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
-	h.unions = b.unions
+	h.unions, h.view = b.unions, b.view
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err

@@ -19,6 +19,7 @@ const (
 	doTrace     = "trace"     // events are recorded from now on
 	doSync      = "sync"      // what happened so far is recorded when the answer comes
 	doProcesses = "processes" // ok with the list
+	doReveal    = "reveal"    // ok with what the kernel shows of the first process
 	doDelete    = "delete"    // kills what runs; answered by exit
 )
 
@@ -57,6 +58,7 @@ type reply struct {
 	Code      int                  `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
 	Message   string               `json:"message,omitempty"`
 	Processes []driver.ProcessInfo `json:"processes,omitempty"`
+	Reveal    *driver.Reveal       `json:"reveal,omitempty"`
 }
 
 // orders are what a host needs to run its container. A supervisor reads them from its standard input.

@@ -36,11 +36,25 @@ func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 	}
 }
 
+const firstNamespace = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
+
+func namespaceKinds() []string { return []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"} }
+
+// machineNamespaces are those of the machine itself, as links name them. A container has its user and time namespaces from it.
+func machineNamespaces() map[string]string {
+	links := map[string]string{"user": "user:[4026531837]", "time": "time:[4026531834]", "time_for_children": "time:[4026531834]"}
+	for i, kind := range namespaceKinds() {
+		links[kind] = kind + ":[" + strconv.Itoa(firstNamespace+i) + "]"
+	}
+	links["pid_for_children"] = links["pid"]
+	return links
+}
+
 // namespaces records which views of its own a container gets, and gives their numbers by kind. They are made of a number that no other
 // container has.
 func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uint64 {
-	const first = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
-	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
+	const first = firstNamespace
+	names := namespaceKinds()
 	noteCloned(spec, log)
 	numbers := make(map[string]uint64, len(names))
 	for i, name := range names {

@@ -133,6 +133,9 @@ func (h *host) control(req *request, r *reply) error {
 		return h.settle()
 	case doTrace:
 		return h.beginTrace()
+	case doReveal:
+		r.Reveal = h.reveal()
+		return nil
 	case doProcesses:
 		r.Processes = h.box.Processes()
 		return nil

@@ -15,6 +15,7 @@ const (
 	DoTrace     = "trace"     // events are recorded from now on
 	DoSync      = "sync"      // what happened so far is recorded when the answer comes
 	DoProcesses = "processes" // ok with the list
+	DoReveal    = "reveal"    // ok with what the kernel shows of the first process
 	DoDelete    = "delete"    // kills what runs; answered by exit
 )
 
@@ -25,6 +26,8 @@ type Request struct {
 	Process *Process `json:"process,omitempty"`
 	Detach  bool     `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Signal  int      `json:"signal,omitempty"`
+	Files   []string `json:"files,omitempty"` // reveal: which of the process's files
+	Links   []string `json:"links,omitempty"` // reveal: which of its links
 	Cols    uint16   `json:"cols,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`
 	// Which streams come along as descriptors, in this order.
@@ -51,6 +54,7 @@ type Reply struct {
 	Code      int           `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
 	Message   string        `json:"message,omitempty"`
 	Processes []ProcessInfo `json:"processes,omitempty"`
+	Reveal    *Reveal       `json:"reveal,omitempty"`
 }
 
 // stageConfig is what a shim tells a stage.

@@ -159,6 +159,10 @@ func (s *shim) control(req *Request, reply *Reply) error {
 		return nil
 	case DoTrace:
 		return s.beginTrace()
+	case DoReveal:
+		var err error
+		reply.Reveal, err = s.reveal(req.Files, req.Links)
+		return err
 	case DoProcesses:
 		boot := bootTime()
 		for _, pid := range descendants(os.Getpid()) {
