@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"engine/blob":            {"engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/layer":           {"engine/oci", "trace", "trace/vocab"},
 	"engine/driver":          {"engine/oci"},
+	"engine/kernelview":      {"engine/driver", "engine/driver/standard"},
 	"engine/passwd":          {"engine/driver"},
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
 	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
@@ -41,7 +42,7 @@ var arrows = map[string][]string{
 	"engine/driver/jsonfile":   {},
 	"engine/driver/eventlog":   {"trace"},
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
-	"engine/driver/drivertest": {"engine/driver", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
+	"engine/driver/drivertest": {"engine/driver", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
 	"engine/driver/sim":        {"engine/driver", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},

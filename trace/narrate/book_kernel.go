@@ -1,19 +1,43 @@
 package narrate
 
-import "github.com/learn-containers/learn/trace/vocab"
+import (
+	"strings"
+
+	"github.com/learn-containers/learn/trace/vocab"
+)
 
 // kernelBook tells how the kernel makes a container out of a process.
 var kernelBook = []phrase{
+	{kind: vocab.ProcClone, from: Kernel, tell: cloned},
 	{kind: vocab.NamespaceCreate, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "The container's process got its own " + namespace(f.str("namespace")) + ".",
+				why: namespaceReason(f.str("namespace")),
 				how: namespaceFlag(f.str("namespace")) + "; for the processes of " + f.container("container") + " ls -l /proc/PID/ns shows " +
 					f.str("namespace") + ":[" + f.plain("inode") + "]."}
 		}},
 	{kind: vocab.UserMap, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "User ids inside container " + f.container("container") + " are mapped to ids outside, so root inside need not be root outside.",
-				how: "uid_map (inside, outside, how many): " + f.str("map") + "."}
+				how: "/proc/PID/uid_map (inside, outside, how many): " + f.str("map") + "; gid_map: " + f.str("group_map") + "."}
+		}},
+	{kind: vocab.LoopbackUp, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Switched on " + f.str("interface") + " in the container's own network.",
+				why: "A new network namespace has only this interface, and it is down: not even 127.0.0.1 would answer.",
+				how: "ioctl SIOCSIFFLAGS with IFF_UP in the network namespace of " + f.container("container") + "."}
+		}},
+	{kind: vocab.MountPrivate, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Cut the container's mounts off from the host's.",
+				why: "A new mount namespace begins as a copy, and shared mounts would still tell each other of what is mounted on them.",
+				how: "mount(NULL, \"/\", NULL, MS_REC|MS_PRIVATE) in the mount namespace of " + f.container("container") + "."}
+		}},
+	{kind: vocab.SysctlSet, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Set " + f.str("name") + " to " + f.str("value") + " for this container.",
+				why: "Such a setting belongs to a namespace, so the host's own stays as it is.",
+				how: "A write to /proc/sys/" + strings.ReplaceAll(f.str("name"), ".", "/") + " of " + f.container("container") + "."}
 		}},
 	{kind: vocab.MountDo, from: Full, tell: mounted},
 	{kind: vocab.PivotRoot, from: Full,
@@ -37,6 +61,12 @@ var kernelBook = []phrase{
 				why: "The kernel keeps it for all processes of the container together.",
 				how: "A write to the file of that name in the container's control group."}
 		}},
+	{kind: vocab.CgroupJoin, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "The container's process became a member of its control group.",
+				why: "What it starts is born there, too, and so counted and limited together with it.",
+				how: "In " + f.path("path") + ", cgroup.procs lists the processes of " + f.container("container") + "."}
+		}},
 	{kind: vocab.CgroupRemove, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "Removed the control group of container " + f.container("container") + ".", how: "rmdir " + f.path("path") + "."}
@@ -48,16 +78,30 @@ var kernelBook = []phrase{
 				why: "Root inside a container may not load kernel modules, set the clock or mount disks, for example.",
 				how: "Bounding, permitted and effective sets of " + f.container("container") + ": " + f.list("kept") + "."}
 		}},
+	{kind: vocab.ProcUser, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "The process became user " + f.plain("uid") + " and group " + f.plain("gid") + also(f.list("groups")) + ".",
+				why: "Programs should be no more than they need to be; without USER or --user this is root, with the few powers that are left.",
+				how: "setgroups, setresgid, setresuid in " + f.container("container") + "; see Uid, Gid and Groups in /proc/PID/status."}
+		}},
+	{kind: vocab.NoNewPrivs, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Programs with the setuid bit give no powers here.",
+				why: "So nothing in the image can be used to become root.",
+				how: "prctl(PR_SET_NO_NEW_PRIVS, 1) in " + f.container("container") + "; see NoNewPrivs in /proc/PID/status. It is inherited and can't be taken back."}
+		}},
 	{kind: vocab.SeccompLoad, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "Loaded a filter that refuses dangerous system calls.",
-				how: "seccomp, a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") + "."}
+				why: "What is refused here can't be used to attack the kernel, which all containers share.",
+				how: "seccomp(SECCOMP_SET_MODE_FILTER), a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") +
+					"; see Seccomp: 2 in /proc/PID/status. Refused whatever their arguments: " + f.list("refused") + "."}
 		}},
 	{kind: vocab.ProcExec, from: Full,
 		tell: func(f *facts) text {
 			return text{say: "The program " + f.words("argv") + " takes over.",
 				why: "All the walls are up before its first instruction runs.",
-				how: "execve in process " + f.plain("pid") + " of " + f.container("container") + "."}
+				how: "execve of " + f.path("program") + " in process " + f.plain("pid") + " of " + f.container("container") + ". Every descriptor but 0, 1 and 2 is closed by it."}
 		}},
 	{kind: vocab.ProcSignal, from: Kernel,
 		tell: func(f *facts) text {
@@ -79,6 +123,8 @@ func mounted(f *facts) text {
 		t.say = "Mounted a /proc of its own at " + target + ", which lists the container's processes only."
 	case "tmpfs":
 		t.say = "Mounted an empty folder in memory at " + target + "."
+	case "remount":
+		t.say = "Changed the mount at " + target + ": " + f.str("options") + "."
 	case "mask":
 		t.say = "Hid " + target + ", which tells of the host or could harm it, below something empty."
 	case "bind":
@@ -89,18 +135,39 @@ func mounted(f *facts) text {
 	return t
 }
 
+// cloned tells how the first process came to be.
+func cloned(f *facts) text {
+	call, flags := f.str("call"), strings.Join(f.value("flags").List(), "|")
+	t := text{say: "Made the process that becomes the container's first one.",
+		why: "A container is no thing of the kernel's: it is a process that was given its own view of nearly everything.",
+		how: call + "(" + shorten(Clean(flags), f.limit()) + ") by the supervisor of " + f.container("container") + "."}
+	if call == "clone3" {
+		t.how = strings.TrimSuffix(t.how, ".") + "; with CLONE_INTO_CGROUP it is born in its control group."
+	}
+	return t
+}
+
+func also(groups string) string {
+	if groups == "" {
+		return ""
+	}
+	return ", also of groups " + groups
+}
+
 // mountLine is the mount command that would do the same.
 func mountLine(f *facts) string {
 	options, kind := f.str("options"), f.str("type")
 	if options != "" {
 		options = " -o " + options
 	}
-	how := "As a command: mount -t " + kind + options + " " + f.path("source") + " " + f.path("target") + "."
+	how := "fsopen, fsconfig, fsmount, move_mount; as a command: mount -t " + kind + options + " " + f.path("source") + " " + f.path("target") + "."
 	switch kind {
 	case "bind":
-		how = "As a command: mount --bind" + options + " " + f.path("source") + " " + f.path("target") + "."
+		how = "open_tree(OPEN_TREE_CLONE), mount_setattr, move_mount; as a command: mount --bind" + options + " " + f.path("source") + " " + f.path("target") + "."
 	case "mask":
 		how = "A file is covered by /dev/null, a folder by an empty tmpfs."
+	case "remount":
+		how = "mount_setattr; as a command: mount -o remount,bind" + strings.TrimPrefix(options, " -o") + " " + f.path("target") + "."
 	}
 	return how + " Only in the mount namespace of " + f.container("container") + "."
 }
@@ -153,6 +220,27 @@ func namespace(kind string) string {
 	return kind + " namespace"
 }
 
+// namespaceReason says what a kind of namespace is good for.
+func namespaceReason(kind string) string {
+	switch kind {
+	case "mnt":
+		return "What is mounted inside is seen by nobody else, and goes with the last process."
+	case "pid":
+		return "It sees and can signal nobody outside; when its number 1 ends, the kernel ends all the others."
+	case "uts":
+		return "So it can have a host name of its own."
+	case "ipc":
+		return "Programs outside can't reach into its shared memory by a well-known key."
+	case "net":
+		return "It has its own ports, addresses and routes, which can't collide with the host's."
+	case "cgroup":
+		return "In /proc/self/cgroup it can't read where on the host it is kept."
+	case "user":
+		return "Ids inside mean other ids outside."
+	}
+	return ""
+}
+
 func namespaceFlag(kind string) string {
 	switch kind {
 	case "mnt":
@@ -166,7 +254,7 @@ func namespaceFlag(kind string) string {
 	case "net":
 		return "CLONE_NEWNET"
 	case "cgroup":
-		return "CLONE_NEWCGROUP"
+		return "unshare(CLONE_NEWCGROUP), after it had joined its groups, which so become the root of what it sees"
 	case "user":
 		return "CLONE_NEWUSER"
 	}

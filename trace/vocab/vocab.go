@@ -63,15 +63,22 @@ const (
 	ContainerExport = "container.export"
 	ContainerRemove = "container.remove"
 
+	ProcClone       = "proc.clone"
 	NamespaceCreate = "ns.create"
 	UserMap         = "ns.usermap"
+	LoopbackUp      = "net.loopback"
+	MountPrivate    = "mount.private"
 	MountDo         = "mount"
+	SysctlSet       = "sysctl"
 	PivotRoot       = "pivot_root"
 	HostnameSet     = "hostname.set"
 	CgroupCreate    = "cgroup.create"
 	CgroupWrite     = "cgroup.write"
+	CgroupJoin      = "cgroup.join"
 	CgroupRemove    = "cgroup.remove"
 	CapsDrop        = "caps.drop"
+	ProcUser        = "proc.user"
+	NoNewPrivs      = "proc.no_new_privs"
 	SeccompLoad     = "seccomp.load"
 	ProcExec        = "proc.exec"
 	ProcSignal      = "proc.signal"
@@ -136,17 +143,24 @@ var Kinds = []Kind{
 	{ContainerExport, true, "a container's whole tree is written as one archive", []Attr{{"container", "string", "its id"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
 
+	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},
 	{NamespaceCreate, false, "a process gets its own view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "mnt, pid, uts, ipc, net, cgroup or user"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
-	{UserMap, false, "user ids inside are mapped to ids outside", []Attr{{"container", "string", "its id"}, {"map", "string", "lines of inside, outside, length"}}, nil},
+	{UserMap, false, "user ids inside are mapped to ids outside", []Attr{{"container", "string", "its id"}, {"map", "string", "lines of inside, outside, length"}, {"group_map", "string", "the same for groups"}}, nil},
+	{LoopbackUp, false, "the loopback interface of the container's own network is switched on", []Attr{{"container", "string", "its id"}, {"interface", "string", "its name"}}, nil},
+	{MountPrivate, false, "mounts made from now on stay in the container's mount namespace", []Attr{{"container", "string", "its id"}}, nil},
 	{MountDo, false, "a file system is mounted in the container's view", []Attr{{"container", "string", "its id"}, {"target", "string", "where"}, {"type", "string", "overlay, proc, tmpfs, bind ..."}, {"source", "string", "what"}, {"options", "string", "how"}}, nil},
+	{SysctlSet, false, "a setting of the kernel is changed for the container's namespaces only", []Attr{{"container", "string", "its id"}, {"name", "string", "the file below /proc/sys, with dots"}, {"value", "string", "what is written"}}, nil},
 	{PivotRoot, false, "the overlay becomes the root and the host's root goes out of sight", []Attr{{"container", "string", "its id"}}, nil},
 	{HostnameSet, false, "the container's own host name", []Attr{{"container", "string", "its id"}, {"hostname", "string", "the name"}}, nil},
 	{CgroupCreate, false, "a control group is made", []Attr{{"container", "string", "its id"}, {"controller", "string", "memory, pids, cpu ...; unified for version 2"}, {"path", "string", "its folder"}}, nil},
 	{CgroupWrite, false, "a limit is written to a control group", []Attr{{"container", "string", "its id"}, {"file", "string", "the file"}, {"value", "string", "the value"}}, nil},
+	{CgroupJoin, false, "the container's process becomes a member of a control group", []Attr{{"container", "string", "its id"}, {"path", "string", "its folder"}}, nil},
 	{CgroupRemove, false, "a control group is removed", []Attr{{"container", "string", "its id"}, {"path", "string", "its folder"}}, nil},
 	{CapsDrop, false, "powers of root are given up", []Attr{{"container", "string", "its id"}, {"kept", "list", "the capabilities that stay"}}, nil},
-	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}}, nil},
-	{ProcExec, false, "a program takes over a process", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"argv", "list", "the command"}}, nil},
+	{ProcUser, false, "the process becomes the user that the program is to run as", []Attr{{"container", "string", "its id"}, {"uid", "int", "the user, as seen inside"}, {"gid", "int", "its group"}, {"groups", "list", "further groups"}}, nil},
+	{NoNewPrivs, false, "the process and its descendants can't gain powers by executing a program", []Attr{{"container", "string", "its id"}}, nil},
+	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}, {"refused", "list", "the calls that it refuses whatever their arguments"}}, nil},
+	{ProcExec, false, "a program takes over a process", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"program", "string", "its file, as it was found"}, {"argv", "list", "the command"}}, nil},
 	{ProcSignal, false, "the supervisor delivers a signal", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"signal", "string", "its name"}}, nil},
 	{ProcOOM, false, "processes of a container were killed because memory ran out", []Attr{{"container", "string", "its id"}, {"limit_bytes", "int", "what it may have; 0 for no limit"}, {"peak_bytes", "int", "most that it ever had; 0 if it is not known"}, {"kills", "int", "processes killed"}}, nil},
 	{ProcExit, false, "a process ended", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"exit_code", "int", "0 to 255; 128 and the signal's number when a signal ended it"}, {"signal", "string", "the signal that ended it, or empty"}, {"oom_killed", "bool", "the memory limit ended it"}}, nil},

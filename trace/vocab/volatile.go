@@ -33,8 +33,12 @@ var Masks = []Mask{
 	{MountDo, "", "type=mask", "which of these paths there are depends on the kernel"},
 	{CgroupCreate, "", "", "which control groups there are depends on the version that the kernel has of them"},
 	{CgroupWrite, "", "", "the same"},
+	{CgroupJoin, "", "", "the same"},
 	{CgroupRemove, "", "", "the same"},
+	{ProcClone, "call", "", "the same"},
+	{UserMap, "", "", "only a rootless engine has a user namespace, and its ids are the host's"},
 	{SeccompLoad, "instructions", "", "the filter is made for the host's architecture"},
+	{SeccompLoad, "refused", "", "the same"},
 	{BlobWrite, "size_bytes", "media_type=application/vnd.oci.image.config.v1+json", "the document holds times, whose length varies"},
 }
 

@@ -116,17 +116,23 @@ func (app *App) inspectEach(ctx context.Context, spec string, names []string, lo
 	return nil
 }
 
+const kernelUsage = "Show what the kernel has of a running container: namespaces, mounts, powers, control groups, each with where to look"
+
 func (app *App) containerInspect() *cobra.Command {
 	var spec string
-	var size bool
+	var size, kernel bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] CONTAINER [CONTAINER...]",
 		Short: "Display detailed information on one or more containers",
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if kernel {
+				return app.inspectKernel(cmd.Context(), spec, args)
+			}
 			return app.inspectEach(cmd.Context(), spec, args, inspectContainer)
 		},
 	}
+	cmd.Flags().BoolVar(&kernel, "kernel", false, kernelUsage)
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes")
 	return cmd
@@ -134,6 +140,7 @@ func (app *App) containerInspect() *cobra.Command {
 
 func (app *App) inspect() *cobra.Command {
 	var spec, kind string
+	var kernel bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
 		Short: "Return low-level information on containers and images",
@@ -143,10 +150,14 @@ func (app *App) inspect() *cobra.Command {
 			if !ok {
 				return usagef("%q is not a valid value for --type: expected container or image", kind)
 			}
+			if kernel && kind != "image" {
+				return app.inspectKernel(cmd.Context(), spec, args)
+			}
 			return app.inspectEach(cmd.Context(), spec, args, how)
 		},
 	}
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
+	cmd.Flags().BoolVar(&kernel, "kernel", false, kernelUsage)
 	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image")`)
 	return cmd
 }

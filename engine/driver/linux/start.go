@@ -115,6 +115,9 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: limitsOf(spec.Limits), ShmBytes: spec.ShmBytes, ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
 		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, HostNet: spec.Network == driver.NetworkHost, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
+	if cfg.Trace {
+		cfg.Process.Refused = refusedCalls(p.Seccomp)
+	}
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
 	}

@@ -78,6 +78,7 @@ func (b *builder) build(box *kernel.Box, source vfs.ProcSource) error {
 
 // mountRoot tells of the root, which is mounted from the beginning, and has the mount table say what it is made of.
 func (b *builder) mountRoot() error {
+	b.log.Fact(vocab.MountPrivate, trace.String("container", b.spec.ID))
 	lowers, upper := b.root.Where()
 	options := []string{"lowerdir=" + strings.Join(lowers, ":"), "upperdir=" + upper}
 	b.mounted("/", "overlay", "overlay", strings.Join(options, ","))
@@ -157,7 +158,15 @@ func (b *builder) attach(target string, m vfs.Mount) error {
 	return nil
 }
 
-func (b *builder) mountProc() error { return b.place(standard.Proc(), b.proc, "") }
+func (b *builder) mountProc() error {
+	if err := b.place(standard.Proc(), b.proc, ""); err != nil || b.spec.Network == driver.NetworkHost {
+		return err
+	}
+	// They are so in every network of the machine: any user may bind low ports and send echo requests, as docker has it.
+	b.log.Fact(vocab.SysctlSet, trace.String("container", b.spec.ID), trace.String("name", "net.ipv4.ip_unprivileged_port_start"), trace.String("value", "0"))
+	b.log.Fact(vocab.SysctlSet, trace.String("container", b.spec.ID), trace.String("name", "net.ipv4.ping_group_range"), trace.String("value", "0 2147483647"))
+	return nil
+}
 
 // mountSys also shows the container its own control group, if it has one.
 func (b *builder) mountSys() error {
@@ -315,6 +324,7 @@ func (b *builder) finish() error {
 	if err := b.ns.Remount("/", "ro"); err != nil {
 		return fmt.Errorf("make root read-only: %w", err)
 	}
+	b.mounted("/", "remount", "", "ro")
 	return nil
 }
 

@@ -45,12 +45,15 @@ func TestEventsOfARun(t *testing.T) {
 		_, err := tk.Wait(ctx)
 		must(t, err)
 		got := story(events)
-		want := []string{"cgroup.create", "cgroup.write 67108864", "cgroup.write 50", "cgroup.write 50000 100000",
-			"ns.create mnt", "ns.create pid", "ns.create uts", "ns.create ipc", "ns.create net", "ns.create cgroup", "hostname.set lab"}
+		want := []string{"cgroup.create", "cgroup.write 67108864", "cgroup.write 50", "cgroup.write 50000 100000", "proc.clone",
+			"ns.create mnt", "ns.create pid", "ns.create uts", "ns.create ipc", "ns.create net", "ns.create cgroup", "cgroup.join", "net.loopback", "hostname.set lab", "mount.private"}
 		for _, target := range mountTargets(true) {
 			want = append(want, "mount "+target)
+			if target == "/proc" {
+				want = append(want, "sysctl 0", "sysctl 0 2147483647")
+			}
 		}
-		want = append(want, "pivot_root", "caps.drop", "seccomp.load", "proc.exec "+strings.Join(spec.Process.Args, " "),
+		want = append(want, "pivot_root", "caps.drop", "proc.user", "seccomp.load", "proc.exec "+strings.Join(spec.Process.Args, " "),
 			"cow.create /foo", "cow.create /a", "cow.whiteout /bin/ls", "proc.exit 3", "cgroup.remove")
 		for i := range got {
 			got[i] = strings.NewReplacer("[", "", "]", "", `"`, "", ",", " ").Replace(got[i])

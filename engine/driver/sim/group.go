@@ -112,3 +112,10 @@ func (g *group) remove(log *eventlog.Log) {
 	}
 	g.dir = ""
 }
+
+// joined tells that the first process is in the group.
+func (g group) joined(log *eventlog.Log) {
+	if g.dir != "" {
+		log.Fact(vocab.CgroupJoin, trace.String("container", g.id), trace.String("path", g.dir))
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/lan"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
+	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -36,6 +37,7 @@ type host struct {
 	root   *tree.Union
 	unions map[string]*tree.Union // writable layers that are mounted besides the root
 	net    *lan.Host
+	view   *vfs.View // the kernel's own, into the container
 	box    *kernel.Box
 	io     *stdio
 	proc   *kernel.Process // nil until it was started
@@ -79,10 +81,14 @@ func (h *host) prepare(ctx context.Context) error {
 		return err // which names the layer
 	}
 	numbers := namespaces(h.spec, h.machine.nextPID(), h.events)
+	h.group.joined(h.events)
+	if h.spec.Network != driver.NetworkHost {
+		h.events.Fact(vocab.LoopbackUp, trace.String("container", h.spec.ID), trace.String("interface", "lo"))
+	}
 	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
-	h.unions = b.unions
+	h.unions, h.view = b.unions, b.view
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
@@ -123,7 +129,7 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 }
 
 func (h *host) executed(p *kernel.Process, c *driver.Process) trace.Event {
-	return eventlog.Note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.Strings("argv", c.Args))
+	return eventlog.Note(vocab.ProcExec, trace.String("container", h.spec.ID), trace.Int("pid", int64(p.HostPID())), trace.String("program", p.File()), trace.Strings("argv", c.Args))
 }
 
 func (h *host) writeRecord() error {

@@ -21,6 +21,7 @@ const (
 	doProcesses = "processes" // ok with the list
 	doUpdate    = "update"    // the limits are these from now on
 	doUsage     = "usage"     // ok with what the container uses
+	doReveal    = "reveal"    // ok with what the kernel shows of the first process
 	doDelete    = "delete"    // kills what runs; answered by exit
 )
 
@@ -61,6 +62,7 @@ type reply struct {
 	Message   string               `json:"message,omitempty"`
 	Processes []driver.ProcessInfo `json:"processes,omitempty"`
 	Usage     *driver.Usage        `json:"usage,omitempty"`
+	Reveal    *driver.Reveal       `json:"reveal,omitempty"`
 }
 
 // orders are what a host needs to run its container. A supervisor reads them from its standard input.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"strconv"
+
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/sim/vfs"
@@ -17,18 +19,43 @@ func refusedCalls() []string {
 
 // noteLimits tells which powers the processes of a container do without. A seccomp.load's length is the number of rules.
 func noteLimits(spec *driver.Spec, log *eventlog.Log) {
-	if spec.Process.Privileged {
-		return
+	p := &spec.Process
+	if !p.Privileged {
+		log.Fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", standard.CapabilityNames()))
 	}
-	log.Fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", standard.CapabilityNames()))
-	log.Fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))))
+	groups := make([]string, len(p.Groups))
+	for i, g := range p.Groups {
+		groups[i] = strconv.FormatUint(uint64(g), 10)
+	}
+	log.Fact(vocab.ProcUser, trace.String("container", spec.ID), trace.Int("uid", int64(p.UID)), trace.Int("gid", int64(p.GID)), trace.Strings("groups", groups))
+	if p.NoNewPrivs {
+		log.Fact(vocab.NoNewPrivs, trace.String("container", spec.ID))
+	}
+	if !p.Privileged {
+		log.Fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))), trace.Strings("refused", refusedCalls()))
+	}
+}
+
+const firstNamespace = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
+
+func namespaceKinds() []string { return []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"} }
+
+// machineNamespaces are those of the machine itself, as links name them. A container has its user and time namespaces from it.
+func machineNamespaces() map[string]string {
+	links := map[string]string{"user": "user:[4026531837]", "time": "time:[4026531834]", "time_for_children": "time:[4026531834]"}
+	for i, kind := range namespaceKinds() {
+		links[kind] = kind + ":[" + strconv.Itoa(firstNamespace+i) + "]"
+	}
+	links["pid_for_children"] = links["pid"]
+	return links
 }
 
 // namespaces records which views of its own a container gets, and gives their numbers by kind. They are made of a number that no other
 // container has.
 func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uint64 {
-	const first = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
-	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
+	const first = firstNamespace
+	names := namespaceKinds()
+	noteCloned(spec, log)
 	numbers := make(map[string]uint64, len(names))
 	for i, name := range names {
 		if name == "net" && spec.Network == driver.NetworkHost {
@@ -39,6 +66,15 @@ func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uin
 		log.Fact(vocab.NamespaceCreate, trace.String("container", spec.ID), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
 	}
 	return numbers
+}
+
+// noteCloned tells which namespaces the first process is made with. Its view of the control groups comes later.
+func noteCloned(spec *driver.Spec, log *eventlog.Log) {
+	flags := []string{"CLONE_NEWNS", "CLONE_NEWPID", "CLONE_NEWUTS", "CLONE_NEWIPC"}
+	if spec.Network != driver.NetworkHost {
+		flags = append(flags, "CLONE_NEWNET")
+	}
+	log.Fact(vocab.ProcClone, trace.String("container", spec.ID), trace.String("call", "clone3"), trace.Strings("flags", flags))
 }
 
 // numbered is what /proc shows of a container whose namespaces have these numbers.

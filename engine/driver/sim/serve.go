@@ -138,6 +138,9 @@ func (h *host) control(req *request, r *reply) error {
 	case doUsage:
 		r.Usage = h.usage()
 		return nil
+	case doReveal:
+		r.Reveal = h.reveal()
+		return nil
 	case doProcesses:
 		r.Processes = h.box.Processes()
 		return nil

@@ -5,6 +5,7 @@ package shim
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,13 +42,51 @@ func noteUserMap(l *eventlog.Log, id string) {
 	if l == nil {
 		return
 	}
-	data, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return
-	}
+	l.Fact(vocab.UserMap, trace.String("container", id), trace.String("map", idMap("uid_map")), trace.String("group_map", idMap("gid_map")))
+}
+
+func idMap(name string) string {
+	data, _ := os.ReadFile("/proc/self/" + name)
 	var lines []string
 	for line := range strings.Lines(string(data)) {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))
 	}
-	l.Fact(vocab.UserMap, trace.String("container", id), trace.String("map", strings.Join(lines, "\n")))
+	return strings.Join(lines, ", ")
+}
+
+// clonedNote tells how the first process was made.
+func (s *shim) clonedNote() trace.Event {
+	call := "clone"
+	if s.groups.unified >= 0 {
+		call = "clone3"
+	}
+	var flags []string
+	for _, f := range []struct {
+		bit  uintptr
+		name string
+	}{{unix.CLONE_NEWNS, "CLONE_NEWNS"}, {unix.CLONE_NEWPID, "CLONE_NEWPID"}, {unix.CLONE_NEWUTS, "CLONE_NEWUTS"}, {unix.CLONE_NEWIPC, "CLONE_NEWIPC"}, {unix.CLONE_NEWNET, "CLONE_NEWNET"}} {
+		if s.cloned&f.bit != 0 {
+			flags = append(flags, f.name)
+		}
+	}
+	return eventlog.Note(vocab.ProcClone, trace.String("container", s.cfg.ID), trace.String("call", call), trace.Strings("flags", flags))
+}
+
+// noteJoined tells which control groups the first process is in.
+func noteJoined(l *eventlog.Log, id string, dirs []string) {
+	for _, dir := range dirs {
+		l.Fact(vocab.CgroupJoin, trace.String("container", id), trace.String("path", dir))
+	}
+}
+
+// noteUser tells as whom the process goes on.
+func noteUser(l *eventlog.Log, id string, p *Process) {
+	if l == nil {
+		return
+	}
+	groups := make([]string, len(p.Groups))
+	for i, g := range p.Groups {
+		groups[i] = strconv.FormatUint(uint64(g), 10)
+	}
+	l.Fact(vocab.ProcUser, trace.String("container", id), trace.Int("uid", int64(p.UID)), trace.Int("gid", int64(p.GID)), trace.Strings("groups", groups))
 }

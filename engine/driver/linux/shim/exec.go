@@ -21,7 +21,7 @@ import (
 // container's file system is used to start it, and one fork and one exec of ours are all it takes.
 func (s *shim) exec(conn *Conn, req *Request, client streams) {
 	p := req.Process
-	std, pid, err := s.startExec(req, client)
+	std, program, pid, err := s.startExec(req, client)
 	if err != nil {
 		client.close()
 		if pid > 0 {
@@ -32,7 +32,7 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 		return
 	}
 	events := s.eventLog()
-	events.Fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(pid)), trace.Strings("argv", p.Args))
+	events.Fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(pid)), trace.String("program", program), trace.Strings("argv", p.Args))
 	detach := std.attach(client)
 	std.run()
 	_ = conn.Send(Reply{Kind: ReplyStarted, Pid: pid})
@@ -70,13 +70,13 @@ func (s *shim) eventLog() *eventlog.Log {
 }
 
 // startExec returns when the user's program runs. After an error a pid that is not zero is still to be waited for.
-func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err error) {
+func (s *shim) startExec(req *Request, client streams) (std *stdio, program string, pid int, err error) {
 	p := req.Process
 	if p == nil {
-		return nil, 0, fmt.Errorf("start process: none was given")
+		return nil, "", 0, fmt.Errorf("start process: none was given")
 	}
 	if std, err = newStdio(p, client.stdin >= 0, true, nil); err != nil {
-		return nil, 0, err
+		return nil, "", 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -85,16 +85,17 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, pid int, err
 	}()
 	stage, pid, err := s.forkInside()
 	if err != nil {
-		return nil, pid, err
+		return nil, "", pid, err
 	}
 	defer stage.Close()
 	if err := adjustOOMScore(pid, p); err != nil {
-		return nil, pid, err
+		return nil, "", pid, err
 	}
 	s.mu.Lock() // an update may add groups
 	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), HostNet: s.cfg.HostNet}
 	s.mu.Unlock()
-	return std, pid, s.handOver(stage, cfg, std, pid)
+	program, err = s.handOver(stage, cfg, std, pid)
+	return std, program, pid, err
 }
 
 // forkInside forks the exec stage into the container's process namespace.

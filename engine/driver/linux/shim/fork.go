@@ -83,7 +83,7 @@ func (s *shim) forkInit(network uintptr) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.pid = pid
+	s.pid, s.cloned = pid, attr.Cloneflags
 	s.pidfd, err = unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, fmt.Errorf("watch first process: %w", err)

@@ -17,6 +17,7 @@ const (
 	DoProcesses = "processes" // ok with the list
 	DoUpdate    = "update"    // the limits are these from now on
 	DoUsage     = "usage"     // ok with what the container uses
+	DoReveal    = "reveal"    // ok with what the kernel shows of the first process
 	DoDelete    = "delete"    // kills what runs; answered by exit
 )
 
@@ -28,6 +29,8 @@ type Request struct {
 	Detach  bool     `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *Limits  `json:"limits,omitempty"`
 	Signal  int      `json:"signal,omitempty"`
+	Files   []string `json:"files,omitempty"` // reveal: which of the process's files
+	Links   []string `json:"links,omitempty"` // reveal: which of its links
 	Cols    uint16   `json:"cols,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`
 	// Which streams come along as descriptors, in this order.
@@ -55,6 +58,7 @@ type Reply struct {
 	Message   string        `json:"message,omitempty"`
 	Processes []ProcessInfo `json:"processes,omitempty"`
 	Usage     *Usage        `json:"usage,omitempty"`
+	Reveal    *Reveal       `json:"reveal,omitempty"`
 }
 
 // stageConfig is what a shim tells a stage.
@@ -65,6 +69,7 @@ type stageConfig struct {
 	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
 	Groups  []string `json:"groups,omitempty"`
 	Trace   bool     `json:"trace,omitempty"`
+	Joined  []string `json:"joined,omitempty"`   // folders of all control groups, for their events
 	HostNet bool     `json:"host_net,omitempty"` // exec: the network namespace is the shim's, which a rootless stage may not enter again
 }
 
@@ -72,6 +77,7 @@ type stageConfig struct {
 type report struct {
 	Terminal bool   `json:"terminal,omitempty"` // the master comes along as a descriptor
 	Ready    bool   `json:"ready,omitempty"`    // everything is done but execve
+	Program  string `json:"program,omitempty"`  // with Ready: the file that is to be executed
 	Error    string `json:"error,omitempty"`
 	Code     int    `json:"code,omitempty"` // 126 or 127 when the command itself is at fault
 }

@@ -49,7 +49,7 @@ func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
 	if err := setRlimits(p.Rlimits); err != nil {
 		return err
 	}
-	if err := conn.Send(report{Ready: true}); err != nil {
+	if err := conn.Send(report{Ready: true, Program: program}); err != nil {
 		return err
 	}
 	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
@@ -191,12 +191,18 @@ func giveStream(fd, uid int) {
 }
 
 func noteLimits(id string, p *Process, log *eventlog.Log) {
-	if log == nil || p.Privileged {
+	if log == nil {
 		return
 	}
-	log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", KeptCapabilities()))
+	if !p.Privileged {
+		log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", KeptCapabilities()))
+	}
+	noteUser(log, id, p)
+	if p.NoNewPrivs {
+		log.Fact(vocab.NoNewPrivs, trace.String("container", id))
+	}
 	if len(p.Seccomp) > 0 {
-		log.Fact(vocab.SeccompLoad, trace.String("container", id), trace.Int("instructions", int64(len(p.Seccomp)/8)))
+		log.Fact(vocab.SeccompLoad, trace.String("container", id), trace.Int("instructions", int64(len(p.Seccomp)/8)), trace.Strings("refused", p.Refused))
 	}
 }
 

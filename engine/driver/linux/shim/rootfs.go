@@ -35,6 +35,7 @@ func (b *builder) build() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
+	b.log.Fact(vocab.MountPrivate, trace.String("container", b.cfg.ID))
 	if err := b.openSources(); err != nil {
 		return err
 	}
@@ -172,8 +173,12 @@ func (b *builder) sysctl(name, value string) {
 	if err != nil {
 		return
 	}
-	_, _ = unix.Write(fd, []byte(value))
+	_, err = unix.Write(fd, []byte(value))
 	unix.Close(fd)
+	if err == nil && b.log != nil {
+		setting := strings.ReplaceAll(strings.TrimPrefix(name, "sys/"), "/", ".")
+		b.log.Fact(vocab.SysctlSet, trace.String("container", b.cfg.ID), trace.String("name", setting), trace.String("value", value))
+	}
 }
 
 func (b *builder) mountSys() error {
@@ -292,6 +297,7 @@ func (b *builder) finish() error {
 	if err := setAttrs(b.root.fd, unix.MOUNT_ATTR_RDONLY, false); err != nil {
 		return fmt.Errorf("make root read-only: %w", err)
 	}
+	b.mounted("/", "remount", "", "ro")
 	return nil
 }
 

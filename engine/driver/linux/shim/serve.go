@@ -165,6 +165,10 @@ func (s *shim) control(req *Request, reply *Reply) error {
 		u, err := s.usage()
 		reply.Usage = &u
 		return err
+	case DoReveal:
+		var err error
+		reply.Reveal, err = s.reveal(req.Files, req.Links)
+		return err
 	case DoProcesses:
 		boot := bootTime()
 		for _, pid := range descendants(os.Getpid()) {

@@ -88,6 +88,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if cfg.Rootless {
 		names = append(names, "user")
 	}
+	noteJoined(log, cfg.ID, sc.Joined)
 	noteNamespaces(log, cfg.ID, names...)
 	if cfg.Rootless {
 		noteUserMap(log, cfg.ID)
@@ -96,6 +97,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 		if err := loopbackUp(); err != nil {
 			return err
 		}
+		log.Fact(vocab.LoopbackUp, trace.String("container", cfg.ID), trace.String("interface", "lo"))
 	}
 	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
 		return fmt.Errorf("set host name: %w", err)

@@ -34,7 +34,8 @@ type shim struct {
 	log      *jsonfile.Log
 	io       *stdio
 	listener int
-	pid      int // of the first process
+	pid      int     // of the first process
+	cloned   uintptr // the flags that it was cloned with
 	pidfd    int
 	mounts   int // the container's mount namespace, held so that its end costs the supervisor time and nobody else
 	record   Record
@@ -113,6 +114,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 			return nil, err
 		}
 	}
+	s.events.Postpone() // a process that was cloned ahead comes before its groups
 	if s.groups, err = makeGroups(s.cfg, s.events, stage == nil); err != nil {
 		return nil, err
 	}
@@ -123,30 +125,45 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	if s.io, err = newStdio(&s.cfg.Process, hasInput, s.cfg.StdinOnce || !s.cfg.OpenStdin, s.log); err != nil {
 		return nil, err
 	}
+	ahead := stage
 	if stage, err = s.settleInit(stage); err != nil {
 		return nil, err
 	}
 	defer stage.Close()
+	s.noteCloned(stage == ahead)
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
 	failpoint.Hit("shim.start.before-go")
-	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil}
+	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil, Joined: s.groups.dirs()}
 	if err := adjustOOMScore(s.pid, &s.cfg.Process); err != nil {
 		return nil, err
 	}
 	s.events.Postpone()
-	err = s.handOver(stage, cfg, s.io, s.pid)
+	program, err := s.handOver(stage, cfg, s.io, s.pid)
 	s.cfg.Mounts = nil // what they hold in memory is the container's now
 	if err != nil {
 		return nil, err
 	}
 	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
-		trace.Int("pid", int64(s.pid)), trace.Strings("argv", s.cfg.Process.Args)))
+		trace.Int("pid", int64(s.pid)), trace.String("program", program), trace.Strings("argv", s.cfg.Process.Args)))
 	detach = s.io.attach(client)
 	s.io.run()
 	failpoint.Hit("shim.start.after-go")
 	return detach, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
+}
+
+// noteCloned tells that the first process was made: before its control groups if it was, and after them if it had to be born in one.
+func (s *shim) noteCloned(ahead bool) {
+	if ahead {
+		s.events.Resume(s.clonedNote())
+		return
+	}
+	s.events.Resume()
+	if s.events != nil {
+		note := s.clonedNote()
+		s.events.Fact(note.Kind, note.Attrs...)
+	}
 }
 
 // prepare does, while the stage is still waking up, what must stand before the program runs: the record, the socket, and the eye
@@ -179,12 +196,12 @@ func (s *shim) writeRecord() error {
 	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
 }
 
-// handOver sends the stage its orders and returns when the user's program has taken over.
-func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) error {
-	err := stage.Send(cfg, std.child[:]...)
+// handOver sends the stage its orders and returns when the user's program, which it names, has taken over.
+func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) (program string, err error) {
+	err = stage.Send(cfg, std.child[:]...)
 	std.releaseChild()
 	if err != nil {
-		return s.stageDied(pid, err)
+		return "", s.stageDied(pid, err)
 	}
 	ready := false
 	for {
@@ -192,21 +209,21 @@ func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) error
 		err := stage.Receive(&r)
 		switch {
 		case errors.Is(err, io.EOF) && ready:
-			return nil
+			return program, nil
 		case err != nil:
-			return s.stageDied(pid, err)
+			return "", s.stageDied(pid, err)
 		case r.Code != 0:
-			return &commandError{r.Code, r.Error}
+			return "", &commandError{r.Code, r.Error}
 		case r.Error != "":
-			return errors.New(r.Error)
+			return "", errors.New(r.Error)
 		case r.Terminal:
 			fds, err := stage.TakeFDs(1)
 			if err != nil {
-				return err
+				return "", err
 			}
 			std.useTerminal(fds[0])
 		case r.Ready:
-			ready = true
+			ready, program = true, r.Program
 		}
 	}
 }

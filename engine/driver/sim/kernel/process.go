@@ -18,6 +18,7 @@ type Process struct {
 	pid, hostPID   int
 	cred           vfs.Cred
 	started        time.Time
+	file           string // that it was started from outside with, as it was found
 	done           chan struct{}
 
 	// Guarded by the clock's lock.
@@ -41,6 +42,9 @@ type Process struct {
 
 // PID is the number inside the box.
 func (p *Process) PID() int { return p.pid }
+
+// File is the program that a process was started from outside with, as it was found: a path, or a name in PATH's folder.
+func (p *Process) File() string { return p.file }
 
 // HostPID is the number outside.
 func (p *Process) HostPID() int { return p.hostPID }

@@ -55,6 +55,7 @@ func (b *Box) Start(cfg ProcessConfig) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.file = file
 	prog, err := b.load(im.view, p.Cwd, file, p.Args)
 	if err != nil {
 		return nil, execError(p.Args[0], file, err)
