@@ -10,6 +10,16 @@ var kernelBook = []phrase{
 				how: namespaceFlag(f.str("namespace")) + "; for the processes of " + f.container("container") + " ls -l /proc/PID/ns shows " +
 					f.str("namespace") + ":[" + f.plain("inode") + "]."}
 		}},
+	{kind: vocab.NamespaceJoin, from: Full,
+		tell: func(f *facts) text {
+			whose, how := "the host's", "No new namespace was made"
+			if of := f.plain("of"); of != "host" {
+				whose, how = "that of container "+f.container("of"), "setns into "+"/proc/PID/ns/"+f.str("namespace")+" of its first process"
+			}
+			return text{say: "The container does not get its own " + shared(f.str("namespace")) + ": it uses " + whose + ".",
+				why: "What is shared is no wall any more: each side sees and reaches there what the other has.",
+				how: how + "; for both sides ls -l /proc/PID/ns shows " + f.str("namespace") + ":[" + f.plain("inode") + "]."}
+		}},
 	{kind: vocab.UserMap, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "User ids inside container " + f.container("container") + " are mapped to ids outside, so root inside need not be root outside.",
@@ -48,8 +58,44 @@ var kernelBook = []phrase{
 				why: "Root inside a container may not load kernel modules, set the clock or mount disks, for example.",
 				how: "Bounding, permitted and effective sets of " + f.container("container") + ": " + f.list("kept") + "."}
 		}},
+	{kind: vocab.PrivsForbid, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "From now on no program can bring the processes of " + f.container("container") + " more powers than they have.",
+				why: "A set-user-ID program such as su or sudo then runs with the powers of whoever calls it.",
+				how: "prctl(PR_SET_NO_NEW_PRIVS); grep NoNewPrivs /proc/PID/status shows 1."}
+		}},
+	{kind: vocab.SysctlSet, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Set " + f.str("name") + " to " + f.str("value") + " for this container.",
+				why: "The kernel keeps this setting apart for each namespace, so the host's stays as it is.",
+				how: "A write to the file of that name, with slashes for the dots, below /proc/sys in " + f.container("container") + "."}
+		}},
+	{kind: vocab.DeviceAdd, from: Full,
+		tell: func(f *facts) text {
+			if f.plain("path") == "/dev" {
+				return text{say: "Gave the container every device of the host.",
+					why: "A privileged container can do with the machine's disks what root outside can."}
+			}
+			return text{say: "Gave the container the host's device " + f.path("source") + " as " + f.path("path") + ".",
+				how: "A node with the same numbers; allowed is " + f.str("access") + " (r read, w write, m make nodes)."}
+		}},
+	{kind: vocab.DeviceRules, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Told the kernel which devices the processes of " + f.container("container") + " may use; any other is refused, whatever nodes they make.",
+				how: "The devices control group (version 1: devices.allow; version 2: a program that the kernel asks): " + f.list("rules") + "."}
+		}},
+	{kind: vocab.InitRun, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Process 1 of the container is a small init, and the command is its child.",
+				why: "Process 1 must collect ended orphans, and the kernel keeps signals from it that it does not handle; init does the one and passes on the others.",
+				how: "Asked for by --init of " + f.container("container") + "."}
+		}},
 	{kind: vocab.SeccompLoad, from: Kernel,
 		tell: func(f *facts) text {
+			if f.str("profile") == "custom" {
+				return text{say: "Loaded the filter for system calls that the profile describes.",
+					how: "seccomp, a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") + "."}
+			}
 			return text{say: "Loaded a filter that refuses dangerous system calls.",
 				how: "seccomp, a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") + "."}
 		}},
@@ -137,6 +183,17 @@ func namespace(kind string) string {
 		return "user ids (user namespace)"
 	}
 	return kind + " namespace"
+}
+
+// shared says what a kind of namespace is about, where it is not the container's own.
+func shared(kind string) string {
+	switch kind {
+	case "pid":
+		return "numbering of processes (PID namespace)"
+	case "net":
+		return "network (network namespace)"
+	}
+	return namespace(kind)
 }
 
 func namespaceFlag(kind string) string {

@@ -64,6 +64,7 @@ const (
 	ContainerRemove = "container.remove"
 
 	NamespaceCreate = "ns.create"
+	NamespaceJoin   = "ns.join"
 	UserMap         = "ns.usermap"
 	MountDo         = "mount"
 	PivotRoot       = "pivot_root"
@@ -72,7 +73,12 @@ const (
 	CgroupWrite     = "cgroup.write"
 	CgroupRemove    = "cgroup.remove"
 	CapsDrop        = "caps.drop"
+	PrivsForbid     = "privs.forbid"
 	SeccompLoad     = "seccomp.load"
+	SysctlSet       = "sysctl.set"
+	DeviceAdd       = "device.add"
+	DeviceRules     = "device.rules"
+	InitRun         = "init.run"
 	ProcExec        = "proc.exec"
 	ProcSignal      = "proc.signal"
 	ProcExit        = "proc.exit"
@@ -136,6 +142,7 @@ var Kinds = []Kind{
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
 
 	{NamespaceCreate, false, "a process gets its own view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "mnt, pid, uts, ipc, net, cgroup or user"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
+	{NamespaceJoin, false, "a process shares another's view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "pid, uts, ipc, net or cgroup"}, {"of", "string", "host, or the id of the container whose it is"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
 	{UserMap, false, "user ids inside are mapped to ids outside", []Attr{{"container", "string", "its id"}, {"map", "string", "lines of inside, outside, length"}}, nil},
 	{MountDo, false, "a file system is mounted in the container's view", []Attr{{"container", "string", "its id"}, {"target", "string", "where"}, {"type", "string", "overlay, proc, tmpfs, bind ..."}, {"source", "string", "what"}, {"options", "string", "how"}}, nil},
 	{PivotRoot, false, "the overlay becomes the root and the host's root goes out of sight", []Attr{{"container", "string", "its id"}}, nil},
@@ -144,7 +151,12 @@ var Kinds = []Kind{
 	{CgroupWrite, false, "a limit is written to a control group", []Attr{{"container", "string", "its id"}, {"file", "string", "the file"}, {"value", "string", "the value"}}, nil},
 	{CgroupRemove, false, "a control group is removed", []Attr{{"container", "string", "its id"}, {"path", "string", "its folder"}}, nil},
 	{CapsDrop, false, "powers of root are given up", []Attr{{"container", "string", "its id"}, {"kept", "list", "the capabilities that stay"}}, nil},
-	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}}, nil},
+	{PrivsForbid, false, "no program can bring a process new powers any more", []Attr{{"container", "string", "its id"}}, nil},
+	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"profile", "string", "default, or custom"}, {"instructions", "int", "length of the filter program"}}, nil},
+	{SysctlSet, false, "a setting of the container's own kernel namespaces is changed", []Attr{{"container", "string", "its id"}, {"name", "string", "the file below /proc/sys, with dots"}, {"value", "string", "what was written"}}, nil},
+	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},
+	{DeviceRules, false, "a control group says what may be done with devices", []Attr{{"container", "string", "its id"}, {"rules", "list", "what is allowed: kind, numbers, access"}}, nil},
+	{InitRun, false, "a small init is the first process and runs the command as its child", []Attr{{"container", "string", "its id"}}, nil},
 	{ProcExec, false, "a program takes over a process", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"argv", "list", "the command"}}, nil},
 	{ProcSignal, false, "the supervisor delivers a signal", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"signal", "string", "its name"}}, nil},
 	{ProcExit, false, "a process ended", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"exit_code", "int", "0 to 255; 128 and the signal's number when a signal ended it"}, {"signal", "string", "the signal that ended it, or empty"}, {"oom_killed", "bool", "the memory limit ended it"}}, nil},

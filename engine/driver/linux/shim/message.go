@@ -61,7 +61,8 @@ type stageConfig struct {
 	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
 	Groups  []string `json:"groups,omitempty"`
 	Trace   bool     `json:"trace,omitempty"`
-	HostNet bool     `json:"host_net,omitempty"` // exec: the network namespace is the shim's, which a rootless stage may not enter again
+	Joined  []space  `json:"joined,omitempty"` // init: namespaces to enter, whose descriptors come behind the streams
+	Spaces  int      `json:"spaces,omitempty"` // exec: flags of the namespaces to enter
 }
 
 // report is what a stage tells its shim.
