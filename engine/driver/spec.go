@@ -107,6 +107,7 @@ type Process struct {
 	Powers []string
 	// Seccomp is the system call filter: empty for docker's default one, Unconfined, or a profile in docker's JSON format.
 	Seccomp     string
+	AppArmor    string // profile to run under, where the machine has AppArmor; empty or Unconfined: none
 	Rlimits     []Rlimit
 	OOMScoreAdj int  // -1000 to 1000 (proc_pid_oom_score_adj(5)), added to nothing: the value itself
 	Detach      bool // exec only: do not wait

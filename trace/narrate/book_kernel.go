@@ -18,7 +18,7 @@ var kernelBook = []phrase{
 			}
 			return text{say: "The container does not get its own " + shared(f.str("namespace")) + ": it uses " + whose + ".",
 				why: "What is shared is no wall any more: each side sees and reaches there what the other has.",
-				how: how + "; for both sides ls -l /proc/PID/ns shows " + f.str("namespace") + ":[" + f.plain("inode") + "]."}
+				how: how + " for " + f.container("container") + "; for both sides ls -l /proc/PID/ns shows " + f.str("namespace") + ":[" + f.plain("inode") + "]."}
 		}},
 	{kind: vocab.UserMap, from: Kernel,
 		tell: func(f *facts) text {
@@ -58,7 +58,7 @@ var kernelBook = []phrase{
 				why: "Root inside a container may not load kernel modules, set the clock or mount disks, for example.",
 				how: "Bounding, permitted and effective sets of " + f.container("container") + ": " + f.list("kept") + "."}
 		}},
-	{kind: vocab.PrivsForbid, from: Full,
+	{kind: vocab.NoNewPrivs, from: Full,
 		tell: func(f *facts) text {
 			return text{say: "From now on no program can bring the processes of " + f.container("container") + " more powers than they have.",
 				why: "A set-user-ID program such as su or sudo then runs with the powers of whoever calls it.",
@@ -74,10 +74,11 @@ var kernelBook = []phrase{
 		tell: func(f *facts) text {
 			if f.plain("path") == "/dev" {
 				return text{say: "Gave the container every device of the host.",
-					why: "A privileged container can do with the machine's disks what root outside can."}
+					why: "A privileged container can do with the machine's disks what root outside can.",
+					how: "Nodes with the numbers and permissions of those in " + f.path("source") + ", in the /dev of " + f.container("container") + "."}
 			}
 			return text{say: "Gave the container the host's device " + f.path("source") + " as " + f.path("path") + ".",
-				how: "A node with the same numbers; allowed is " + f.str("access") + " (r read, w write, m make nodes)."}
+				how: "A node with the same numbers for " + f.container("container") + "; allowed is " + f.str("access") + " (r read, w write, m make nodes)."}
 		}},
 	{kind: vocab.DeviceRules, from: Kernel,
 		tell: func(f *facts) text {
@@ -92,10 +93,6 @@ var kernelBook = []phrase{
 		}},
 	{kind: vocab.SeccompLoad, from: Kernel,
 		tell: func(f *facts) text {
-			if f.str("profile") == "custom" {
-				return text{say: "Loaded the filter for system calls that the profile describes.",
-					how: "seccomp, a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") + "."}
-			}
 			return text{say: "Loaded a filter that refuses dangerous system calls.",
 				how: "seccomp, a program of " + f.count("instructions", "instruction") + " that the kernel runs before each system call of " + f.container("container") + "."}
 		}},

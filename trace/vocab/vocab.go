@@ -73,9 +73,9 @@ const (
 	CgroupWrite     = "cgroup.write"
 	CgroupRemove    = "cgroup.remove"
 	CapsDrop        = "caps.drop"
-	PrivsForbid     = "privs.forbid"
+	NoNewPrivs      = "proc.no_new_privs"
 	SeccompLoad     = "seccomp.load"
-	SysctlSet       = "sysctl.set"
+	SysctlSet       = "sysctl"
 	DeviceAdd       = "device.add"
 	DeviceRules     = "device.rules"
 	InitRun         = "init.run"
@@ -151,9 +151,9 @@ var Kinds = []Kind{
 	{CgroupWrite, false, "a limit is written to a control group", []Attr{{"container", "string", "its id"}, {"file", "string", "the file"}, {"value", "string", "the value"}}, nil},
 	{CgroupRemove, false, "a control group is removed", []Attr{{"container", "string", "its id"}, {"path", "string", "its folder"}}, nil},
 	{CapsDrop, false, "powers of root are given up", []Attr{{"container", "string", "its id"}, {"kept", "list", "the capabilities that stay"}}, nil},
-	{PrivsForbid, false, "no program can bring a process new powers any more", []Attr{{"container", "string", "its id"}}, nil},
-	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"profile", "string", "default, or custom"}, {"instructions", "int", "length of the filter program"}}, nil},
-	{SysctlSet, false, "a setting of the container's own kernel namespaces is changed", []Attr{{"container", "string", "its id"}, {"name", "string", "the file below /proc/sys, with dots"}, {"value", "string", "what was written"}}, nil},
+	{NoNewPrivs, false, "the process and its descendants can't gain powers by executing a program", []Attr{{"container", "string", "its id"}}, nil},
+	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}}, nil},
+	{SysctlSet, false, "a setting of the kernel is changed for the container's namespaces only", []Attr{{"container", "string", "its id"}, {"name", "string", "the file below /proc/sys, with dots"}, {"value", "string", "what is written"}}, nil},
 	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},
 	{DeviceRules, false, "a control group says what may be done with devices", []Attr{{"container", "string", "its id"}, {"rules", "list", "what is allowed: kind, numbers, access"}}, nil},
 	{InitRun, false, "a small init is the first process and runs the command as its child", []Attr{{"container", "string", "its id"}}, nil},

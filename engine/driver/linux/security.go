@@ -16,10 +16,7 @@ import (
 // secure fills in what the container may do and see of the machine.
 func (t *task) secure(cfg *shim.Config) error {
 	spec := t.spec
-	var err error
-	if cfg.Spaces, err = t.spaces(); err != nil {
-		return err
-	}
+	cfg.Spaces = t.spaces()
 	cfg.Domain, cfg.NoShm = spec.Domain, spec.Shared.IPC == driver.NamespaceNone
 	if id, ok := driver.OwnerOf(spec.Network); ok {
 		cfg.Names = t.runtime.dirOf(id)
@@ -38,7 +35,7 @@ func (t *task) secure(cfg *shim.Config) error {
 }
 
 // spaces says whose the namespaces are.
-func (t *task) spaces() (shim.Spaces, error) {
+func (t *task) spaces() shim.Spaces {
 	s := t.spec
 	var out shim.Spaces
 	for _, w := range []struct {
@@ -47,17 +44,13 @@ func (t *task) spaces() (shim.Spaces, error) {
 	}{{s.Network, &out.Net}, {s.Shared.PID, &out.PID}, {s.Shared.IPC, &out.IPC}, {s.Shared.UTS, &out.UTS}, {s.Shared.Cgroup, &out.Cgroup}} {
 		id, of := driver.OwnerOf(w.word)
 		switch {
-		case of && id == s.ID:
-			return out, fmt.Errorf("share a namespace of container %s with itself: name another one", id)
 		case of:
 			w.to.Of = t.runtime.dirOf(id)
 		case w.word == driver.NamespaceHost:
 			w.to.Host = true
-		case w.word != "" && w.word != driver.NamespaceNone:
-			return out, fmt.Errorf("share namespace %q: expected host or container:ID", w.word)
 		}
 	}
-	return out, nil
+	return out
 }
 
 func (r *Runtime) dirOf(id string) string {

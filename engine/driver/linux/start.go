@@ -118,6 +118,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
 	}
+	cfg.Process.Init = spec.Init
 	if err := t.secure(cfg); err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 		return shim.Process{}, fmt.Errorf("user %d:%d: ids must be between 0 and %d", p.UID, p.GID, maxID)
 	}
 	out := shim.Process{Args: p.Args, Env: p.Env, Cwd: p.Cwd, UID: p.UID, GID: p.GID, Groups: p.Groups, Terminal: p.Terminal,
-		Cols: s.Cols, Rows: s.Rows, NoNewPrivs: p.NoNewPrivs}
+		Cols: s.Cols, Rows: s.Rows, NoNewPrivs: p.NoNewPrivs, AppArmor: p.AppArmor}
 	var err error
 	if out.Powers, err = powersOf(&p); err != nil {
 		return out, err
@@ -207,9 +208,6 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Seccomp, out.SeccompFlags, out.Profile = f.program, f.flags, "default"
-	if p.Seccomp != "" {
-		out.Profile = "custom"
-	}
+	out.Seccomp, out.SeccompFlags = f.program, f.flags
 	return out, nil
 }

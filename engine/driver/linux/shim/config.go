@@ -16,6 +16,7 @@ const (
 	StageShim   = ahead.StageShim // supervisor of one container
 	StageInit   = "init"          // becomes a container's first process
 	StageExec   = "exec"          // becomes a further process of a running container
+	StageReap   = "reap"          // small init of a container
 	StageUserNS = "userns"        // waits until its ids are mapped, then becomes the command again
 	StageProbe  = "probe"         // tries something for doctor
 )
@@ -93,10 +94,11 @@ type Process struct {
 	Cols         uint16   `json:"cols,omitempty"`
 	Rows         uint16   `json:"rows,omitempty"`
 	NoNewPrivs   bool     `json:"no_new_privs,omitempty"`
+	Init         bool     `json:"init,omitempty"`          // first process only: as the child of a small init of ours
+	AppArmor     string   `json:"apparmor,omitempty"`      // profile for the program
 	Powers       *Powers  `json:"powers,omitempty"`        // nil: all that the engine has
 	Seccomp      []byte   `json:"seccomp,omitempty"`       // struct sock_filter[], native byte order
 	SeccompFlags uint32   `json:"seccomp_flags,omitempty"` // of seccomp(2)
-	Profile      string   `json:"profile,omitempty"`       // what the filter's event calls it
 }
 
 // Mount is one file system to mount besides the standard ones: driver.Mount with everything looked up.

@@ -61,7 +61,7 @@ type stageConfig struct {
 	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
 	Groups  []string `json:"groups,omitempty"`
 	Trace   bool     `json:"trace,omitempty"`
-	Joined  []space  `json:"joined,omitempty"` // init: namespaces to enter, whose descriptors come behind the streams
+	Others  []space  `json:"others,omitempty"` // init: namespaces to enter, whose descriptors come behind the streams
 	Spaces  int      `json:"spaces,omitempty"` // exec: flags of the namespaces to enter
 }
 

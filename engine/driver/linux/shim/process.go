@@ -28,8 +28,8 @@ type commandError struct {
 func (e *commandError) Error() string { return e.msg }
 
 // become turns the calling thread, which must be locked and already inside the container, into the user's process. It
-// returns only if that is impossible.
-func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
+// returns only if that is impossible. self is the engine's binary, needed with p.Init only.
+func become(id string, p *Process, conn *Conn, self int, log *eventlog.Log) error {
 	if err := enterCwd(p.Cwd); err != nil {
 		return err
 	}
@@ -55,6 +55,9 @@ func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
 	}
 	if err := restrict(p); err != nil {
 		return err
+	}
+	if p.Init {
+		return becomeInit(program, p, self)
 	}
 	err = syscall.Exec(program, p.Args, p.Env)
 	runtime.KeepAlive(p)
@@ -199,14 +202,17 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 	if log == nil {
 		return
 	}
+	if p.Init {
+		log.Fact(vocab.InitRun, trace.String("container", id))
+	}
 	if p.NoNewPrivs {
-		log.Fact(vocab.PrivsForbid, trace.String("container", id))
+		log.Fact(vocab.NoNewPrivs, trace.String("container", id))
 	}
 	if p.Powers != nil {
 		log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", standard.NamesOf(p.Powers.Bounding)))
 	}
 	if len(p.Seccomp) > 0 {
-		log.Fact(vocab.SeccompLoad, trace.String("container", id), trace.String("profile", p.Profile), trace.Int("instructions", int64(len(p.Seccomp)/8)))
+		log.Fact(vocab.SeccompLoad, trace.String("container", id), trace.Int("instructions", int64(len(p.Seccomp)/8)))
 	}
 }
 

@@ -213,7 +213,9 @@ func (b *builder) applySysctls() error {
 		if err := b.sysctl(strings.ReplaceAll(s.Name, ".", "/"), s.Value); err != nil {
 			return fmt.Errorf("set %s: %w", s.Name, err)
 		}
-		b.log.Fact(vocab.SysctlSet, trace.String("container", b.cfg.ID), trace.String("name", s.Name), trace.String("value", s.Value))
+		if b.log != nil {
+			b.log.Fact(vocab.SysctlSet, trace.String("container", b.cfg.ID), trace.String("name", s.Name), trace.String("value", s.Value))
+		}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func runStage(do func(*Conn, *stageConfig) error) {
 		os.Exit(1) // the shim died, or gave up
 	}
 	if err = takeStandard(conn); err == nil {
-		err = takeSpaces(conn, cfg.Joined)
+		err = takeSpaces(conn, cfg.Others)
 	}
 	if err == nil {
 		err = do(conn, &cfg)
@@ -77,15 +77,24 @@ func initStage(conn *Conn, sc *stageConfig) error {
 		return err
 	}
 	defer log.Flush()
-	defer closeSpaces(sc.Joined)
+	defer closeSpaces(sc.Others)
 	if err := joinTasks(sc.Tasks); err != nil {
 		return err
 	}
-	if err := settleSpaces(cfg, sc.Joined, log); err != nil {
+	if err := settleSpaces(cfg, sc.Others, log); err != nil {
+		return err
+	}
+	if err := confine(cfg.Process.AppArmor); err != nil {
 		return err
 	}
 	_, _ = unix.KeyctlJoinSessionKeyring("learn-" + cfg.ID)
-	b := &builder{cfg: cfg, log: log, groups: sc.Groups, shm: -1, mountsOf: mountsAmong(sc.Joined)}
+	self := -1
+	if cfg.Process.Init {
+		if self, err = openOwnBinary(); err != nil {
+			return err
+		}
+	}
+	b := &builder{cfg: cfg, log: log, groups: sc.Groups, shm: -1, mountsOf: mountsAmong(sc.Others)}
 	if err := b.build(); err != nil {
 		return err
 	}
@@ -95,7 +104,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 			return err
 		}
 	}
-	return become(cfg.ID, &cfg.Process, conn, log)
+	return become(cfg.ID, &cfg.Process, conn, self, log)
 }
 
 // execStage becomes a further process of a running container. The shim has forked it into the process namespace already.
@@ -108,6 +117,9 @@ func execStage(conn *Conn, sc *stageConfig) error {
 	// A mount namespace can be joined only by a thread that shares its root and working folder with no other.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("part from the file system state: %w", err)
+	}
+	if err := confine(sc.Process.AppArmor); err != nil {
+		return err
 	}
 	if err := unix.Setns(stageTarget, sc.Spaces); err != nil {
 		return fmt.Errorf("enter the container's namespaces: %w", err)
@@ -123,7 +135,7 @@ func execStage(conn *Conn, sc *stageConfig) error {
 			return err
 		}
 	}
-	return become(sc.ID, p, conn, nil)
+	return become(sc.ID, p, conn, -1, nil)
 }
 
 // takeSpaces takes the namespaces that came behind the streams.

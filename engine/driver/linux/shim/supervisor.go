@@ -139,7 +139,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 		return nil, err
 	}
 	failpoint.Hit("shim.start.before-go")
-	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.shownGroups(), Trace: s.events != nil, Joined: joined}
+	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.shownGroups(), Trace: s.events != nil, Others: joined}
 	s.events.Postpone()
 	err = s.handOver(stage, cfg, s.io, s.pid)
 	s.cfg.Mounts = nil // what they hold in memory is the container's now
@@ -207,7 +207,7 @@ func (s *shim) writeRecord() error {
 // handOver sends the stage its orders and returns when the user's program has taken over.
 func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) error {
 	fds := std.child[:]
-	for _, j := range cfg.Joined {
+	for _, j := range cfg.Others {
 		fds = append(fds, j.fd)
 	}
 	err := stage.Send(cfg, fds...)
