@@ -59,6 +59,9 @@ func (m *Manager) create(ctx context.Context, c *Container, opts *CreateOptions)
 	if err != nil {
 		return err
 	}
+	if err := m.resolveShared(ctx, &opts.Config, &opts.HostConfig); err != nil {
+		return err
+	}
 	if c.Config, err = merge(&opts.Config, &img.Config.Config); err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHost(&opts.HostConfig); err != nil {
+	if err := errors.Join(checkHost(&opts.HostConfig), checkNames(&opts.Config, &opts.HostConfig)); err != nil {
 		return nil, err
 	}
 	if s := opts.Config.StopSignal; s != "" {

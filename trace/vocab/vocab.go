@@ -65,6 +65,7 @@ const (
 
 	ProcClone       = "proc.clone"
 	NamespaceCreate = "ns.create"
+	NamespaceJoin   = "ns.join"
 	UserMap         = "ns.usermap"
 	LoopbackUp      = "net.loopback"
 	MountPrivate    = "mount.private"
@@ -80,6 +81,9 @@ const (
 	ProcUser        = "proc.user"
 	NoNewPrivs      = "proc.no_new_privs"
 	SeccompLoad     = "seccomp.load"
+	DeviceAdd       = "device.add"
+	DeviceRules     = "device.rules"
+	InitRun         = "init.run"
 	ProcExec        = "proc.exec"
 	ProcSignal      = "proc.signal"
 	ProcOOM         = "proc.oom"
@@ -148,6 +152,7 @@ var Kinds = []Kind{
 	{UserMap, false, "user ids inside are mapped to ids outside", []Attr{{"container", "string", "its id"}, {"map", "string", "lines of inside, outside, length"}, {"group_map", "string", "the same for groups"}}, nil},
 	{LoopbackUp, false, "the loopback interface of the container's own network is switched on", []Attr{{"container", "string", "its id"}, {"interface", "string", "its name"}}, nil},
 	{MountPrivate, false, "mounts made from now on stay in the container's mount namespace", []Attr{{"container", "string", "its id"}}, nil},
+	{NamespaceJoin, false, "a process shares another's view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "pid, uts, ipc, net or cgroup"}, {"of", "string", "host, or the id of the container whose it is"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
 	{MountDo, false, "a file system is mounted in the container's view", []Attr{{"container", "string", "its id"}, {"target", "string", "where"}, {"type", "string", "overlay, proc, tmpfs, bind ..."}, {"source", "string", "what"}, {"options", "string", "how"}}, nil},
 	{SysctlSet, false, "a setting of the kernel is changed for the container's namespaces only", []Attr{{"container", "string", "its id"}, {"name", "string", "the file below /proc/sys, with dots"}, {"value", "string", "what is written"}}, nil},
 	{PivotRoot, false, "the overlay becomes the root and the host's root goes out of sight", []Attr{{"container", "string", "its id"}}, nil},
@@ -161,6 +166,9 @@ var Kinds = []Kind{
 	{NoNewPrivs, false, "the process and its descendants can't gain powers by executing a program", []Attr{{"container", "string", "its id"}}, nil},
 	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}, {"refused", "list", "the calls that it refuses whatever their arguments"}}, nil},
 	{ProcExec, false, "a program takes over a process", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"program", "string", "its file, as it was found"}, {"argv", "list", "the command"}}, nil},
+	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},
+	{DeviceRules, false, "a control group says what may be done with devices", []Attr{{"container", "string", "its id"}, {"rules", "list", "what is allowed: kind, numbers, access"}}, nil},
+	{InitRun, false, "a small init is the first process and runs the command as its child", []Attr{{"container", "string", "its id"}}, nil},
 	{ProcSignal, false, "the supervisor delivers a signal", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"signal", "string", "its name"}}, nil},
 	{ProcOOM, false, "processes of a container were killed because memory ran out", []Attr{{"container", "string", "its id"}, {"limit_bytes", "int", "what it may have; 0 for no limit"}, {"peak_bytes", "int", "most that it ever had; 0 if it is not known"}, {"kills", "int", "processes killed"}}, nil},
 	{ProcExit, false, "a process ended", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"exit_code", "int", "0 to 255; 128 and the signal's number when a signal ended it"}, {"signal", "string", "the signal that ended it, or empty"}, {"oom_killed", "bool", "the memory limit ended it"}}, nil},

@@ -28,6 +28,7 @@ var Masks = []Mask{
 	{CacheExport, "target", "", "the same"},
 	{SnapshotPrepare, "upper", "", "a folder of the host"},
 	{NamespaceCreate, "inode", "", "a number of the kernel"},
+	{NamespaceJoin, "inode", "", "a number of the kernel"},
 	{MountDo, "source", "", "a folder or file of the host"},
 	{MountDo, "options", "type=overlay", "folders of the host"},
 	{MountDo, "", "type=mask", "which of these paths there are depends on the kernel"},
