@@ -40,6 +40,7 @@ func (m *Manager) Create(ctx context.Context, opts CreateOptions) (*Container, e
 	if c.Warnings, err = m.fitLimits(ctx, c.HostConfig); err != nil {
 		return nil, err
 	}
+	c.Warnings = append(c.Warnings, m.securityWarnings(c.HostConfig)...)
 	if err := m.create(ctx, c, &opts); err != nil {
 		return nil, err
 	}
@@ -57,6 +58,9 @@ func (m *Manager) create(ctx context.Context, c *Container, opts *CreateOptions)
 	defer unlock()
 	img, err := m.images.Resolve(ctx, opts.Image)
 	if err != nil {
+		return err
+	}
+	if err := m.resolveShared(ctx, &opts.Config, &opts.HostConfig); err != nil {
 		return err
 	}
 	if c.Config, err = merge(&opts.Config, &img.Config.Config); err != nil {
@@ -84,7 +88,7 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHost(&opts.HostConfig); err != nil {
+	if err := errors.Join(checkHost(&opts.HostConfig), checkNames(&opts.Config, &opts.HostConfig)); err != nil {
 		return nil, err
 	}
 	if s := opts.Config.StopSignal; s != "" {

@@ -52,9 +52,15 @@ func (m *Manager) Exec(ctx context.Context, ref string, opts ExecOptions) (int, 
 	p := driver.Process{
 		Args: opts.Cmd, Env: environment(c, opts.Tty, who.home, opts.Env), Cwd: or(opts.WorkingDir, or(c.Config.WorkingDir, "/")),
 		UID: who.uid, GID: who.gid, Groups: who.groups, Terminal: opts.Tty,
-		Privileged: opts.Privileged || c.HostConfig.Privileged, NoNewPrivs: noNewPrivs(c.HostConfig), Detach: opts.Detach,
+		Detach: opts.Detach,
+	}
+	if err := secureProcess(c.HostConfig, &p); err != nil {
+		return 0, err
 	}
 	limitProcess(c.HostConfig, &p)
+	if opts.Privileged { // all powers and no filter, whatever the container has
+		p.Privileged, p.Powers, p.Seccomp = true, nil, ""
+	}
 	return m.exec(ctx, c, p, opts.Streams)
 }
 

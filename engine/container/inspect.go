@@ -9,6 +9,8 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/storage"
+
+	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
 // Inspect gives everything that is known about a container, in docker's shape.
@@ -55,6 +57,12 @@ func hostView(h *container.HostConfig) *container.HostConfig {
 	if v.CgroupnsMode == "" {
 		v.CgroupnsMode = container.CgroupnsModePrivate
 	}
+	if v.MaskedPaths == nil && !v.Privileged {
+		v.MaskedPaths = standard.MaskedPaths()
+	}
+	if v.ReadonlyPaths == nil && !v.Privileged {
+		v.ReadonlyPaths = standard.ReadOnlyPaths()
+	}
 	if v.ShmSize == 0 {
 		v.ShmSize = 64 << 20
 	}
@@ -79,9 +87,14 @@ func configView(c *container.Config) *container.Config {
 	return &v
 }
 
-// networkView says what network there is: the container's own loopback.
+// networkView says what network there is: the container's own loopback, the host's, or, under no name, another container's.
 func networkView(c *Container) *container.NetworkSettings {
-	n := &container.NetworkSettings{Ports: network.PortMap{}, Networks: map[string]*network.EndpointSettings{"none": {}}}
+	n := &container.NetworkSettings{Ports: network.PortMap{}, Networks: map[string]*network.EndpointSettings{}}
+	if mode := c.HostConfig.NetworkMode; mode == "host" {
+		n.Networks["host"] = &network.EndpointSettings{}
+	} else if !mode.IsContainer() {
+		n.Networks["none"] = &network.EndpointSettings{}
+	}
 	if c.State.Live() {
 		n.SandboxID = c.ID
 	}

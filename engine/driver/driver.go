@@ -195,6 +195,17 @@ type Leaker interface {
 	Leaks(ctx context.Context) []string
 }
 
+// Confiner is an ability that a Runtime may have besides: to tell whether the machine confines processes by AppArmor's profiles.
+type Confiner interface {
+	HasAppArmor() bool
+}
+
+// HasAppArmor reports whether a process's AppArmor profile has an effect on r's machine.
+func HasAppArmor(r Runtime) bool {
+	c, ok := r.(Confiner)
+	return ok && c.HasAppArmor()
+}
+
 // Task is one container's processes. A task outlives the process that started it: its supervisor keeps its log
 // and its exit status. Methods may be called from any process at any time.
 type Task interface {

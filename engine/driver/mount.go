@@ -17,11 +17,20 @@ func CheckMounts(s *Spec) error {
 			return fmt.Errorf("mount %s: %w", m.Target, err)
 		}
 	}
-	switch s.Network {
-	case NetworkPrivate, NetworkHost:
-		return nil
+	return checkShared(s)
+}
+
+// checkShared refuses words that name nobody's namespace.
+func checkShared(s *Spec) error {
+	for _, w := range []struct{ kind, word string }{{"network", s.Network}, {"pid", s.Shared.PID}, {"uts", s.Shared.UTS}, {"cgroup", s.Shared.Cgroup}, {"ipc", s.Shared.IPC}} {
+		id, of := OwnerOf(w.word)
+		switch {
+		case w.word == "", w.word == NamespaceHost, of && id != "" && id != s.ID, w.kind == "ipc" && w.word == NamespaceNone:
+		default:
+			return fmt.Errorf("%s %q: there are %q, %q for another container's and the empty word for one of the container's own", w.kind, w.word, NamespaceHost, Of("ID"))
+		}
 	}
-	return fmt.Errorf("network %q: there are only %q and the empty name for one of the container's own", s.Network, NetworkHost)
+	return nil
 }
 
 func (m *Mount) check(s *Spec) error {

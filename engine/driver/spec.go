@@ -9,33 +9,35 @@ import (
 
 // Spec is everything a runtime needs to run a container: plain data, with nothing left to look up.
 type Spec struct {
-	ID        string
-	Dir       string // folder of the container's own files: the runtime keeps its state, events and log here
-	Key       string // writable layer that becomes the root; it must be prepared
-	Hostname  string
-	Domain    string     // NIS domain name; empty: none
-	Network   string     // NetworkPrivate, NetworkHost, or the word Of gives for another container's
-	Shared    Namespaces // which further namespaces are not the container's own
-	Hosts     []string   // further names in /etc/hosts, as NAME:ADDRESS
-	Process   Process
-	Init      bool    // a small init of ours is the first process: it runs Process, passes signals on, and reaps what is left to it
-	Mounts    []Mount // besides the standard ones (/proc, /dev, /sys ...), in order
-	Devices   []Device
-	Sysctls   map[string]string // settings of the container's own namespaces (sysctl(8)'s names with dots)
-	Masked    []string          // kernel files that can't be read; nil: standard.MaskedPaths
-	Unwritten []string          // kernel files that can't be written; nil: standard.ReadOnlyPaths
-	ShmBytes  int64             // size of /dev/shm; 0: 64 MiB
-	Limits    Limits
-	Health    *Health           // nil: no check
-	ReadOnly  bool              // the root can't be written
-	OpenStdin bool              // keep standard input open even when nobody is connected
-	StdinOnce bool              // close standard input when the first client leaves
-	Log       string            // file for the output in docker's json-file format; empty: output is not kept
-	Rotation  Rotation          // of the log
-	LogAttrs  map[string]string // written beside each line, for docker logs --details
-	Ephemeral bool              // record of a build step or the like: needs not survive a power cut
-	OnExit    []string          // command (argv) the supervisor runs after the task ended when no client is connected
-	OnEnd     []string          // command (argv) the supervisor runs after the task ended, whoever is connected: it may start the container again
+	ID       string
+	Dir      string // folder of the container's own files: the runtime keeps its state, events and log here
+	Key      string // writable layer that becomes the root; it must be prepared
+	Hostname string
+	Domain   string     // NIS domain name; empty: none
+	Network  string     // NetworkPrivate, NetworkHost, or the word Of gives for another container's
+	Shared   Namespaces // which further namespaces are not the container's own
+	Hosts    []string   // further names in /etc/hosts, as NAME:ADDRESS
+	Process  Process
+	Init     bool    // a small init of ours is the first process: it runs Process, passes signals on, and reaps what is left to it
+	Mounts   []Mount // besides the standard ones (/proc, /dev, /sys ...), in order
+	Devices  []Device
+	// DeviceRules allow more of devices than Devices do, in the words of the devices control group: "c 10:* rwm".
+	DeviceRules []string
+	Sysctls     map[string]string // settings of the container's own namespaces (sysctl(8)'s names with dots)
+	Masked      []string          // kernel files that can't be read; nil: standard.MaskedPaths
+	Unwritten   []string          // kernel files that can't be written; nil: standard.ReadOnlyPaths
+	ShmBytes    int64             // size of /dev/shm; 0: 64 MiB
+	Limits      Limits
+	Health      *Health           // nil: no check
+	ReadOnly    bool              // the root can't be written
+	OpenStdin   bool              // keep standard input open even when nobody is connected
+	StdinOnce   bool              // close standard input when the first client leaves
+	Log         string            // file for the output in docker's json-file format; empty: output is not kept
+	Rotation    Rotation          // of the log
+	LogAttrs    map[string]string // written beside each line, for docker logs --details
+	Ephemeral   bool              // record of a build step or the like: needs not survive a power cut
+	OnExit      []string          // command (argv) the supervisor runs after the task ended when no client is connected
+	OnEnd       []string          // command (argv) the supervisor runs after the task ended, whoever is connected: it may start the container again
 }
 
 // The networks that a container may have.
@@ -49,6 +51,9 @@ type Namespaces struct{ PID, IPC, UTS, Cgroup string }
 
 // NamespaceHost stands for the machine's own namespace. In a rootless engine that is the one that the engine was started in.
 const NamespaceHost = "host"
+
+// NamespaceNone is an IPC namespace of the container's own without a /dev/shm.
+const NamespaceNone = "none"
 
 // Of names the namespace of the running container id.
 func Of(id string) string { return "container:" + id }
@@ -102,6 +107,7 @@ type Process struct {
 	Powers []string
 	// Seccomp is the system call filter: empty for docker's default one, Unconfined, or a profile in docker's JSON format.
 	Seccomp     string
+	AppArmor    string // profile to run under, where the machine has AppArmor; empty or Unconfined: none
 	Rlimits     []Rlimit
 	OOMScoreAdj int  // -1000 to 1000 (proc_pid_oom_score_adj(5)), added to nothing: the value itself
 	Detach      bool // exec only: do not wait

@@ -16,6 +16,16 @@ var kernelBook = []phrase{
 				how: namespaceFlag(f.str("namespace")) + "; for the processes of " + f.container("container") + " ls -l /proc/PID/ns shows " +
 					f.str("namespace") + ":[" + f.plain("inode") + "]."}
 		}},
+	{kind: vocab.NamespaceJoin, from: Full,
+		tell: func(f *facts) text {
+			whose, how := "the host's", "No new namespace was made"
+			if of := f.plain("of"); of != "host" {
+				whose, how = "that of container "+f.container("of"), "setns into "+"/proc/PID/ns/"+f.str("namespace")+" of its first process"
+			}
+			return text{say: "The container does not get its own " + shared(f.str("namespace")) + ": it uses " + whose + ".",
+				why: "What is shared is no wall any more: each side sees and reaches there what the other has.",
+				how: how + " for " + f.container("container") + "; for both sides ls -l /proc/PID/ns shows " + f.str("namespace") + ":[" + f.plain("inode") + "]."}
+		}},
 	{kind: vocab.UserMap, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "User ids inside container " + f.container("container") + " are mapped to ids outside, so root inside need not be root outside.",
@@ -89,6 +99,27 @@ var kernelBook = []phrase{
 			return text{say: "Programs with the setuid bit give no powers here.",
 				why: "So nothing in the image can be used to become root.",
 				how: "prctl(PR_SET_NO_NEW_PRIVS, 1) in " + f.container("container") + "; see NoNewPrivs in /proc/PID/status. It is inherited and can't be taken back."}
+		}},
+	{kind: vocab.DeviceAdd, from: Full,
+		tell: func(f *facts) text {
+			if f.plain("path") == "/dev" {
+				return text{say: "Gave the container every device of the host.",
+					why: "A privileged container can do with the machine's disks what root outside can.",
+					how: "Nodes with the numbers and permissions of those in " + f.path("source") + ", in the /dev of " + f.container("container") + "."}
+			}
+			return text{say: "Gave the container the host's device " + f.path("source") + " as " + f.path("path") + ".",
+				how: "A node with the same numbers for " + f.container("container") + "; allowed is " + f.str("access") + " (r read, w write, m make nodes)."}
+		}},
+	{kind: vocab.DeviceRules, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Told the kernel which devices the processes of " + f.container("container") + " may use; any other is refused, whatever nodes they make.",
+				how: "The devices control group (version 1: devices.allow; version 2: a program that the kernel asks): " + f.list("rules") + "."}
+		}},
+	{kind: vocab.InitRun, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Process 1 of the container is a small init, and the command is its child.",
+				why: "Process 1 must collect ended orphans, and the kernel keeps signals from it that it does not handle; init does the one and passes on the others.",
+				how: "Asked for by --init of " + f.container("container") + "."}
 		}},
 	{kind: vocab.SeccompLoad, from: Kernel,
 		tell: func(f *facts) text {
@@ -239,6 +270,17 @@ func namespaceReason(kind string) string {
 		return "Ids inside mean other ids outside."
 	}
 	return ""
+}
+
+// shared says what a kind of namespace is about, where it is not the container's own.
+func shared(kind string) string {
+	switch kind {
+	case "pid":
+		return "numbering of processes (PID namespace)"
+	case "net":
+		return "network (network namespace)"
+	}
+	return namespace(kind)
 }
 
 func namespaceFlag(kind string) string {

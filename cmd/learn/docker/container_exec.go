@@ -58,6 +58,7 @@ func (app *App) execCommand() *cobra.Command {
 	fl.StringArrayVarP(&env, "env", "e", nil, "Set environment variables")
 	fl.StringArrayVar(&envFiles, "env-file", nil, "Read in a file of environment variables")
 	fl.StringVarP(&opts.User, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	fl.BoolVar(&opts.Privileged, "privileged", false, "Give extended privileges to the command")
 	fl.StringVarP(&opts.WorkingDir, "workdir", "w", "", "Working directory inside the container")
 	return cmd
 }

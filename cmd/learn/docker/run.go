@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/driver"
@@ -54,7 +55,7 @@ func (f *runFlags) register(fl *pflag.FlagSet) {
 	fl.BoolVarP(&f.tty, "tty", "t", false, "Allocate a pseudo-TTY")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
 	fl.StringVarP(&f.hostname, "hostname", "h", "", "Container host name")
-	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none" is all there is so far: loopback only)`)
+	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none": loopback only, "host", "container:<name|id>")`)
 	fl.StringVar(&f.network, "net", "", "Connect a container to a network")
 	fl.StringVar(&f.cidfile, "cidfile", "", "Write the container ID to the file")
 	fl.StringVar(&f.pull, "pull", "missing", `Pull image before running ("always", "missing", "never")`)
@@ -121,7 +122,7 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string, run bool
 		return nil, "", err
 	}
 	for _, w := range c.Warnings {
-		fmt.Fprintf(app.Err, "WARNING: %s\n", w)
+		fmt.Fprintf(app.Err, "WARNING: %s\n", format.Clean(w))
 	}
 	if f.cidfile != "" {
 		err = os.WriteFile(app.path(f.cidfile), []byte(c.ID), 0o644)
@@ -135,8 +136,8 @@ func (app *App) createOptions(f *runFlags, args []string) (container.CreateOptio
 		return container.CreateOptions{}, err
 	}
 	host := ctypes.HostConfig{NetworkMode: "none"}
-	if f.network != "" && f.network != "none" {
-		return container.CreateOptions{}, usagef("network %q is not there: only --network none (loopback) exists", f.network)
+	if f.network != "" {
+		host.NetworkMode = ctypes.NetworkMode(f.network)
 	}
 	for _, g := range f.groups() {
 		if err := g.apply(app, &cfg, &host); err != nil {

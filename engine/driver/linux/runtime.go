@@ -63,6 +63,9 @@ func (r *Runtime) Create(ctx context.Context, spec driver.Spec) (driver.Task, er
 	return t, nil
 }
 
+// HasAppArmor implements driver.Confiner.
+func (r *Runtime) HasAppArmor() bool { return shim.AppArmorActive() }
+
 // Load implements driver.Runtime for containers that live in the home's containers folder.
 func (r *Runtime) Load(ctx context.Context, id string) (driver.Task, error) {
 	if id == "" || filepath.Base(id) != id {

@@ -3,124 +3,75 @@
 package linux
 
 import (
-	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"sync"
+	"slices"
+	"strings"
 
-	"github.com/elastic/go-seccomp-bpf"
-	"github.com/elastic/go-seccomp-bpf/arch"
 	profile "github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/net/bpf"
-	"golang.org/x/sys/unix"
 
-	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
-// seccompFilter is docker's default profile for the default capabilities, as the kernel takes it: struct sock_filter[].
-var seccompFilter = sync.OnceValues(assembleSeccomp)
+// filter is a system call filter as the kernel takes it.
+type filter struct {
+	program []byte // struct sock_filter[], native byte order
+	flags   uint32 // of seccomp(2)
+}
 
-func assembleSeccomp() ([]byte, error) {
-	spec := &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: shim.KeptCapabilities()}}}
+// seccompFilter makes the filter of a process: word is empty for docker's default profile, driver.Unconfined, or a profile in docker's JSON
+// format; bounding are the capabilities that the process can ever have, since rules may depend on them.
+func seccompFilter(word string, bounding []string) (filter, error) {
+	var rules *specs.LinuxSeccomp
+	var err error
+	spec := &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: bounding}}}
+	switch word {
+	case driver.Unconfined:
+		return filter{}, nil
+	case "":
+		if slices.Equal(bounding, standard.CapabilityNames()) {
+			return defaultFilter()
+		}
+		rules, err = defaultRules(spec)
+	default:
+		rules, err = profile.LoadProfile(word, spec)
+	}
+	if err != nil {
+		return filter{}, fmt.Errorf("make system call filter: %w", explainJSON(word, err))
+	}
+	if rules == nil {
+		return filter{}, nil // a profile that says nothing
+	}
+	return compileFilter(rules)
+}
+
+// defaultRules is docker's default profile, less what it would let 32-bit programs do: socketcall hides the address family in memory, where no
+// filter can see it, so the families that the profile refuses would be had through it.
+func defaultRules(spec *specs.Spec) (*specs.LinuxSeccomp, error) {
 	rules, err := profile.GetDefaultProfile(spec)
 	if err != nil {
-		return nil, fmt.Errorf("make system call filter: %w", err)
+		return nil, err
 	}
-	machine, err := arch.GetInfo("")
-	if err != nil {
-		return nil, fmt.Errorf("make system call filter: %w", err)
+	for i := range rules.Syscalls {
+		rules.Syscalls[i].Names = slices.DeleteFunc(rules.Syscalls[i].Names, func(n string) bool { return n == "socketcall" })
 	}
-	policy := seccomp.Policy{DefaultAction: seccomp.ActionErrno}
-	for _, rule := range rules.Syscalls {
-		group, err := convertRule(rule, machine)
-		if err != nil {
-			return nil, fmt.Errorf("make system call filter: %w", err)
-		}
-		policy.Syscalls = append(policy.Syscalls, group)
-	}
-	prog, err := policy.Assemble()
-	if err != nil {
-		return nil, fmt.Errorf("make system call filter: %w", err)
-	}
-	return encodeFilter(prog)
+	return rules, nil
 }
 
-// convertRule turns one rule of the profile into the assembler's form. Names that this machine's architecture does not
-// have, or that come twice, are left out.
-func convertRule(rule specs.LinuxSyscall, machine *arch.Info) (seccomp.SyscallGroup, error) {
-	g := seccomp.SyscallGroup{}
-	switch rule.Action {
-	case specs.ActAllow:
-		g.Action = seccomp.ActionAllow
-	case specs.ActErrno:
-		errno := uint32(unix.EPERM)
-		if rule.ErrnoRet != nil {
-			errno = uint32(*rule.ErrnoRet)
-		}
-		g.Action = seccomp.ActionErrno&^0xffff | seccomp.Action(errno)
-	default:
-		return g, fmt.Errorf("action %s is not known", rule.Action)
+// explainJSON adds the line to what the decoder says.
+func explainJSON(text string, err error) error {
+	at := int64(-1)
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		at = syntax.Offset
 	}
-	conditions, err := convertArgs(rule)
-	if err != nil {
-		return g, err
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+		at = kind.Offset
 	}
-	seen := map[string]bool{}
-	for _, name := range rule.Names {
-		if _, ok := machine.SyscallNames[name]; !ok || seen[name] {
-			continue
-		}
-		seen[name] = true
-		if len(conditions) == 0 {
-			g.Names = append(g.Names, name)
-			continue
-		}
-		g.NamesWithCondtions = append(g.NamesWithCondtions, seccomp.NameWithConditions{Name: name, Conditions: conditions})
+	if at < 0 || at > int64(len(text)) {
+		return err
 	}
-	return g, nil
-}
-
-func convertArgs(rule specs.LinuxSyscall) (seccomp.ArgumentConditions, error) {
-	var conditions seccomp.ArgumentConditions
-	for _, a := range rule.Args {
-		c := seccomp.Condition{Argument: uint32(a.Index), Value: a.Value}
-		switch a.Op {
-		case specs.OpEqualTo:
-			c.Operation = seccomp.Equal
-		case specs.OpNotEqual:
-			c.Operation = seccomp.NotEqual
-		case specs.OpLessThan:
-			c.Operation = seccomp.LessThan
-		case specs.OpGreaterThan:
-			c.Operation = seccomp.GreaterThan
-		case specs.OpMaskedEqual:
-			if a.ValueTwo != 0 {
-				return nil, fmt.Errorf("%v: a masked comparison with %#x is not supported", rule.Names, a.ValueTwo)
-			}
-			c.Operation = seccomp.BitsNotSet
-		default:
-			return nil, fmt.Errorf("%v: comparison %s is not known", rule.Names, a.Op)
-		}
-		conditions = append(conditions, c)
-		if rule.Names[0] == "socket" {
-			// The kernel looks at the lower half only, so a family hidden behind a set upper half would pass as a large one.
-			conditions = append(conditions, seccomp.Condition{Argument: uint32(a.Index), Operation: seccomp.LessOrEqual, Value: 1<<32 - 1})
-		}
-	}
-	return conditions, nil
-}
-
-// encodeFilter writes the program as the kernel's struct sock_filter array.
-func encodeFilter(prog []bpf.Instruction) ([]byte, error) {
-	raw, err := bpf.Assemble(prog)
-	if err != nil {
-		return nil, fmt.Errorf("encode system call filter: %w", err)
-	}
-	out := make([]byte, 0, 8*len(raw))
-	for _, r := range raw {
-		out = binary.NativeEndian.AppendUint16(out, r.Op)
-		out = append(out, r.Jt, r.Jf)
-		out = binary.NativeEndian.AppendUint32(out, r.K)
-	}
-	return out, nil
+	return fmt.Errorf("line %d of the profile: %w", 1+strings.Count(text[:at], "\n"), err)
 }

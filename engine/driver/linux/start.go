@@ -114,11 +114,15 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	}
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: limitsOf(spec.Limits), ShmBytes: spec.ShmBytes, ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
-		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, HostNet: spec.Network == driver.NetworkHost, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
+		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	if cfg.Trace {
 		cfg.Process.Refused = refusedCalls(p.Seccomp)
 	}
 	if cfg.Mounts, err = t.mounts(); err != nil {
+		return nil, err
+	}
+	cfg.Process.Init = spec.Init
+	if err := t.secure(cfg); err != nil {
 		return nil, err
 	}
 	cfg.Scratch = root.Lowers[len(root.Lowers)-1]
@@ -200,18 +204,18 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 		return shim.Process{}, fmt.Errorf("user %d:%d: ids must be between 0 and %d", p.UID, p.GID, maxID)
 	}
 	out := shim.Process{Args: p.Args, Env: p.Env, Cwd: p.Cwd, UID: p.UID, GID: p.GID, Groups: p.Groups, Terminal: p.Terminal,
-		Cols: s.Cols, Rows: s.Rows, Privileged: p.Privileged, NoNewPrivs: p.NoNewPrivs, OOMScoreAdj: p.OOMScoreAdj}
+		Cols: s.Cols, Rows: s.Rows, NoNewPrivs: p.NoNewPrivs, AppArmor: p.AppArmor, OOMScoreAdj: p.OOMScoreAdj}
 	var err error
 	if out.Rlimits, err = rlimitsOf(p.Rlimits); err != nil {
 		return out, err
 	}
-	if p.Privileged {
-		return out, nil
+	if out.Powers, err = powersOf(&p); err != nil {
+		return out, err
 	}
-	filter, err := seccompFilter()
+	f, err := filterOf(&p, out.Powers)
 	if err != nil {
 		return out, err
 	}
-	out.Seccomp = filter
+	out.Seccomp, out.SeccompFlags = f.program, f.flags
 	return out, nil
 }

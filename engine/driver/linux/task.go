@@ -56,8 +56,9 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
 }
 
-// killLeftover ends a first process whose supervisor died. Its namespace dies with it.
+// killLeftover ends a first process whose supervisor died, and with it its process namespace; or, where that is shared, what is left one by one.
 func killLeftover(rec shim.Record, boot string) {
+	defer rec.KillShared()
 	if !rec.Running(boot) {
 		return
 	}

@@ -39,3 +39,35 @@ func CapabilityNames() []string {
 	}
 	return names
 }
+
+// DefaultMask is the set of Capabilities, bit by bit. A first stage asks for it and need not make the table for that.
+const DefaultMask uint64 = 0xa80425fb
+
+// CapabilityMask gives a set bit by bit, and the first name that is none.
+func CapabilityMask(names []string) (mask uint64, unknown string) {
+	all := AllCapabilities()
+	for _, n := range names {
+		bit := -1
+		for _, c := range all {
+			if c.Name == n {
+				bit = int(c.Bit)
+			}
+		}
+		if bit < 0 {
+			return mask, n
+		}
+		mask |= 1 << bit
+	}
+	return mask, ""
+}
+
+// NamesOf gives the names of a set, in the order of the bits.
+func NamesOf(mask uint64) []string {
+	var names []string
+	for _, c := range AllCapabilities() {
+		if mask&(1<<c.Bit) != 0 {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}

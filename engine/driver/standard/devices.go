@@ -22,3 +22,8 @@ func Links() []Link {
 	return []Link{{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
 		{"core", "/proc/kcore"}, {"ptmx", "pts/ptmx"}}
 }
+
+// DeviceRules are what a control group of devices lets every container do: make any node, and use those of Devices and its terminals.
+func DeviceRules() []string {
+	return []string{"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"}
+}

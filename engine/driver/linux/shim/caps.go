@@ -13,15 +13,13 @@ import (
 	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
-// KeptCapabilities names the capabilities that an ordinary container's processes can have.
-func KeptCapabilities() []string { return standard.CapabilityNames() }
-
-func keptMask() uint64 {
-	var mask uint64
-	for _, c := range standard.Capabilities() {
-		mask |= 1 << c.Bit
-	}
-	return mask
+// Powers are the capabilities of a process, bit by bit (capabilities(7)).
+type Powers struct {
+	Bounding    uint64 `json:"bounding"`
+	Effective   uint64 `json:"effective"`
+	Permitted   uint64 `json:"permitted"`
+	Inheritable uint64 `json:"inheritable,omitempty"`
+	Ambient     uint64 `json:"ambient,omitempty"`
 }
 
 // lastCapability is the highest one that the kernel knows.
@@ -47,20 +45,42 @@ func dropBounding(mask uint64, last uint) error {
 	return nil
 }
 
-// setCapabilities gives the calling thread exactly mask, permitted and effective; none inheritable, none ambient.
-func setCapabilities(mask uint64) error {
+// setCapabilities gives the calling thread exactly these sets. The bounding set is dropBounding's.
+func setCapabilities(p *Powers) error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
 		return fmt.Errorf("clear ambient capabilities: %w", err)
 	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{
-		{Effective: uint32(mask), Permitted: uint32(mask)},
-		{Effective: uint32(mask >> 32), Permitted: uint32(mask >> 32)},
+		{Effective: uint32(p.Effective), Permitted: uint32(p.Permitted), Inheritable: uint32(p.Inheritable)},
+		{Effective: uint32(p.Effective >> 32), Permitted: uint32(p.Permitted >> 32), Inheritable: uint32(p.Inheritable >> 32)},
 	}
 	if err := unix.Capset(&hdr, &data[0]); err != nil {
-		return fmt.Errorf("set capabilities: %w", err)
+		return fmt.Errorf("set capabilities: %w", missingPowers(p, err))
+	}
+	for bit := uint(0); p.Ambient>>bit != 0; bit++ {
+		if p.Ambient&(1<<bit) == 0 {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, uintptr(bit), 0, 0); err != nil {
+			return fmt.Errorf("make capability %d ambient: %w", bit, err)
+		}
 	}
 	return nil
+}
+
+// missingPowers says which of the capabilities the engine does not have itself, and so can't give.
+func missingPowers(p *Powers, err error) error {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&hdr, &data[0]) != nil {
+		return err
+	}
+	has := uint64(data[0].Permitted) | uint64(data[1].Permitted)<<32
+	if names := standard.NamesOf(p.Permitted &^ has); len(names) > 0 {
+		return fmt.Errorf("%w: the engine itself does not have %s here, and can't give it", err, strings.Join(names, ", "))
+	}
+	return err
 }
 
 // clearInheritable empties the inheritable set and leaves the others.

@@ -11,12 +11,15 @@ import (
 )
 
 // mountCgroups shows the container its own control groups and no others, read-only: a writable one is a way out of the
-// container. Version 2 takes the whole folder where it is alone, otherwise each hierarchy gets a folder of its own.
+// container, which only a privileged one may have. Version 2 takes the whole folder where it is alone, otherwise each hierarchy gets a folder of its own.
 func (b *builder) mountCgroups() error {
 	if len(b.groups) == 0 {
 		return nil
 	}
 	attrs := plainAttrs | unix.MOUNT_ATTR_RDONLY
+	if b.cfg.Privileged {
+		attrs = plainAttrs
+	}
 	if len(b.groups) == 1 && b.groups[0] == "unified" {
 		fd, err := b.place("/sys/fs/cgroup", "cgroup2", attrs)
 		if err != nil {

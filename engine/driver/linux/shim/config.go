@@ -16,33 +16,43 @@ const (
 	StageShim   = ahead.StageShim // supervisor of one container
 	StageInit   = "init"          // becomes a container's first process
 	StageExec   = "exec"          // becomes a further process of a running container
+	StageReap   = "reap"          // small init of a container
 	StageUserNS = "userns"        // waits until its ids are mapped, then becomes the command again
 	StageProbe  = "probe"         // tries something for doctor
 )
 
 // Config is everything a supervisor needs to run a container.
 type Config struct {
-	ID        string   `json:"id"`
-	Dir       string   `json:"dir"`
-	Key       string   `json:"key"`
-	Hostname  string   `json:"hostname"`
-	Root      Root     `json:"root"`
-	Process   Process  `json:"process"`
-	Mounts    []Mount  `json:"mounts,omitempty"`
-	Scratch   string   `json:"scratch"` // folder of ours to attach what gets its place later: nobody looks there
-	Limits    Limits   `json:"limits"`
-	ShmBytes  int64    `json:"shm_bytes,omitempty"` // size of /dev/shm; 0: the usual
-	Owner     string   `json:"owner,omitempty"`     // names the home in the names of control groups
-	ReadOnly  bool     `json:"read_only,omitempty"`
-	OpenStdin bool     `json:"open_stdin,omitempty"`
-	StdinOnce bool     `json:"stdin_once,omitempty"`
-	Log       string   `json:"log,omitempty"`
-	Ephemeral bool     `json:"ephemeral,omitempty"`
-	OnExit    []string `json:"on_exit,omitempty"`
-	OnExitEnv []string `json:"on_exit_env,omitempty"`
-	HostNet   bool     `json:"host_net,omitempty"` // no network namespace of its own
-	Rootless  bool     `json:"rootless,omitempty"`
-	Trace     bool     `json:"trace,omitempty"`
+	ID          string    `json:"id"`
+	Dir         string    `json:"dir"`
+	Key         string    `json:"key"`
+	Hostname    string    `json:"hostname"`
+	Domain      string    `json:"domain,omitempty"` // NIS
+	Names       string    `json:"names,omitempty"`  // folder of the files of names, if it is not Dir
+	Root        Root      `json:"root"`
+	Process     Process   `json:"process"`
+	Mounts      []Mount   `json:"mounts,omitempty"`
+	Scratch     string    `json:"scratch"` // folder of ours to attach what gets its place later: nobody looks there
+	Limits      Limits    `json:"limits"`
+	ShmBytes    int64     `json:"shm_bytes,omitempty"`    // size of /dev/shm; 0: the usual
+	Owner       string    `json:"owner,omitempty"`        // names the home in the names of control groups
+	Privileged  bool      `json:"privileged,omitempty"`   // kernel files and control groups can be written
+	Masked      []string  `json:"masked,omitempty"`       // kernel files that can't be read
+	Unwritten   []string  `json:"unwritten,omitempty"`    // kernel files that can't be written
+	Sysctls     []Setting `json:"sysctls,omitempty"`      // in order
+	Devices     []Device  `json:"devices,omitempty"`      // besides the standard ones
+	DeviceRules []string  `json:"device_rules,omitempty"` // what the control group lets the container do with devices; none: no such group
+	NoShm       bool      `json:"no_shm,omitempty"`       // no /dev/shm
+	ReadOnly    bool      `json:"read_only,omitempty"`
+	OpenStdin   bool      `json:"open_stdin,omitempty"`
+	StdinOnce   bool      `json:"stdin_once,omitempty"`
+	Log         string    `json:"log,omitempty"`
+	Ephemeral   bool      `json:"ephemeral,omitempty"`
+	OnExit      []string  `json:"on_exit,omitempty"`
+	OnExitEnv   []string  `json:"on_exit_env,omitempty"`
+	Spaces      Spaces    `json:"spaces"`
+	Rootless    bool      `json:"rootless,omitempty"`
+	Trace       bool      `json:"trace,omitempty"`
 }
 
 // Root says how the container's root is put together.
@@ -52,26 +62,47 @@ type Root struct {
 	Upper     string   `json:"upper,omitempty"` // empty: it is read-only
 	Work      string   `json:"work,omitempty"`
 	UserXattr bool     `json:"user_xattr,omitempty"`
+	Nodes     bool     `json:"nodes,omitempty"`    // device nodes in it work, as far as a control group lets them
 	Volatile  bool     `json:"volatile,omitempty"` // nothing is synced to disk, also not at unmount
+}
+
+// Setting is one file under /proc/sys, by sysctl(8)'s name, and its value.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Device is a device node to make, or where none may be made, the host's to mount.
+type Device struct {
+	Source       string `json:"source"` // on the host
+	Target       string `json:"target"`
+	Block        bool   `json:"block,omitempty"`
+	Major, Minor uint32
+	Mode         uint32 `json:"mode"` // permissions
+	UID, GID     uint32
+	Access       string `json:"access"` // for its event; empty: it is one of a group that has one event
 }
 
 // Process is one process to run in the container.
 type Process struct {
-	Args        []string `json:"args"`
-	Env         []string `json:"env,omitempty"`
-	Cwd         string   `json:"cwd,omitempty"`
-	UID         uint32   `json:"uid"`
-	GID         uint32   `json:"gid"`
-	Groups      []uint32 `json:"groups,omitempty"`
-	Terminal    bool     `json:"terminal,omitempty"`
-	Cols        uint16   `json:"cols,omitempty"`
-	Rows        uint16   `json:"rows,omitempty"`
-	Privileged  bool     `json:"privileged,omitempty"`
-	NoNewPrivs  bool     `json:"no_new_privs,omitempty"`
-	Rlimits     []Rlimit `json:"rlimits,omitempty"`
-	OOMScoreAdj int      `json:"oom_score_adj,omitempty"` // 0: as the supervisor has it
-	Seccomp     []byte   `json:"seccomp,omitempty"`       // struct sock_filter[], native byte order
-	Refused     []string `json:"refused,omitempty"`       // traced: the calls that Seccomp refuses whatever their arguments
+	Args         []string `json:"args"`
+	Env          []string `json:"env,omitempty"`
+	Cwd          string   `json:"cwd,omitempty"`
+	UID          uint32   `json:"uid"`
+	GID          uint32   `json:"gid"`
+	Groups       []uint32 `json:"groups,omitempty"`
+	Terminal     bool     `json:"terminal,omitempty"`
+	Cols         uint16   `json:"cols,omitempty"`
+	Rows         uint16   `json:"rows,omitempty"`
+	NoNewPrivs   bool     `json:"no_new_privs,omitempty"`
+	Init         bool     `json:"init,omitempty"`          // first process only: as the child of a small init of ours
+	AppArmor     string   `json:"apparmor,omitempty"`      // profile for the program
+	Powers       *Powers  `json:"powers,omitempty"`        // nil: all that the engine has
+	Seccomp      []byte   `json:"seccomp,omitempty"`       // struct sock_filter[], native byte order
+	SeccompFlags uint32   `json:"seccomp_flags,omitempty"` // of seccomp(2)
+	Rlimits      []Rlimit `json:"rlimits,omitempty"`
+	OOMScoreAdj  int      `json:"oom_score_adj,omitempty"` // 0: as the supervisor has it
+	Refused      []string `json:"refused,omitempty"`       // traced: the calls that Seccomp refuses whatever their arguments
 }
 
 // Rlimit is one limit of setrlimit(2).

@@ -18,7 +18,11 @@ func (b *builder) mountDev() error {
 	if err != nil {
 		return err
 	}
-	dev, err := b.placeStandard(standard.Dev())
+	m := standard.Dev()
+	if b.cfg.Root.Nodes {
+		m.Flags &^= standard.NoDev
+	}
+	dev, err := b.placeStandard(m)
 	if err != nil {
 		return err
 	}
@@ -46,9 +50,11 @@ func (b *builder) mountDev() error {
 		return err
 	}
 	if b.cfg.Process.Terminal {
-		return b.openConsole(dev)
+		if err := b.openConsole(dev); err != nil {
+			return err
+		}
 	}
-	return nil
+	return b.addDevices()
 }
 
 // deviceNodes gives one mount per device. Root makes its own nodes, so that a container can't change the host's; in a user
@@ -135,11 +141,20 @@ func deviceLinks(dev int) error {
 
 func (b *builder) mountUnderDev(dev int) error {
 	for i, m := range standard.UnderDev(b.cfg.ShmBytes) {
+		if m.Target == "/dev/shm" && b.cfg.NoShm {
+			continue
+		}
 		if i == 0 && b.cfg.Rootless && !groupMapped(5) {
 			m.Options = m.Options[:len(m.Options)-1]
 		}
 		if err := unix.Mkdirat(dev, path.Base(m.Target), 0o755); err != nil {
 			return fmt.Errorf("make %s: %w", m.Target, err)
+		}
+		if m.Target == "/dev/shm" && b.shm >= 0 {
+			if err := b.placeShm(m.Target); err != nil {
+				return err
+			}
+			continue
 		}
 		fd, err := b.placeStandard(m)
 		if err != nil {

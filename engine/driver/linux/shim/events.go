@@ -90,3 +90,28 @@ func noteUser(l *eventlog.Log, id string, p *Process) {
 	}
 	l.Fact(vocab.ProcUser, trace.String("container", id), trace.Int("uid", int64(p.UID)), trace.Int("gid", int64(p.GID)), trace.Strings("groups", groups))
 }
+
+// noteShared records which namespaces the container shares, and with whom.
+func noteShared(l *eventlog.Log, cfg *Config, joined []space) {
+	if l == nil {
+		return
+	}
+	of := map[string]string{}
+	for _, j := range joined {
+		of[j.Name] = j.Of
+	}
+	for _, k := range kindsOfSpace() {
+		sp := k.of(&cfg.Spaces)
+		if sp.Own() {
+			continue
+		}
+		whose := of[k.name]
+		if sp.Host {
+			whose = "host"
+		}
+		var st unix.Stat_t
+		if unix.Stat("/proc/self/ns/"+k.name, &st) == nil {
+			l.Fact(vocab.NamespaceJoin, trace.String("container", cfg.ID), trace.String("namespace", k.name), trace.String("of", whose), trace.Int("inode", int64(st.Ino)))
+		}
+	}
+}

@@ -4,7 +4,6 @@ package shim
 
 import (
 	"fmt"
-	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -92,7 +91,7 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, program stri
 		return nil, "", pid, err
 	}
 	s.mu.Lock() // an update may add groups
-	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), HostNet: s.cfg.HostNet}
+	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), Spaces: s.cfg.Spaces.enterFlags()}
 	s.mu.Unlock()
 	program, err = s.handOver(stage, cfg, std, pid)
 	return std, program, pid, err
@@ -105,22 +104,11 @@ func (s *shim) forkInside() (*Conn, int, error) {
 		return nil, 0, pathError("open", "/dev/null", err)
 	}
 	defer unix.Close(null)
-	own, err := ownPidNamespace()
-	if err != nil {
-		return nil, 0, pathError("open", "own namespace", err)
+	fork := func() (*Conn, int, error) {
+		return s.fork(StageExec, [3]int{null, null, null}, &syscall.SysProcAttr{}, []uintptr{uintptr(s.pidfd)})
 	}
-	defer unix.Close(own)
-	runtime.LockOSThread()
-	if err := unix.Setns(s.pidfd, unix.CLONE_NEWPID); err != nil {
-		runtime.UnlockOSThread()
-		return nil, 0, fmt.Errorf("enter process namespace: %w", err)
+	if s.cfg.Spaces.PID.Host {
+		return fork()
 	}
-	conn, pid, err := s.fork(StageExec, [3]int{null, null, null}, &syscall.SysProcAttr{}, []uintptr{uintptr(s.pidfd)})
-	if unix.Setns(own, unix.CLONE_NEWPID) != nil {
-		// In a user namespace there is no way back into the machine's own process namespace. The thread stays locked to this
-		// goroutine, which waits for the process, and ends with it.
-		return conn, pid, err
-	}
-	runtime.UnlockOSThread()
-	return conn, pid, err
+	return inPidNamespace(s.pidfd, fork)
 }

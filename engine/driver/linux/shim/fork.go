@@ -5,6 +5,7 @@ package shim
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,7 +22,7 @@ func (s *shim) forkAhead() *Conn {
 	if s.self, err = openSelf(); err != nil || !joinsLater(Hierarchies(false)) {
 		return nil
 	}
-	stage, err := s.forkInit(ownNetwork)
+	stage, err := s.forkInit(&Spaces{}, nil)
 	if err != nil {
 		s.abandonInit()
 		return nil
@@ -51,35 +52,37 @@ func (s *shim) abandonInit() {
 	s.pid, s.pidfd = 0, -1
 }
 
-// settleInit gives the first stage to go on with: the one that was forked ahead, unless it had to be born in a control group or in the
-// host's network namespace, which a rootless one could not enter any more.
-func (s *shim) settleInit(stage *Conn) (*Conn, error) {
-	if stage != nil && s.groups.unified < 0 && !s.cfg.HostNet {
+// settleInit gives the first stage to go on with: the one that was forked ahead, unless it had to be born elsewhere: in a control group, or
+// with namespaces that are not its own. joined are those of others.
+func (s *shim) settleInit(stage *Conn, joined []space) (*Conn, error) {
+	spaces := &s.cfg.Spaces
+	if stage != nil && s.groups.unified < 0 && spaces.cloneFlags() == (&Spaces{}).cloneFlags() {
 		return stage, nil
 	}
 	if stage != nil {
 		_ = stage.Close()
 		s.abandonInit()
 	}
-	if s.cfg.HostNet {
-		return s.forkInit(0)
-	}
-	return s.forkInit(ownNetwork)
+	return s.forkInit(spaces, joined)
 }
 
-const ownNetwork = unix.CLONE_NEWNET
-
-// forkInit makes the first stage, in namespaces of its own. network is ownNetwork, or 0 for the supervisor's.
-func (s *shim) forkInit(network uintptr) (*Conn, error) {
-	attr := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | network,
-	}
+// forkInit makes the first stage, in namespaces of its own but for those that spaces says. It enters the joined ones by itself, save that of
+// processes, which it has to be born in.
+func (s *shim) forkInit(spaces *Spaces, joined []space) (*Conn, error) {
+	attr := &syscall.SysProcAttr{Cloneflags: spaces.cloneFlags()}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, pathError("open", "/dev/null", err)
 	}
 	defer unix.Close(null)
-	conn, pid, err := s.fork(StageInit, [3]int{null, null, null}, attr, nil) // its streams come with its orders
+	fork := func() (*Conn, int, error) {
+		return s.fork(StageInit, [3]int{null, null, null}, attr, nil) // its streams come with its orders
+	}
+	if i := slices.IndexFunc(joined, func(j space) bool { return j.Flag == unix.CLONE_NEWPID }); i >= 0 {
+		stage := fork
+		fork = func() (*Conn, int, error) { return inPidNamespace(joined[i].fd, stage) }
+	}
+	conn, pid, err := fork()
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (s *shim) freezeV1(on bool) error {
 		state := "THAWED"
 		if on {
 			state = "FROZEN"
-			if err := gather(dir); err != nil {
+			if err := s.gather(dir); err != nil {
 				return err
 			}
 		}
@@ -84,7 +84,7 @@ func (s *shim) freezer(h MountedHierarchy, create bool) (string, error) {
 }
 
 // gather moves processes until a look round finds none outside.
-func gather(dir string) error {
+func (s *shim) gather(dir string) error {
 	file := filepath.Join(dir, "cgroup.procs")
 	for range 100 {
 		data, err := os.ReadFile(file)
@@ -96,7 +96,7 @@ func gather(dir string) error {
 			inside[pid] = true
 		}
 		moved := false
-		for _, pid := range descendants(os.Getpid()) {
+		for _, pid := range s.members() {
 			if p := strconv.Itoa(pid); !inside[p] {
 				moved = true
 				if err := os.WriteFile(file, []byte(p), 0); err != nil && !errors.Is(err, unix.ESRCH) {
@@ -113,7 +113,7 @@ func gather(dir string) error {
 
 // freezeBySignal stops the first process last and wakes it first, so that it does not see its children stop.
 func (s *shim) freezeBySignal(on bool) error {
-	pids := descendants(os.Getpid())
+	pids := s.members()
 	sig := unix.SIGCONT
 	if on {
 		sig = unix.SIGSTOP

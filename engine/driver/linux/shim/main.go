@@ -18,6 +18,8 @@ func Main(stage string) {
 		runStage(execStage)
 	case StageProbe:
 		probeStage()
+	case StageReap:
+		reapStage()
 	case StageUserNS:
 		userStage()
 	}

@@ -69,8 +69,9 @@ type stageConfig struct {
 	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
 	Groups  []string `json:"groups,omitempty"`
 	Trace   bool     `json:"trace,omitempty"`
-	Joined  []string `json:"joined,omitempty"`   // folders of all control groups, for their events
-	HostNet bool     `json:"host_net,omitempty"` // exec: the network namespace is the shim's, which a rootless stage may not enter again
+	Joined  []string `json:"joined,omitempty"` // folders of all control groups, for their events
+	Others  []space  `json:"others,omitempty"` // init: namespaces to enter, whose descriptors come behind the streams
+	Spaces  int      `json:"spaces,omitempty"` // exec: flags of the namespaces to enter
 }
 
 // report is what a stage tells its shim.

@@ -126,6 +126,9 @@ func overlay(r Root) (int, error) {
 		options = append(options, option{"lowerdir+", dir})
 	}
 	attrs := unix.MOUNT_ATTR_NODEV
+	if r.Nodes {
+		attrs = 0
+	}
 	if r.Upper == "" {
 		attrs |= unix.MOUNT_ATTR_RDONLY
 	} else {
@@ -145,6 +148,9 @@ func overlay(r Root) (int, error) {
 func classicOverlay(r Root, place string, why error) (tree, error) {
 	base, lowers := shorten(r.Lowers)
 	data, flags := "lowerdir="+strings.Join(lowers, ":"), uintptr(unix.MS_NODEV)
+	if r.Nodes {
+		flags = 0
+	}
 	if r.Upper == "" {
 		flags |= unix.MS_RDONLY
 	} else {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -27,8 +28,8 @@ type commandError struct {
 func (e *commandError) Error() string { return e.msg }
 
 // become turns the calling thread, which must be locked and already inside the container, into the user's process. It
-// returns only if that is impossible.
-func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
+// returns only if that is impossible. self is the engine's binary, needed with p.Init only.
+func become(id string, p *Process, conn *Conn, self int, log *eventlog.Log) error {
 	if err := enterCwd(p.Cwd); err != nil {
 		return err
 	}
@@ -55,26 +56,36 @@ func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
 	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
 		return fmt.Errorf("close descriptors: %w", err)
 	}
-	// Last of all, since it needs a power that the next line gives up.
-	if err := loadSeccomp(p); err != nil {
+	if err := restrict(p); err != nil {
 		return err
 	}
-	if !p.Privileged {
-		if err := setCapabilities(finalMask(p)); err != nil {
-			return err
-		}
+	if p.Init {
+		return becomeInit(program, p, self)
 	}
 	err = syscall.Exec(program, p.Args, p.Env)
 	runtime.KeepAlive(p)
 	return execError(p.Args[0], program, err)
 }
 
-// finalMask is what the process itself holds: nothing unless it is root.
-func finalMask(p *Process) uint64 {
-	if p.UID != 0 {
-		return 0
+// restrict gives up powers and loads the filter. To load it takes a power, unless new ones are forbidden for good: then the filter comes last,
+// so that it need not let through what is done before.
+func restrict(p *Process) error {
+	if p.NoNewPrivs {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("forbid new privileges: %w", err)
+		}
+	} else if err := loadSeccomp(p); err != nil {
+		return err
 	}
-	return keptMask()
+	if p.Powers != nil {
+		if err := setCapabilities(p.Powers); err != nil {
+			return err
+		}
+	}
+	if p.NoNewPrivs {
+		return loadSeccomp(p)
+	}
+	return nil
 }
 
 // enterCwd changes to the folder and makes sure that it lies in the container's root.
@@ -104,8 +115,8 @@ func setUser(p *Process, last uint) error {
 	if p.UID > 1<<31-1 || p.GID > 1<<31-1 {
 		return fmt.Errorf("set user %d:%d: ids must be between 0 and %d", p.UID, p.GID, 1<<31-1)
 	}
-	if !p.Privileged {
-		if err := dropBounding(keptMask(), last); err != nil {
+	if p.Powers != nil {
+		if err := dropBounding(p.Powers.Bounding, last); err != nil {
 			return err
 		}
 	}
@@ -194,8 +205,11 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 	if log == nil {
 		return
 	}
-	if !p.Privileged {
-		log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", KeptCapabilities()))
+	if p.Init {
+		log.Fact(vocab.InitRun, trace.String("container", id))
+	}
+	if p.Powers != nil {
+		log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", standard.NamesOf(p.Powers.Bounding)))
 	}
 	noteUser(log, id, p)
 	if p.NoNewPrivs {
@@ -208,11 +222,6 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 
 // loadSeccomp sets the filter for the calling thread and all it becomes.
 func loadSeccomp(p *Process) error {
-	if p.NoNewPrivs {
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("forbid new privileges: %w", err)
-		}
-	}
 	if len(p.Seccomp) == 0 {
 		return nil
 	}
@@ -220,7 +229,8 @@ func loadSeccomp(p *Process) error {
 		return fmt.Errorf("load system call filter: %d bytes are no whole instructions", len(p.Seccomp))
 	}
 	prog := unix.SockFprog{Len: uint16(len(p.Seccomp) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&p.Seccomp[0]))}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(p.SeccompFlags), uintptr(unsafe.Pointer(&prog)))
+	if errno != 0 {
 		return fmt.Errorf("load system call filter: %w", errno)
 	}
 	runtime.KeepAlive(p)

@@ -19,15 +19,17 @@ import (
 
 // builder puts a container's view of the file system together, from inside its new mount namespace.
 type builder struct {
-	cfg     *Config
-	log     *eventlog.Log
-	root    tree
-	proc    int // the procfs mount
-	null    int // our own /dev/null, for masking
-	pts     int // the devpts mount
-	console *terminal
-	groups  []string // names of the hierarchies to show
-	sources []source // of cfg.Mounts, in their order
+	cfg      *Config
+	log      *eventlog.Log
+	root     tree
+	proc     int // the procfs mount
+	null     int // our own /dev/null, for masking
+	pts      int // the devpts mount
+	console  *terminal
+	groups   []string // names of the hierarchies to show
+	shm      int      // somebody else's /dev/shm as a mount, or -1
+	mountsOf int      // mount namespace of the container whose /dev/shm it is, or -1
+	sources  []source // of cfg.Mounts, in their order
 }
 
 // build mounts everything and leaves the process in the new root.
@@ -37,6 +39,10 @@ func (b *builder) build() error {
 	}
 	b.log.Fact(vocab.MountPrivate, trace.String("container", b.cfg.ID))
 	if err := b.openSources(); err != nil {
+		return err
+	}
+	var err error
+	if b.shm, err = b.borrowShm(); err != nil {
 		return err
 	}
 	lowers, err := b.withStubs()
@@ -49,11 +55,8 @@ func (b *builder) build() error {
 		return err
 	}
 	b.mounted("/", "overlay", "overlay", overlayOptions(b.cfg.Root))
-	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.mountCgroups, b.bindNames, b.mountUser}
-	if !b.cfg.Process.Privileged {
-		steps = append(steps, b.mask)
-	}
-	for _, step := range append(steps, b.finish) {
+	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.mountCgroups, b.bindNames, b.mountUser, b.applySysctls, b.mask, b.finish}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
@@ -154,35 +157,74 @@ func flagsOf(attrs int) standard.Flags {
 
 func (b *builder) mountProc() error {
 	fd, err := b.placeStandard(standard.Proc())
+	if errors.Is(err, unix.EPERM) && b.cfg.Rootless && b.cfg.Spaces.PID.Host {
+		fd, err = b.bindProc()
+	}
 	if err != nil {
 		return err
 	}
 	b.proc = fd
-	if b.cfg.HostNet {
-		return nil // its settings are the host's
+	if !b.cfg.Spaces.Net.Own() {
+		return nil // its settings are somebody else's
 	}
 	// As docker does: any user may bind low ports and send echo requests, which end in this network namespace.
-	b.sysctl("sys/net/ipv4/ip_unprivileged_port_start", "0")
-	b.sysctl("sys/net/ipv4/ping_group_range", "0 2147483647")
+	_ = b.sysctl("net/ipv4/ip_unprivileged_port_start", "0")
+	_ = b.sysctl("net/ipv4/ping_group_range", "0 2147483647")
 	return nil
 }
 
-// sysctl writes a setting that is a convenience: a kernel without it still runs the container.
-func (b *builder) sysctl(name, value string) {
-	fd, err := (tree{b.proc}).open(name, unix.O_WRONLY, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
+// bindProc serves a user namespace that shows the processes of an outer one: the kernel makes no fresh /proc for it.
+func (b *builder) bindProc() (int, error) {
+	target, err := b.fixed("/proc")
 	if err != nil {
-		return
+		return -1, err
 	}
-	_, err = unix.Write(fd, []byte(value))
-	unix.Close(fd)
-	if err == nil && b.log != nil {
-		setting := strings.ReplaceAll(strings.TrimPrefix(name, "sys/"), "/", ".")
-		b.log.Fact(vocab.SysctlSet, trace.String("container", b.cfg.ID), trace.String("name", setting), trace.String("value", value))
+	mnt, err := clone(unix.AT_FDCWD, "/proc", true)
+	if err != nil {
+		return -1, pathError("bind", "/proc", err)
 	}
+	keep, err := dupHigh(mnt)
+	if err != nil {
+		return -1, err
+	}
+	if err := attach(keep, target); err != nil {
+		return -1, pathError("bind", "/proc", err)
+	}
+	b.mounted("/proc", "bind", "/proc", standard.BindOptions(false))
+	return b.root.open("/proc", unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_SYMLINKS)
+}
+
+// sysctl writes a file below /proc/sys of the mount that was made here, whatever lies over it meanwhile.
+func (b *builder) sysctl(name, value string) error {
+	fd, err := (tree{b.proc}).open("sys/"+name, unix.O_WRONLY, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
+	if err != nil {
+		return pathError("open", "/proc/sys/"+name, err)
+	}
+	defer unix.Close(fd)
+	if !magic(fd, unix.PROC_SUPER_MAGIC) {
+		return fmt.Errorf("open /proc/sys/%s: it is not a file of the kernel", name)
+	}
+	if _, err = unix.Write(fd, []byte(value)); err != nil {
+		return pathError("write", "/proc/sys/"+name, err)
+	}
+	if b.log != nil {
+		b.log.Fact(vocab.SysctlSet, trace.String("container", b.cfg.ID), trace.String("name", strings.ReplaceAll(name, "/", ".")), trace.String("value", value))
+	}
+	return nil
+}
+
+// applySysctls writes the settings that the container's owner asked for.
+func (b *builder) applySysctls() error {
+	for _, s := range b.cfg.Sysctls {
+		if err := b.sysctl(strings.ReplaceAll(s.Name, ".", "/"), s.Value); err != nil {
+			return fmt.Errorf("set %s: %w", s.Name, err)
+		}
+	}
+	return nil
 }
 
 func (b *builder) mountSys() error {
-	fd, err := b.placeStandard(standard.Sys(b.cfg.Process.Privileged))
+	fd, err := b.placeStandard(standard.Sys(b.cfg.Privileged))
 	if errors.Is(err, unix.EPERM) && b.cfg.Rootless {
 		return b.bindSys()
 	}
@@ -205,7 +247,7 @@ func (b *builder) bindSys() error {
 func (b *builder) bindNames() error {
 	for _, f := range standard.NameFiles(b.cfg.Hostname) {
 		name := f.Name
-		source := filepath.Join(b.cfg.Dir, name)
+		source := filepath.Join(b.cfg.namesDir(), name)
 		if _, err := os.Lstat(source); err != nil {
 			continue
 		}
@@ -221,13 +263,21 @@ func (b *builder) bindNames() error {
 	return nil
 }
 
+// namesDir is the folder with the files of names: those of the container whose network it is.
+func (c *Config) namesDir() string {
+	if c.Names != "" {
+		return c.Names
+	}
+	return c.Dir
+}
+
 func (b *builder) mask() error {
-	for _, p := range standard.MaskedPaths() {
+	for _, p := range b.cfg.Masked {
 		if err := b.maskOne(p); err != nil {
 			return fmt.Errorf("mask %s: %w", p, err)
 		}
 	}
-	for _, p := range standard.ReadOnlyPaths() {
+	for _, p := range b.cfg.Unwritten {
 		if err := b.lockOne(p); err != nil {
 			return fmt.Errorf("make %s read-only: %w", p, err)
 		}

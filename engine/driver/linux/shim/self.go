@@ -72,3 +72,12 @@ func selfCopy() (int, error) {
 	}
 	return fd, nil
 }
+
+// openOwnBinary opens what the calling stage was executed from: the descriptor of its supervisor's openSelf. The host's /proc must be in sight.
+func openOwnBinary() (int, error) {
+	fd, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, pathError("open", "own binary", err)
+	}
+	return dupHigh(fd)
+}

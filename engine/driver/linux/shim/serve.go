@@ -171,7 +171,7 @@ func (s *shim) control(req *Request, reply *Reply) error {
 		return err
 	case DoProcesses:
 		boot := bootTime()
-		for _, pid := range descendants(os.Getpid()) {
+		for _, pid := range s.members() {
 			if p, ok := describeProcess(pid, boot); ok {
 				reply.Processes = append(reply.Processes, p)
 			}

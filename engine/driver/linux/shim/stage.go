@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +40,9 @@ func runStage(do func(*Conn, *stageConfig) error) {
 		os.Exit(1) // the shim died, or gave up
 	}
 	if err = takeStandard(conn); err == nil {
+		err = takeSpaces(conn, cfg.Others)
+	}
+	if err == nil {
 		err = do(conn, &cfg)
 	}
 	rep := report{Error: err.Error()}
@@ -75,36 +77,24 @@ func initStage(conn *Conn, sc *stageConfig) error {
 		return err
 	}
 	defer log.Flush()
+	defer closeSpaces(sc.Others)
 	if err := joinTasks(sc.Tasks); err != nil {
 		return err
 	}
-	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("make cgroup namespace: %w", err)
+	if err := settleSpaces(cfg, sc, log); err != nil {
+		return err
 	}
-	names := []string{"mnt", "pid", "uts", "ipc", "net", "cgroup"}
-	if cfg.HostNet {
-		names = slices.DeleteFunc(names, func(n string) bool { return n == "net" })
+	if err := confine(cfg.Process.AppArmor); err != nil {
+		return err
 	}
-	if cfg.Rootless {
-		names = append(names, "user")
-	}
-	noteJoined(log, cfg.ID, sc.Joined)
-	noteNamespaces(log, cfg.ID, names...)
-	if cfg.Rootless {
-		noteUserMap(log, cfg.ID)
-	}
-	if !cfg.HostNet {
-		if err := loopbackUp(); err != nil {
+	_, _ = unix.KeyctlJoinSessionKeyring("learn-" + cfg.ID)
+	self := -1
+	if cfg.Process.Init {
+		if self, err = openOwnBinary(); err != nil {
 			return err
 		}
-		log.Fact(vocab.LoopbackUp, trace.String("container", cfg.ID), trace.String("interface", "lo"))
 	}
-	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
-		return fmt.Errorf("set host name: %w", err)
-	}
-	log.Fact(vocab.HostnameSet, trace.String("container", cfg.ID), trace.String("hostname", cfg.Hostname))
-	_, _ = unix.KeyctlJoinSessionKeyring("learn-" + cfg.ID)
-	b := &builder{cfg: cfg, log: log, groups: sc.Groups}
+	b := &builder{cfg: cfg, log: log, groups: sc.Groups, shm: -1, mountsOf: mountsAmong(sc.Others)}
 	if err := b.build(); err != nil {
 		return err
 	}
@@ -114,7 +104,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 			return err
 		}
 	}
-	return become(cfg.ID, &cfg.Process, conn, log)
+	return become(cfg.ID, &cfg.Process, conn, self, log)
 }
 
 // execStage becomes a further process of a running container. The shim has forked it into the process namespace already.
@@ -128,11 +118,10 @@ func execStage(conn *Conn, sc *stageConfig) error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("part from the file system state: %w", err)
 	}
-	spaces := unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
-	if sc.HostNet {
-		spaces &^= unix.CLONE_NEWNET
+	if err := confine(sc.Process.AppArmor); err != nil {
+		return err
 	}
-	if err := unix.Setns(stageTarget, spaces); err != nil {
+	if err := unix.Setns(stageTarget, sc.Spaces); err != nil {
 		return fmt.Errorf("enter the container's namespaces: %w", err)
 	}
 	unix.Close(stageTarget)
@@ -146,7 +135,63 @@ func execStage(conn *Conn, sc *stageConfig) error {
 			return err
 		}
 	}
-	return become(sc.ID, p, conn, nil)
+	return become(sc.ID, p, conn, -1, nil)
+}
+
+// takeSpaces takes the namespaces that came behind the streams.
+func takeSpaces(conn *Conn, joined []space) error {
+	fds, err := conn.TakeFDs(len(joined))
+	for i, fd := range fds {
+		joined[i].fd = fd
+	}
+	return err
+}
+
+// settleSpaces enters the namespaces that are others', and gives those that are new what they need. The cgroup namespace is made here: its root
+// is the group that the process is in by now.
+func settleSpaces(cfg *Config, sc *stageConfig, log *eventlog.Log) error {
+	if err := enterSpaces(sc.Others); err != nil {
+		return err
+	}
+	if cfg.Spaces.Cgroup.Own() {
+		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("make cgroup namespace: %w", err)
+		}
+	}
+	names := cfg.Spaces.ownNames()
+	if cfg.Rootless {
+		names = append(names, "user")
+	}
+	noteJoined(log, cfg.ID, sc.Joined)
+	noteNamespaces(log, cfg.ID, names...)
+	noteShared(log, cfg, sc.Others)
+	if cfg.Rootless {
+		noteUserMap(log, cfg.ID)
+	}
+	if cfg.Spaces.Net.Own() {
+		if err := loopbackUp(); err != nil {
+			return err
+		}
+		log.Fact(vocab.LoopbackUp, trace.String("container", cfg.ID), trace.String("interface", "lo"))
+	}
+	return setNames(cfg, log)
+}
+
+// setNames names the machine, if its names are the container's own.
+func setNames(cfg *Config, log *eventlog.Log) error {
+	if !cfg.Spaces.UTS.Own() {
+		return nil
+	}
+	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
+		return fmt.Errorf("set host name: %w", err)
+	}
+	if cfg.Domain != "" {
+		if err := unix.Setdomainname([]byte(cfg.Domain)); err != nil {
+			return fmt.Errorf("set domain name: %w", err)
+		}
+	}
+	log.Fact(vocab.HostnameSet, trace.String("container", cfg.ID), trace.String("hostname", cfg.Hostname))
+	return nil
 }
 
 // handTerminal gives the master to the shim and takes the other end.

@@ -36,6 +36,7 @@ type Record struct {
 	Paused        bool      `json:"paused,omitempty"`
 	Ephemeral     bool      `json:"ephemeral,omitempty"`
 	Cgroups       []string  `json:"cgroups,omitempty"`
+	Mounts        uint64    `json:"mounts,omitempty"` // number of its mount namespace, where its processes are told apart by that
 }
 
 // ReadRecord reads task.json in dir. A broken or empty file counts as absent.

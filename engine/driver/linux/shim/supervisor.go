@@ -115,7 +115,10 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 		}
 	}
 	s.events.Postpone() // a process that was cloned ahead comes before its groups
-	if s.groups, err = makeGroups(s.cfg, s.events, stage == nil); err != nil {
+	if s.groups, err = makeGroups(s.cfg, s.events, stage == nil || s.needsUnified()); err != nil {
+		return nil, err
+	}
+	if err = s.groups.limitDevices(s.cfg.DeviceRules); err != nil {
 		return nil, err
 	}
 	if s.log, err = jsonfile.Open(s.cfg.Log, time.Now); err != nil {
@@ -126,7 +129,12 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 		return nil, err
 	}
 	ahead := stage
-	if stage, err = s.settleInit(stage); err != nil {
+	joined, err := s.cfg.Spaces.open()
+	if err != nil {
+		return nil, err
+	}
+	defer closeSpaces(joined)
+	if stage, err = s.settleInit(stage, joined); err != nil {
 		return nil, err
 	}
 	defer stage.Close()
@@ -135,7 +143,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 		return nil, err
 	}
 	failpoint.Hit("shim.start.before-go")
-	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.groups.names(), Trace: s.events != nil, Joined: s.groups.dirs()}
+	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.shownGroups(), Trace: s.events != nil, Joined: s.groups.dirs(), Others: joined}
 	if err := adjustOOMScore(s.pid, &s.cfg.Process); err != nil {
 		return nil, err
 	}
@@ -166,6 +174,23 @@ func (s *shim) noteCloned(ahead bool) {
 	}
 }
 
+// needsUnified reports whether the container needs a version 2 group, whatever its limits: to be ended as a whole.
+func (s *shim) needsUnified() bool { return !s.cfg.Spaces.PID.Own() }
+
+// shownGroups names the control group hierarchies that the container sees: a privileged one all of them.
+func (s *shim) shownGroups() []string {
+	if !s.cfg.Privileged {
+		return s.groups.names()
+	}
+	var names []string
+	for _, h := range Hierarchies(s.cfg.Rootless) {
+		if h.name() != "" {
+			names = append(names, h.name())
+		}
+	}
+	return names
+}
+
 // prepare does, while the stage is still waking up, what must stand before the program runs: the record, the socket, and the eye
 // on the writable layer.
 func (s *shim) prepare() error {
@@ -193,12 +218,19 @@ func (s *shim) writeRecord() error {
 	}
 	s.record = Record{Ephemeral: s.cfg.Ephemeral, Pid: s.pid, StartTime: start, ShimPid: os.Getpid(), ShimStartTime: own, BootID: BootID(),
 		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs()}
+	if !s.cfg.Spaces.PID.Own() {
+		s.record.Mounts = mountsOf(s.pid)
+	}
 	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
 }
 
 // handOver sends the stage its orders and returns when the user's program, which it names, has taken over.
 func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) (program string, err error) {
-	err = stage.Send(cfg, std.child[:]...)
+	fds := std.child[:]
+	for _, j := range cfg.Others {
+		fds = append(fds, j.fd)
+	}
+	err = stage.Send(cfg, fds...)
 	std.releaseChild()
 	if err != nil {
 		return "", s.stageDied(pid, err)
@@ -238,6 +270,7 @@ func (s *shim) giveUp(conn *Conn, err error) {
 	if s.pid > 0 {
 		_ = unix.Kill(s.pid, unix.SIGKILL)
 		s.reap()
+		s.endRest()
 	}
 	if s.watcher != nil {
 		_ = s.watcher.Finish()
@@ -290,6 +323,7 @@ func exitOf(ws unix.WaitStatus) Exit {
 func (s *shim) finish(ws unix.WaitStatus) {
 	failpoint.Hit("shim.exit.before-record")
 	s.exit = exitOf(ws)
+	s.endRest()
 	s.exit.OOM = s.groups.oom()
 	s.exit.OOMKilled = s.exit.OOM != nil
 	s.io.drain()

@@ -22,7 +22,7 @@ func (s *shim) update(l *Limits) error {
 		}
 	}
 	for _, m := range s.groups.members[joined:] {
-		if err := gather(m.Dir); err != nil {
+		if err := s.gather(m.Dir); err != nil {
 			return fmt.Errorf("move the container's processes to %s: %w", m.Dir, err)
 		}
 	}
