@@ -40,6 +40,7 @@ func (m *Manager) Create(ctx context.Context, opts CreateOptions) (*Container, e
 	if c.Warnings, err = m.fitLimits(ctx, c.HostConfig); err != nil {
 		return nil, err
 	}
+	c.Warnings = append(c.Warnings, m.securityWarnings(c.HostConfig)...)
 	if err := m.create(ctx, c, &opts); err != nil {
 		return nil, err
 	}

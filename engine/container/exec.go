@@ -57,10 +57,10 @@ func (m *Manager) Exec(ctx context.Context, ref string, opts ExecOptions) (int, 
 	if err := secureProcess(c.HostConfig, &p); err != nil {
 		return 0, err
 	}
+	limitProcess(c.HostConfig, &p)
 	if opts.Privileged { // all powers and no filter, whatever the container has
 		p.Privileged, p.Powers, p.Seccomp = true, nil, ""
 	}
-	limitProcess(c.HostConfig, &p)
 	return m.exec(ctx, c, p, opts.Streams)
 }
 

@@ -58,9 +58,9 @@ func checkSecurity(h *container.HostConfig) error {
 	return checkDevices(h)
 }
 
-// Warnings tell what was asked for a container and has no effect on this machine.
-func (m *Manager) Warnings(c *Container) []string {
-	o, err := securityOptions(c.HostConfig.SecurityOpt)
+// securityWarnings tell what was asked for a container and has no effect on this machine.
+func (m *Manager) securityWarnings(h *container.HostConfig) []string {
+	o, err := securityOptions(h.SecurityOpt)
 	if err != nil {
 		return nil
 	}

@@ -121,6 +121,27 @@ var kernelBook = []phrase{
 				why: "Process 1 must collect ended orphans, and the kernel keeps signals from it that it does not handle; init does the one and passes on the others.",
 				how: "Asked for by --init of " + f.container("container") + "."}
 		}},
+	{kind: vocab.DeviceAdd, from: Full,
+		tell: func(f *facts) text {
+			if f.plain("path") == "/dev" {
+				return text{say: "Gave the container every device of the host.",
+					why: "A privileged container can do with the machine's disks what root outside can.",
+					how: "Nodes with the numbers and permissions of those in " + f.path("source") + ", in the /dev of " + f.container("container") + "."}
+			}
+			return text{say: "Gave the container the host's device " + f.path("source") + " as " + f.path("path") + ".",
+				how: "A node with the same numbers for " + f.container("container") + "; allowed is " + f.str("access") + " (r read, w write, m make nodes)."}
+		}},
+	{kind: vocab.DeviceRules, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Told the kernel which devices the processes of " + f.container("container") + " may use; any other is refused, whatever nodes they make.",
+				how: "The devices control group (version 1: devices.allow; version 2: a program that the kernel asks): " + f.list("rules") + "."}
+		}},
+	{kind: vocab.InitRun, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Process 1 of the container is a small init, and the command is its child.",
+				why: "Process 1 must collect ended orphans, and the kernel keeps signals from it that it does not handle; init does the one and passes on the others.",
+				how: "Asked for by --init of " + f.container("container") + "."}
+		}},
 	{kind: vocab.SeccompLoad, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "Loaded a filter that refuses dangerous system calls.",

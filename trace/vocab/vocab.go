@@ -149,6 +149,7 @@ var Kinds = []Kind{
 
 	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},
 	{NamespaceCreate, false, "a process gets its own view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "mnt, pid, uts, ipc, net, cgroup or user"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
+	{NamespaceJoin, false, "a process shares another's view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "pid, uts, ipc, net or cgroup"}, {"of", "string", "host, or the id of the container whose it is"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
 	{UserMap, false, "user ids inside are mapped to ids outside", []Attr{{"container", "string", "its id"}, {"map", "string", "lines of inside, outside, length"}, {"group_map", "string", "the same for groups"}}, nil},
 	{LoopbackUp, false, "the loopback interface of the container's own network is switched on", []Attr{{"container", "string", "its id"}, {"interface", "string", "its name"}}, nil},
 	{MountPrivate, false, "mounts made from now on stay in the container's mount namespace", []Attr{{"container", "string", "its id"}}, nil},
@@ -165,6 +166,9 @@ var Kinds = []Kind{
 	{ProcUser, false, "the process becomes the user that the program is to run as", []Attr{{"container", "string", "its id"}, {"uid", "int", "the user, as seen inside"}, {"gid", "int", "its group"}, {"groups", "list", "further groups"}}, nil},
 	{NoNewPrivs, false, "the process and its descendants can't gain powers by executing a program", []Attr{{"container", "string", "its id"}}, nil},
 	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}, {"refused", "list", "the calls that it refuses whatever their arguments"}}, nil},
+	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},
+	{DeviceRules, false, "a control group says what may be done with devices", []Attr{{"container", "string", "its id"}, {"rules", "list", "what is allowed: kind, numbers, access"}}, nil},
+	{InitRun, false, "a small init is the first process and runs the command as its child", []Attr{{"container", "string", "its id"}}, nil},
 	{ProcExec, false, "a program takes over a process", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"program", "string", "its file, as it was found"}, {"argv", "list", "the command"}}, nil},
 	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},
 	{DeviceRules, false, "a control group says what may be done with devices", []Attr{{"container", "string", "its id"}, {"rules", "list", "what is allowed: kind, numbers, access"}}, nil},

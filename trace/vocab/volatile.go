@@ -38,6 +38,7 @@ var Masks = []Mask{
 	{CgroupRemove, "", "", "the same"},
 	{ProcClone, "call", "", "the same"},
 	{UserMap, "", "", "only a rootless engine has a user namespace, and its ids are the host's"},
+	{DeviceRules, "", "", "only a real kernel has a control group for devices"},
 	{SeccompLoad, "instructions", "", "the filter is made for the host's architecture"},
 	{SeccompLoad, "refused", "", "the same"},
 	{BlobWrite, "size_bytes", "media_type=application/vnd.oci.image.config.v1+json", "the document holds times, whose length varies"},

@@ -121,7 +121,7 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string, run bool
 	if err != nil {
 		return nil, "", err
 	}
-	for _, w := range append(c.Warnings, e.Containers.Warnings(c)...) {
+	for _, w := range c.Warnings {
 		fmt.Fprintf(app.Err, "WARNING: %s\n", format.Clean(w))
 	}
 	if f.cidfile != "" {

@@ -62,12 +62,9 @@ func (n nobody) Now() time.Time                              { return n.now() }
 
 // build mounts everything, for the processes of box, which source tells of.
 func (b *builder) build(box *kernel.Box, source vfs.ProcSource) error {
-	b.box, b.proc, b.sys = box, vfs.NewProc(source), vfs.NewSys(source)
-	steps := []func() error{b.mountRoot, b.mountProc, b.mountDev, b.mountSys, b.bindNames, b.mountUser}
-	if !b.spec.Process.Privileged {
-		steps = append(steps, b.mask)
-	}
-	for _, step := range append(steps, b.finish) {
+	b.box, b.proc, b.sys = box, vfs.NewTunedProc(source, b.spec.Sysctls), vfs.NewSys(source)
+	steps := []func() error{b.mountRoot, b.mountProc, b.mountDev, b.mountSys, b.bindNames, b.mountUser, b.tune, b.mask, b.finish}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
@@ -196,16 +193,26 @@ func (b *builder) mountDev() error {
 		b.mounted("/dev/"+d.Name, "bind", d.Name, standard.DeviceOptions)
 	}
 	for _, m := range standard.UnderDev(b.spec.ShmBytes) {
+		if b.withoutShm(m) {
+			continue
+		}
 		if err := b.place(m, b.underDev(m), ""); err != nil {
 			return err
 		}
 	}
-	if !b.spec.Process.Terminal {
-		return nil
+	if b.spec.Process.Terminal {
+		err := b.attach("/dev/console", vfs.Mount{FS: b.dev, Source: "devpts", Type: "devpts", Options: []string{"rw", "nosuid", "noexec"}, File: "console"})
+		if err != nil {
+			return err
+		}
+		b.mounted("/dev/console", "bind", "pts/0", "")
 	}
-	err = b.attach("/dev/console", vfs.Mount{FS: b.dev, Source: "devpts", Type: "devpts", Options: []string{"rw", "nosuid", "noexec"}, File: "console"})
-	b.mounted("/dev/console", "bind", "pts/0", "")
-	return err
+	return b.addDevices()
+}
+
+// withoutShm tells whether m is the shared memory of a container that is to have none.
+func (b *builder) withoutShm(m standard.Mount) bool {
+	return m.Target == "/dev/shm" && b.spec.Shared.IPC == driver.NamespaceNone
 }
 
 // makeDev makes the folder with its links and empty files to mount on, and the nodes apart from it.
@@ -226,6 +233,9 @@ func (b *builder) makeDev() (*vfs.Tmpfs, error) {
 		make(dev, l.Name, fsys.New{Kind: fsys.Symlink, Mode: 0o777, Target: l.Target})
 	}
 	for _, m := range standard.UnderDev(b.spec.ShmBytes) {
+		if b.withoutShm(m) {
+			continue
+		}
 		make(dev, path.Base(m.Target), fsys.New{Kind: fsys.Dir, Mode: 0o755})
 	}
 	if b.spec.Process.Terminal {
@@ -284,7 +294,7 @@ func writeNames(spec *driver.Spec) error {
 
 // mask hides what tells about the machine, and protects what may be read but not set.
 func (b *builder) mask() error {
-	for _, p := range standard.MaskedPaths() {
+	for _, p := range b.maskedPaths() {
 		fi, err := b.view.Lstat(p)
 		if err != nil {
 			continue // not on this machine
@@ -298,15 +308,13 @@ func (b *builder) mask() error {
 		}
 		b.mounted(p, "mask", "", "")
 	}
-	for _, p := range standard.ReadOnlyPaths() {
+	for _, p := range b.unwrittenPaths() {
 		if _, err := b.view.Lstat(p); err != nil {
 			continue
 		}
-		m := vfs.Mount{FS: b.proc, Source: "proc", Type: "proc", Options: []string{"ro", "nosuid", "nodev", "noexec"}, File: strings.TrimPrefix(p, "/proc/")}
-		if err := b.attach(p, m); err != nil {
-			return fmt.Errorf("make %s read-only: %w", p, err)
+		if err := b.protect(p); err != nil {
+			return err
 		}
-		b.mounted(p, "bind", p, "ro")
 	}
 	return nil
 }

@@ -85,11 +85,16 @@ func (h *host) prepare(ctx context.Context) error {
 	if h.spec.Network != driver.NetworkHost {
 		h.events.Fact(vocab.LoopbackUp, trace.String("container", h.spec.ID), trace.String("interface", "lo"))
 	}
-	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
+	name := h.spec.Hostname
+	if h.spec.Shared.UTS == driver.NamespaceHost {
+		name = machineName
+	} else {
+		h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", name))
+	}
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
 	h.unions, h.view = b.unions, b.view
-	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
+	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (h *host) reporter() tree.Report {
 
 // start runs the container's first process for the client that made the request.
 func (h *host) start(w *wire, req *request) (detach func(), err error) {
-	c := kernel.ProcessConfig{Process: h.spec.Process}
+	c := kernel.ProcessConfig{Process: h.spec.Process, Init: h.spec.Init}
 	h.io = newStdio(h.machine.kernel, &c, req, req.Stdin || h.spec.OpenStdin, h.spec.StdinOnce || !h.spec.OpenStdin, h.log)
 	failpoint.Hit("sim.host.before-go")
 	h.events.Postpone()

@@ -20,8 +20,16 @@ func refusedCalls() []string {
 // noteLimits tells which powers the processes of a container do without. A seccomp.load's length is the number of rules.
 func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 	p := &spec.Process
+	if spec.Init {
+		log.Fact(vocab.InitRun, trace.String("container", spec.ID))
+	}
 	if !p.Privileged {
-		log.Fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", standard.CapabilityNames()))
+		kept := standard.CapabilityNames()
+		if p.Powers != nil {
+			mask, _ := standard.CapabilityMask(p.Powers)
+			kept = standard.NamesOf(mask)
+		}
+		log.Fact(vocab.CapsDrop, trace.String("container", spec.ID), trace.Strings("kept", kept))
 	}
 	groups := make([]string, len(p.Groups))
 	for i, g := range p.Groups {
@@ -31,9 +39,10 @@ func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 	if p.NoNewPrivs {
 		log.Fact(vocab.NoNewPrivs, trace.String("container", spec.ID))
 	}
-	if !p.Privileged {
-		log.Fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))), trace.Strings("refused", refusedCalls()))
+	if p.Privileged || p.Seccomp == driver.Unconfined {
+		return
 	}
+	log.Fact(vocab.SeccompLoad, trace.String("container", spec.ID), trace.Int("instructions", int64(len(refusedCalls()))), trace.Strings("refused", refusedCalls()))
 }
 
 const firstNamespace = 4026531840 // the kernel gives numbers from 0xF0000000 on, the first to itself
@@ -57,20 +66,34 @@ func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uin
 	names := namespaceKinds()
 	noteCloned(spec, log)
 	numbers := make(map[string]uint64, len(names))
+	var shared []string
 	for i, name := range names {
-		if name == "net" && spec.Network == driver.NetworkHost {
+		if sharedWithHost(spec, name) {
 			numbers[name] = uint64(first + i) // that of the machine
+			shared = append(shared, name)
 			continue
 		}
 		numbers[name] = uint64(first + number*len(names) + i)
 		log.Fact(vocab.NamespaceCreate, trace.String("container", spec.ID), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
 	}
+	for _, name := range shared {
+		log.Fact(vocab.NamespaceJoin, trace.String("container", spec.ID), trace.String("namespace", name), trace.String("of", "host"), trace.Int("inode", int64(numbers[name])))
+	}
 	return numbers
+}
+
+func sharedWithHost(spec *driver.Spec, name string) bool {
+	word := map[string]string{"net": spec.Network, "uts": spec.Shared.UTS, "cgroup": spec.Shared.Cgroup}[name]
+	return word == driver.NamespaceHost
 }
 
 // noteCloned tells which namespaces the first process is made with. Its view of the control groups comes later.
 func noteCloned(spec *driver.Spec, log *eventlog.Log) {
-	flags := []string{"CLONE_NEWNS", "CLONE_NEWPID", "CLONE_NEWUTS", "CLONE_NEWIPC"}
+	flags := []string{"CLONE_NEWNS", "CLONE_NEWPID"}
+	if spec.Shared.UTS != driver.NamespaceHost {
+		flags = append(flags, "CLONE_NEWUTS")
+	}
+	flags = append(flags, "CLONE_NEWIPC")
 	if spec.Network != driver.NetworkHost {
 		flags = append(flags, "CLONE_NEWNET")
 	}

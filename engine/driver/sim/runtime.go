@@ -45,7 +45,7 @@ func (r *Runtime) Create(ctx context.Context, spec driver.Spec) (driver.Task, er
 	if len(spec.Process.Args) == 0 {
 		return nil, fmt.Errorf("create task %s: no command", spec.ID)
 	}
-	if err := checkMounts(&spec); err != nil {
+	if err := errors.Join(checkMounts(&spec), checkSecurity(&spec)); err != nil {
 		return nil, fmt.Errorf("create task %s: %w", spec.ID, err)
 	}
 	t := &task{runtime: r, id: spec.ID, dir: spec.Dir, spec: &spec}

@@ -284,7 +284,7 @@ func (t *task) Attach(ctx context.Context, streams driver.Streams) error {
 // Exec implements driver.Execer.
 func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.Streams) (driver.Exit, error) {
 	t.traceOn(ctx)
-	if err := checkProcess(process); err != nil {
+	if err := errors.Join(checkProcess(process), checkFilter(&process)); err != nil {
 		return driver.Exit{}, err
 	}
 	l, err := t.dial(request{Do: doExec, Process: &process, Detach: process.Detach}, streams)

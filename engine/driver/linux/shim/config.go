@@ -34,6 +34,7 @@ type Config struct {
 	Mounts      []Mount   `json:"mounts,omitempty"`
 	Scratch     string    `json:"scratch"` // folder of ours to attach what gets its place later: nobody looks there
 	Limits      Limits    `json:"limits"`
+	ShmBytes    int64     `json:"shm_bytes,omitempty"`    // size of /dev/shm; 0: the usual
 	Owner       string    `json:"owner,omitempty"`        // names the home in the names of control groups
 	Privileged  bool      `json:"privileged,omitempty"`   // kernel files and control groups can be written
 	Masked      []string  `json:"masked,omitempty"`       // kernel files that can't be read
@@ -41,7 +42,6 @@ type Config struct {
 	Sysctls     []Setting `json:"sysctls,omitempty"`      // in order
 	Devices     []Device  `json:"devices,omitempty"`      // besides the standard ones
 	DeviceRules []string  `json:"device_rules,omitempty"` // what the control group lets the container do with devices; none: no such group
-	ShmBytes    int64     `json:"shm_bytes,omitempty"`    // size of /dev/shm; 0: the usual
 	NoShm       bool      `json:"no_shm,omitempty"`       // no /dev/shm
 	ReadOnly    bool      `json:"read_only,omitempty"`
 	OpenStdin   bool      `json:"open_stdin,omitempty"`
@@ -100,9 +100,9 @@ type Process struct {
 	Powers       *Powers  `json:"powers,omitempty"`        // nil: all that the engine has
 	Seccomp      []byte   `json:"seccomp,omitempty"`       // struct sock_filter[], native byte order
 	SeccompFlags uint32   `json:"seccomp_flags,omitempty"` // of seccomp(2)
-	Refused      []string `json:"refused,omitempty"`       // traced: the calls that Seccomp refuses whatever their arguments
 	Rlimits      []Rlimit `json:"rlimits,omitempty"`
 	OOMScoreAdj  int      `json:"oom_score_adj,omitempty"` // 0: as the supervisor has it
+	Refused      []string `json:"refused,omitempty"`       // traced: the calls that Seccomp refuses whatever their arguments
 }
 
 // Rlimit is one limit of setrlimit(2).

@@ -81,8 +81,7 @@ func initStage(conn *Conn, sc *stageConfig) error {
 	if err := joinTasks(sc.Tasks); err != nil {
 		return err
 	}
-	noteJoined(log, cfg.ID, sc.Joined)
-	if err := settleSpaces(cfg, sc.Others, log); err != nil {
+	if err := settleSpaces(cfg, sc, log); err != nil {
 		return err
 	}
 	if err := confine(cfg.Process.AppArmor); err != nil {
@@ -150,8 +149,8 @@ func takeSpaces(conn *Conn, joined []space) error {
 
 // settleSpaces enters the namespaces that are others', and gives those that are new what they need. The cgroup namespace is made here: its root
 // is the group that the process is in by now.
-func settleSpaces(cfg *Config, joined []space, log *eventlog.Log) error {
-	if err := enterSpaces(joined); err != nil {
+func settleSpaces(cfg *Config, sc *stageConfig, log *eventlog.Log) error {
+	if err := enterSpaces(sc.Others); err != nil {
 		return err
 	}
 	if cfg.Spaces.Cgroup.Own() {
@@ -163,8 +162,9 @@ func settleSpaces(cfg *Config, joined []space, log *eventlog.Log) error {
 	if cfg.Rootless {
 		names = append(names, "user")
 	}
+	noteJoined(log, cfg.ID, sc.Joined)
 	noteNamespaces(log, cfg.ID, names...)
-	noteShared(log, cfg, joined)
+	noteShared(log, cfg, sc.Others)
 	if cfg.Rootless {
 		noteUserMap(log, cfg.ID)
 	}

@@ -184,7 +184,7 @@ func (h host) SetHostname(name string) error {
 	}
 	const most = 64
 	switch {
-	case !h.im.p.cred.Privileged || h.im.p.cred.UID != 0:
+	case !h.im.p.cred.Can(vfs.CapSysAdmin):
 		return syscall.EPERM
 	case len(name) > most:
 		return syscall.EINVAL

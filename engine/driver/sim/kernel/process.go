@@ -129,7 +129,11 @@ func (b *Box) launch(im *image) error {
 func (im *image) begin() {
 	env := im.env()
 	im.p.im, im.p.cred = im, im.cred
-	im.spawn(func() { im.exit(userland.Run(im.ctx, env, im.prog.argv)) })
+	main := im.main
+	if main == nil {
+		main = func() int { return userland.Run(im.ctx, env, im.prog.argv) }
+	}
+	im.spawn(func() { im.exit(main()) })
 	im.p.box.charge(im.p, processMemory-im.p.memory)
 }
 

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/userland"
 )
 
@@ -87,7 +88,7 @@ func (p procs) SetLimit(flag, value string) error {
 	if !known {
 		return syscall.EINVAL
 	}
-	if more(want, p.im.p.limits[f.name].Hard) && !(p.im.cred.UID == 0 && p.im.cred.Privileged) {
+	if more(want, p.im.p.limits[f.name].Hard) && !p.im.cred.Can(vfs.CapSysResource) {
 		return syscall.EPERM
 	}
 	p.im.p.limits = maps.Clone(p.im.p.limits) // it may be a parent's, too

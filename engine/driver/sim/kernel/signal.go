@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"syscall"
 
+	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/userland"
 )
 
@@ -202,7 +203,7 @@ func (p *Process) targets(pid int) []*Process {
 }
 
 func (p *Process) maySignal(t *Process, n int) bool {
-	return p.cred.UID == 0 || p.cred.UID == t.cred.UID || n == sigCONT && p.sid == t.sid
+	return p.cred.Can(vfs.CapKill) || p.cred.UID == t.cred.UID || n == sigCONT && p.sid == t.sid
 }
 
 var _ userland.Signals = signals{}

@@ -33,7 +33,7 @@ func (s source) Process(pid int) (vfs.ProcInfo, bool) {
 
 func (p *Process) info() vfs.ProcInfo {
 	i := vfs.ProcInfo{Process: p.row(), GID: p.cred.GID, Groups: slices.Clone(p.cred.Groups), Umask: p.umask, Threads: 1,
-		NoNew: p.NoNewPrivs, Full: p.Privileged, Rlimits: p.limits, OOMScoreAdj: p.OOMScoreAdj}
+		NoNew: p.NoNewPrivs, Bound: p.cred.Bound(), Filter: p.filtered(), Rlimits: p.limits, OOMScoreAdj: p.OOMScoreAdj}
 	for n := 1; n <= maxSignal; n++ {
 		if p.actions[n].ignore {
 			i.Ignored |= bit(n)

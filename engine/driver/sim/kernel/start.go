@@ -19,6 +19,7 @@ import (
 // on and closes them; after an error they are still the caller's.
 type ProcessConfig struct {
 	driver.Process
+	Init           bool // the process is a small init, and the command its child
 	Stdin          io.ReadCloser
 	Stdout, Stderr io.WriteCloser
 }
@@ -61,6 +62,9 @@ func (b *Box) Start(cfg ProcessConfig) (*Process, error) {
 		return nil, execError(p.Args[0], file, err)
 	}
 	im.assume(prog)
+	if cfg.Init {
+		im.wrapInit(file)
+	}
 	if err := im.startFrom(cfg); err != nil {
 		return nil, err
 	}
@@ -129,11 +133,15 @@ func (im *image) discard() {
 func (b *Box) newProcess(d driver.Process, parent *Process) *Process {
 	p := &Process{Process: d, box: b, parent: parent, done: make(chan struct{}), umask: firstUmask, limits: firstResources(d.Rlimits)}
 	p.cred = vfs.Cred{UID: int(d.UID), GID: int(d.GID), Privileged: d.Privileged}
+	p.cred.Limit(d.Powers)
 	for _, g := range d.Groups {
 		p.cred.Groups = append(p.cred.Groups, int(g))
 	}
 	return p
 }
+
+// filtered tells whether the process has a filter for system calls.
+func (p *Process) filtered() bool { return !p.Privileged && p.Seccomp != driver.Unconfined }
 
 // newImage makes the world of a program that does not run yet.
 func (p *Process) newImage(umask int) *image {

@@ -26,7 +26,7 @@ func (s starter) Start(ctx context.Context, c userland.Command) (userland.Child,
 		return nil, err
 	}
 	own := driver.Process{Args: c.Args, Env: slices.Clone(c.Environ), Cwd: c.Dir, UID: uint32(s.im.cred.UID), GID: uint32(s.im.cred.GID), Groups: parent.Groups,
-		Privileged: parent.Privileged, NoNewPrivs: parent.NoNewPrivs}
+		Privileged: parent.Privileged, NoNewPrivs: parent.NoNewPrivs, Powers: parent.Powers, Seccomp: parent.Seccomp}
 	p := parent.box.newProcess(own, parent)
 	im, err := p.prepare(c, s.im)
 	if err != nil {

@@ -72,7 +72,8 @@ type image struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	prog      program
-	cred      vfs.Cred // that the program runs with
+	main      func() int // what it does, if it is none of userland's programs
+	cred      vfs.Cred   // that the program runs with
 	view      *vfs.View
 	fds       []userland.File // descriptors that it was started with; nil: closed
 	gone      bool            // guarded by the clock's lock, as all that follows

@@ -287,7 +287,7 @@ func (o *openFile) strip(v *View) {
 	}
 	dropCapability(o.fs, o.rel, fsys.File)
 	mode := withoutPrivilege(a.Mode)
-	if s, ok := o.fs.(fsys.Setter); ok && v.cred.UID != 0 && mode != a.Mode {
+	if s, ok := o.fs.(fsys.Setter); ok && !v.cred.Can(CapFsetid) && mode != a.Mode {
 		_ = s.Set(o.rel, fsys.Change{Mode: &mode}) // the write itself will tell if nothing can be changed
 	}
 }

@@ -24,11 +24,14 @@ const (
 // in tells whether c belongs to the group.
 func (c *Cred) in(gid int) bool { return c.GID == gid || slices.Contains(c.Groups, gid) }
 
-// may tells whether c has the rights want on an inode (path_resolution(7)): exactly one of the three classes counts. User 0 may
-// everything but execute a file that nobody may execute.
+// may tells whether c has the rights want on an inode (path_resolution(7)): exactly one of the three classes counts. Who overrides
+// permissions may everything but execute a file that nobody may execute.
 func (c *Cred) may(a *fsys.Attr, want uint32) bool {
-	if c.UID == 0 {
+	if c.Can(CapDacOverride) {
 		return want&mayExec == 0 || a.Kind == fsys.Dir || a.Mode&anyX != 0
+	}
+	if c.Can(CapDacReadSearch) && want&mayWrite == 0 && (a.Kind == fsys.Dir || want&mayExec == 0) {
+		return true
 	}
 	bits := a.Mode
 	switch {
@@ -41,14 +44,14 @@ func (c *Cred) may(a *fsys.Attr, want uint32) bool {
 }
 
 // owns tells whether c may change what only an inode's owner may.
-func (c *Cred) owns(a *fsys.Attr) bool { return c.UID == 0 || c.UID == a.UID }
+func (c *Cred) owns(a *fsys.Attr) bool { return c.Can(CapFowner) || c.UID == a.UID }
 
 // mayRemove tells whether c may take the name of the inode a from the folder dir.
 func (c *Cred) mayRemove(dir, a *fsys.Attr) error {
 	switch {
 	case !c.may(dir, mayWrite|mayExec):
 		return syscall.EACCES
-	case dir.Mode&sticky != 0 && c.UID != 0 && c.UID != a.UID && c.UID != dir.UID:
+	case dir.Mode&sticky != 0 && !c.Can(CapFowner) && c.UID != a.UID && c.UID != dir.UID:
 		return syscall.EPERM
 	}
 	return nil
@@ -84,7 +87,7 @@ func (v *View) inherit(dir *fsys.Attr, n fsys.New) fsys.New {
 	switch {
 	case n.Kind == fsys.Dir:
 		n.Mode |= setgid
-	case n.Mode&(setgid|0o010) == setgid|0o010 && v.cred.UID != 0 && !v.cred.in(n.GID):
+	case n.Mode&(setgid|0o010) == setgid|0o010 && !v.cred.Can(CapFsetid) && !v.cred.in(n.GID):
 		n.Mode &^= setgid
 	}
 	return n

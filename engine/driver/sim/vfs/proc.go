@@ -20,8 +20,11 @@ type Proc struct {
 }
 
 // NewProc is /proc.
-func NewProc(src ProcSource) fsys.FS {
-	return &Proc{src: src, system: procSystem(), each: procProcess(), boot: sync.OnceValue(func() time.Time { return src.System().Boot })}
+func NewProc(src ProcSource) fsys.FS { return NewTunedProc(src, nil) }
+
+// NewTunedProc is /proc of a container with settings of its own, by sysctl(8)'s names. Those that the kernel does not have are left out.
+func NewTunedProc(src ProcSource, settings map[string]string) fsys.FS {
+	return &Proc{src: src, system: procSystem(settings), each: procProcess(), boot: sync.OnceValue(func() time.Time { return src.System().Boot })}
 }
 
 // as is /proc as the process of v sees it.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
-	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
 // tick is the unit of times in /proc: sysconf(_SC_CLK_TCK) is 100 everywhere.
@@ -191,17 +190,10 @@ func procStatus(s *scene) string {
 	return b.String()
 }
 
-// allCapabilities are those of Linux 6: numbers 0 to 40.
-const allCapabilities = 1<<41 - 1
-
 func capabilityRows(p *ProcInfo) string {
-	bound := uint64(0)
-	for _, c := range standard.Capabilities() {
-		bound |= 1 << c.Bit
-	}
-	noNew, filter := 0, 2
-	if p.Full {
-		bound, filter = allCapabilities, 0
+	bound, noNew, filter := p.Bound, 0, 0
+	if p.Filter {
+		filter = 2
 	}
 	if p.NoNew {
 		noNew = 1

@@ -31,8 +31,9 @@ type ProcInfo struct {
 	Files   map[int]string // open descriptors and what they lead to: "/dev/pts/0", "pipe:[17]", "/etc/hosts"
 	Ignored uint64         // signals, bit n-1 for signal n
 	Caught  uint64
-	NoNew   bool // no new privileges
-	Full    bool // has every capability, when it is root
+	NoNew   bool   // no new privileges
+	Bound   uint64 // the capabilities that it has, when it is root
+	Filter  bool   // has a filter for system calls
 
 	Rlimits     map[string]driver.Rlimit // by their names; never changed
 	OOMScoreAdj int

@@ -10,7 +10,7 @@ import (
 )
 
 // procSystem is /proc without the folders of processes.
-func procSystem() synth {
+func procSystem(settings map[string]string) synth {
 	t := newSynth()
 	t.link("self", func(s *scene) string { return strconv.Itoa(s.proc.PID) })
 	t.link("thread-self", func(s *scene) string { return fmt.Sprintf("%d/task/%d", s.proc.PID, s.proc.PID) })
@@ -42,12 +42,12 @@ func procSystem() synth {
 	for _, name := range []string{"acpi", "bus", "fs", "irq", "sysvipc", "tty"} {
 		t.dir(name)
 	}
-	procSys(t)
+	procSys(t, settings)
 	return t
 }
 
 // procSys adds /proc/sys: what a container is told of the kernel's settings.
-func procSys(t synth) {
+func procSys(t synth, own map[string]string) {
 	of := func(name string, text func(*SystemInfo) string) {
 		t.file("sys/kernel/"+name, 0o444, func(s *scene) string { return text(s.sys()) + "\n" })
 	}
@@ -69,7 +69,13 @@ func procSys(t synth) {
 		"fs/protected_hardlinks": "1", "fs/protected_symlinks": "1", "vm/overcommit_memory": "0", "vm/swappiness": "60",
 		"vm/max_map_count": "65530", "net/core/somaxconn": "4096", "net/ipv4/ip_forward": "0", "net/ipv4/ip_unprivileged_port_start": "0",
 		"net/ipv4/ping_group_range": "0\t2147483647", "net/ipv4/ip_local_port_range": "32768\t60999",
+		"kernel/msgmax": "8192", "kernel/msgmnb": "16384", "kernel/msgmni": "32000", "kernel/sem": "32000\t1024000000\t500\t32000",
+		"kernel/shmmni": "4096", "kernel/shm_rmid_forced": "0", "fs/mqueue/queues_max": "256", "fs/mqueue/msg_max": "10", "fs/mqueue/msgsize_max": "8192",
+		"fs/mqueue/msg_default": "10", "fs/mqueue/msgsize_default": "8192",
 	} {
+		if v, ok := own[strings.ReplaceAll(name, "/", ".")]; ok {
+			value = v
+		}
 		t.fixed("sys/"+name, 0o644, value+"\n")
 	}
 	for name, value := range map[string]string{"cap_last_cap": "40", "ngroups_max": "65536", "random/entropy_avail": "256", "random/poolsize": "256"} {

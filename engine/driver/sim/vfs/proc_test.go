@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/engine/userland"
 )
 
@@ -23,9 +24,9 @@ func (m *machine) Processes() []ProcInfo {
 	return []ProcInfo{
 		{Process: userland.Process{PID: 1, PGID: 1, SID: 1, State: 'S', Name: "sh", Args: []string{"sh", "-c", "sleep 9"}, TTY: "pts/0",
 			Start: 2 * time.Second, CPU: 30 * time.Millisecond, VSZ: 8 << 20, RSS: 2 << 20}, Cwd: "/work", Exe: "/bin/learn",
-			Env: []string{"A=b", "HOME=/root"}, Umask: 0o022, Threads: 1, Files: map[int]string{0: "/dev/pts/0", 1: "pipe:[17]"}, Caught: 1 << 1},
+			Env: []string{"A=b", "HOME=/root"}, Umask: 0o022, Threads: 1, Bound: standard.DefaultMask, Filter: true, Files: map[int]string{0: "/dev/pts/0", 1: "pipe:[17]"}, Caught: 1 << 1},
 		{Process: userland.Process{PID: 7, PPID: 1, PGID: 7, SID: 1, UID: 10, State: 'R', Name: "a-very-long-program-name", TTY: "?"}, GID: 20,
-			Groups: []int{20, 30}, Cwd: "/", Exe: "/bin/learn", Threads: 1},
+			Groups: []int{20, 30}, Cwd: "/", Exe: "/bin/learn", Threads: 1, Bound: standard.DefaultMask, Filter: true},
 	}
 }
 

@@ -7,12 +7,14 @@ import (
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 )
 
-// Cred is who makes a system call. User 0 has the capabilities that a container's root has; Privileged adds the right to mount
-// and to open block devices.
+// Cred is who makes a system call. User 0 has the capabilities that a container's root usually has, without those in Lacks and with those in
+// Gains, bit by bit; Privileged has all, and may open block devices.
 type Cred struct {
 	UID, GID   int
 	Groups     []int // supplementary
 	Privileged bool
+	Lacks      uint64
+	Gains      uint64
 }
 
 // Process is the process whose calls a View carries out.

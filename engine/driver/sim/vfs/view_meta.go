@@ -15,7 +15,7 @@ func (v *View) Chmod(name string, mode fs.FileMode) error {
 		if !v.cred.owns(a) {
 			return fsys.Change{}, syscall.EPERM
 		}
-		if v.cred.UID != 0 && !v.cred.in(a.GID) {
+		if !v.cred.Can(CapFsetid) && !v.cred.in(a.GID) {
 			bits &^= setgid
 		}
 		return fsys.Change{Mode: &bits}, nil
@@ -45,7 +45,7 @@ func (v *View) Lchown(name string, uid, gid int) error {
 }
 
 func (v *View) mayChown(a *fsys.Attr, c fsys.Change) bool {
-	if v.cred.UID == 0 {
+	if v.cred.Can(CapChown) {
 		return true
 	}
 	mine := v.cred.UID == a.UID

@@ -25,7 +25,7 @@ func (v *View) Mknod(name string, mode fs.FileMode, dev uint64) error {
 		err = syscall.EINVAL
 	case kind == fsys.Dir:
 		err = syscall.EPERM
-	case (kind == fsys.CharDevice || kind == fsys.BlockDevice) && v.cred.UID != 0:
+	case (kind == fsys.CharDevice || kind == fsys.BlockDevice) && !v.cred.Can(CapMknod):
 		err = syscall.EPERM
 	default:
 		err = v.create(name, n)

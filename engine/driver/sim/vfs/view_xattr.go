@@ -79,7 +79,7 @@ func (v *View) changeXattr(name, attr string, change func(fsys.Xattrs, string) e
 }
 
 // admin tells whether the process has CAP_SYS_ADMIN.
-func (v *View) admin() bool { return v.cred.UID == 0 && v.cred.Privileged }
+func (v *View) admin() bool { return v.cred.Can(CapSysAdmin) }
 
 func (v *View) mayChangeXattr(a *fsys.Attr, attr string) error {
 	class, rest, dotted := strings.Cut(attr, ".")
@@ -94,7 +94,7 @@ func (v *View) mayChangeXattr(a *fsys.Attr, attr string) error {
 			return syscall.EACCES
 		}
 		return nil
-	case attr == capability && v.cred.UID == 0, (class == "trusted" || class == "security") && v.admin():
+	case attr == capability && v.cred.Can(CapSetfcap), (class == "trusted" || class == "security") && v.admin():
 		return nil
 	case class == "trusted", class == "security":
 		return syscall.EPERM

@@ -127,7 +127,7 @@ func (w *walker) load() error {
 
 // search checks that rel is a folder in which the caller may look for names.
 func (w *walker) search(v *View) error {
-	if w.attr.Kind == 0 && v.cred.UID == 0 && w.m.folder && w.rel == w.m.root {
+	if w.attr.Kind == 0 && (v.cred.Can(CapDacOverride) || v.cred.Can(CapDacReadSearch)) && w.m.folder && w.rel == w.m.root {
 		return nil // the root of a file system, for one who may look everywhere
 	}
 	if err := w.load(); err != nil {
