@@ -31,8 +31,10 @@ func (app *App) containerCommands() []command {
 		{app.runCommand, "run"},
 		{app.startCommand, "start"},
 		{app.stopCommand, "stop"},
+		{app.statsCommand, "stats"},
 		{app.topCommand, "top"},
 		{app.simple("unpause", "Unpause all processes within one or more containers", (*container.Manager).Unpause), "unpause"},
+		{app.updateCommand, "update"},
 		{app.waitCommand, "wait"},
 	}
 }

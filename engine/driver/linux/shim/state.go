@@ -36,6 +36,7 @@ type Record struct {
 	Paused        bool      `json:"paused,omitempty"`
 	Ephemeral     bool      `json:"ephemeral,omitempty"`
 	Cgroups       []string  `json:"cgroups,omitempty"`
+	Uncharged     bool      `json:"uncharged,omitempty"` // the memory group does not count what the container had before it came
 }
 
 // ReadRecord reads task.json in dir. A broken or empty file counts as absent.
