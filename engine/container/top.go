@@ -2,9 +2,6 @@ package container
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -12,9 +9,14 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 )
 
-// Top lists a container's processes in the columns of ps -ef, with process ids of the host.
-func (m *Manager) Top(ctx context.Context, ref string) (container.TopResponse, error) {
+// Top lists a container's processes as ps(1) with these options would show them on the machine; without options, as ps -ef. Errors:
+// *InvalidError for options that are not understood, *ConflictError when the container does not run.
+func (m *Manager) Top(ctx context.Context, ref string, options ...string) (container.TopResponse, error) {
 	none := container.TopResponse{}
+	columns, err := psColumns(options)
+	if err != nil {
+		return none, err
+	}
 	c, err := m.own(ctx, ref)
 	if err != nil {
 		return none, err
@@ -37,46 +39,32 @@ func (m *Manager) Top(ctx context.Context, ref string) (container.TopResponse, e
 	if err != nil {
 		return none, err
 	}
-	top := container.TopResponse{Titles: strings.Fields("UID PID PPID C STIME TTY TIME CMD"), Processes: [][]string{}}
-	now := m.now()
+	top := container.TopResponse{Processes: [][]string{}}
+	for _, col := range columns {
+		top.Titles = append(top.Titles, col.title)
+	}
+	seen := psMachine{now: m.now(), memory: m.memory(ctx)}
 	for _, p := range procs {
-		top.Processes = append(top.Processes, row(p, now))
+		row := make([]string, len(columns))
+		for i, col := range columns {
+			row[i] = col.text(&p, seen)
+		}
+		top.Processes = append(top.Processes, row)
 	}
 	return top, nil
 }
 
-func row(p driver.ProcessInfo, now time.Time) []string {
-	uid := strconv.FormatUint(uint64(p.UID), 10)
-	if p.UID == 0 {
-		uid = "root"
-	}
-	return []string{uid, strconv.Itoa(p.Pid), strconv.Itoa(p.PPid), share(p, now), started(p.StartedAt, now), or(p.TTY, "?"),
-		clock(p.CPU), strings.Join(p.Argv, " ")}
+// psMachine is what columns compare processes with.
+type psMachine struct {
+	now    time.Time
+	memory int64 // bytes that the machine has; 0 if it does not tell
 }
 
-// share is the part of its life that the process spent on a CPU, in percent.
-func share(p driver.ProcessInfo, now time.Time) string {
-	life := now.Sub(p.StartedAt)
-	if life <= 0 || p.StartedAt.IsZero() {
-		return "0"
+func (m *Manager) memory(ctx context.Context) int64 {
+	if measurer, ok := m.runtime.(driver.Measurer); ok {
+		if has, err := measurer.Capacity(ctx); err == nil {
+			return has.MemoryBytes
+		}
 	}
-	return strconv.Itoa(min(99, int(100*p.CPU/life)))
-}
-
-func started(t, now time.Time) string {
-	t = t.Local()
-	switch {
-	case t.IsZero():
-		return "?"
-	case now.Sub(t) < 24*time.Hour:
-		return t.Format("15:04")
-	case t.Year() == now.Year():
-		return t.Format("Jan02")
-	}
-	return t.Format("2006")
-}
-
-func clock(d time.Duration) string {
-	s := int(d.Seconds())
-	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
+	return 0
 }

@@ -319,4 +319,12 @@ type ProcessInfo struct {
 	StartedAt time.Time
 	TTY       string // "?" for none
 	Argv      []string
+
+	User           string // name of UID on the host; empty if it has none
+	Comm           string // the kernel's name for it, at most 15 bytes
+	Stat           string // state and what ps(1) adds to it: "Ss+"
+	PGID, SID      int
+	Threads        int
+	Nice, Priority int   // 20 is the usual priority
+	VSZ, RSS       int64 // bytes of the address space, and of memory
 }

@@ -44,6 +44,12 @@ var containerBook = []phrase{
 				why: "All layers are flattened into one tree: what a lower layer held and a higher one hid is not in it."}
 		},
 		done: func(f *facts) text { return text{say: "The archive is " + f.bytes("size_bytes") + " long."} }},
+	{kind: vocab.ContainerUpdate,
+		tell: func(f *facts) text {
+			return text{say: "Changed what container " + f.container("container") + " may use: " + f.list("settings") + ".",
+				why: "The record is changed for the next start, and the control groups of a running container at once.",
+				how: "docker inspect shows it under HostConfig."}
+		}},
 	{kind: vocab.ContainerRemove,
 		tell: func(f *facts) text {
 			return text{say: "Container " + f.container("container") + " is gone, and its writable layer with it.",

@@ -61,6 +61,7 @@ const (
 	ContainerExec   = "container.exec"
 	ContainerCommit = "container.commit"
 	ContainerExport = "container.export"
+	ContainerUpdate = "container.update"
 	ContainerRemove = "container.remove"
 
 	ProcClone       = "proc.clone"
@@ -145,6 +146,7 @@ var Kinds = []Kind{
 	{ContainerExec, true, "a further process is started in a running container", []Attr{{"container", "string", "its id"}, {"argv", "list", "its command"}}, []Attr{{"exit_code", "int", "what it returned; 0 when it was left running"}}},
 	{ContainerCommit, true, "a container's changes become an image", []Attr{{"container", "string", "its id"}}, []Attr{{"image", "string", "the image's id"}}},
 	{ContainerExport, true, "a container's whole tree is written as one archive", []Attr{{"container", "string", "its id"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
+	{ContainerUpdate, false, "limits or the restart policy of a container change", []Attr{{"container", "string", "its id"}, {"settings", "list", "what is set, as NAME=VALUE with docker's names and units"}}, nil},
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
 
 	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},

@@ -31,8 +31,10 @@ func (app *App) containerCommands() []command {
 		{app.runCommand, "run"},
 		{app.startCommand, "start"},
 		{app.stopCommand, "stop"},
+		{app.statsCommand, "stats"},
 		{app.topCommand, "top"},
 		{app.simple("unpause", "Unpause all processes within one or more containers", (*container.Manager).Unpause), "unpause"},
+		{app.updateCommand, "update"},
 		{app.waitCommand, "wait"},
 	}
 }
@@ -234,16 +236,16 @@ func (app *App) waitCommand() *cobra.Command {
 }
 
 func (app *App) topCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "top CONTAINER",
+	cmd := &cobra.Command{
+		Use:   "top CONTAINER [ps OPTIONS]",
 		Short: "Display the running processes of a container",
-		Args:  exactly(1),
+		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err
 			}
-			top, err := e.Containers.Top(cmd.Context(), args[0])
+			top, err := e.Containers.Top(cmd.Context(), args[0], args[1:]...)
 			if err != nil {
 				return err
 			}
@@ -258,6 +260,8 @@ func (app *App) topCommand() *cobra.Command {
 			return tw.Flush()
 		},
 	}
+	cmd.Flags().SetInterspersed(false) // what follows is for ps
+	return cmd
 }
 
 func (app *App) containerPrune() *cobra.Command {

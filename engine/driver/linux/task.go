@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -172,8 +174,15 @@ func (t *task) Processes(ctx context.Context) ([]driver.ProcessInfo, error) {
 		return nil, err
 	}
 	list := make([]driver.ProcessInfo, len(reply.Processes))
+	names := map[uint32]string{}
 	for i, p := range reply.Processes {
+		if _, known := names[p.UID]; !known {
+			if u, err := user.LookupId(strconv.FormatUint(uint64(p.UID), 10)); err == nil {
+				names[p.UID] = u.Username
+			}
+		}
 		list[i] = driver.ProcessInfo(p)
+		list[i].User = names[p.UID]
 	}
 	return list, nil
 }

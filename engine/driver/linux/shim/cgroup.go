@@ -44,7 +44,7 @@ func makeGroups(cfg *Config, log *eventlog.Log, unborn bool) (*groups, error) {
 	for _, s := range wanted {
 		if err := g.limit(mounted, s); err != nil {
 			g.remove()
-			return nil, err
+			return g, err
 		}
 	}
 	return g, nil
@@ -122,7 +122,7 @@ func inheritCpuset(dir string) error {
 			}
 		}
 		if err == nil {
-			err = os.WriteFile(file, list, 0)
+			err = writeGroup(file, string(list))
 		}
 		if err != nil {
 			return err
@@ -176,7 +176,7 @@ func (g *groups) governed(h MountedHierarchy, controller string) (string, error)
 
 func (g *groups) write(dir string, w write) error {
 	file := filepath.Join(dir, w.file)
-	err := os.WriteFile(file, []byte(w.value), 0)
+	err := writeGroup(file, w.value)
 	if errors.Is(err, os.ErrNotExist) && w.otherwise != nil {
 		return g.write(dir, *w.otherwise)
 	}
@@ -188,6 +188,16 @@ func (g *groups) write(dir string, w write) error {
 	}
 	g.log.Fact(vocab.CgroupWrite, trace.String("container", g.id), trace.String("file", file), trace.String("value", strings.TrimSpace(w.value)))
 	return nil
+}
+
+// writeGroup writes to a file of a control group that is there: to make one is refused with another error than that it is missing.
+func writeGroup(file, value string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
 }
 
 // hint says what to do about a group that can't be written.

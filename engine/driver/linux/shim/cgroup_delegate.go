@@ -63,7 +63,7 @@ func share(dir, controller string) error {
 	if on, err := os.ReadFile(file); err == nil && has(strings.Fields(string(on)), controller) {
 		return nil
 	}
-	err := os.WriteFile(file, []byte("+"+controller), 0)
+	err := writeGroup(file, "+"+controller)
 	for range 10 { // a process may be born in dir meanwhile
 		if !errors.Is(err, unix.EBUSY) {
 			break
@@ -71,7 +71,7 @@ func share(dir, controller string) error {
 		if err := vacate(dir); err != nil {
 			return err
 		}
-		err = os.WriteFile(file, []byte("+"+controller), 0)
+		err = writeGroup(file, "+"+controller)
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func vacate(dir string) error {
 		return err
 	}
 	for _, pid := range strings.Fields(string(data)) {
-		err := os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte(pid), 0)
+		err := writeGroup(filepath.Join(leaf, "cgroup.procs"), pid)
 		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("move process %s out of %s: %w", pid, dir, err)
 		}

@@ -24,6 +24,17 @@ type ProcessInfo struct {
 	StartedAt time.Time     `json:"started_at"`
 	TTY       string        `json:"tty"`
 	Argv      []string      `json:"argv"`
+
+	User     string `json:"-"` // the command knows the machine's users
+	Comm     string `json:"comm"`
+	Stat     string `json:"stat"`
+	PGID     int    `json:"pgid"`
+	SID      int    `json:"sid"`
+	Threads  int    `json:"threads"`
+	Nice     int    `json:"nice"`
+	Priority int    `json:"priority"`
+	VSZ      int64  `json:"vsz"`
+	RSS      int64  `json:"rss"`
 }
 
 // descendants lists all processes below root, parents first. Everything in a container descends from its shim, since
@@ -56,8 +67,9 @@ func describeProcess(pid int, boot time.Time) (ProcessInfo, bool) {
 	if err != nil {
 		return ProcessInfo{}, false
 	}
-	tick := func(n uint64) time.Duration { return time.Duration(n) * time.Second / clockTicks }
-	p := ProcessInfo{Pid: pid, PPid: st.ppid, CPU: tick(st.utime + st.stime), StartedAt: boot.Add(tick(st.start)), TTY: ttyName(st.tty)}
+	p := ProcessInfo{Pid: pid, PPid: st.ppid, CPU: ticks(st.utime + st.stime), StartedAt: boot.Add(ticks(st.start)), TTY: ttyName(st.tty),
+		Comm: st.comm, Stat: st.letters(pid), PGID: st.pgrp, SID: st.session, Threads: int(st.threads), Nice: st.nice, Priority: st.priority,
+		VSZ: st.vsize, RSS: st.rss * int64(os.Getpagesize())}
 	var fst unix.Stat_t
 	if unix.Stat(dir, &fst) == nil {
 		p.UID = fst.Uid
@@ -71,6 +83,20 @@ func describeProcess(pid int, boot time.Time) (ProcessInfo, bool) {
 		p.Argv = []string{"[" + st.comm + "]"}
 	}
 	return p, true
+}
+
+// letters is what ps(1) shows in its column STAT.
+func (s *stat) letters(pid int) string {
+	text := string(s.state)
+	for _, add := range []struct {
+		there  bool
+		letter string
+	}{{s.nice < 0, "<"}, {s.nice > 0, "N"}, {s.session == pid, "s"}, {s.threads > 1, "l"}, {s.tty != 0 && s.foreground == s.pgrp, "+"}} {
+		if add.there {
+			text += add.letter
+		}
+	}
+	return text
 }
 
 func ttyName(dev int) string {

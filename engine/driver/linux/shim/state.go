@@ -36,7 +36,8 @@ type Record struct {
 	Paused        bool      `json:"paused,omitempty"`
 	Ephemeral     bool      `json:"ephemeral,omitempty"`
 	Cgroups       []string  `json:"cgroups,omitempty"`
-	Mounts        uint64    `json:"mounts,omitempty"` // number of its mount namespace, where its processes are told apart by that
+	Mounts        uint64    `json:"mounts,omitempty"`    // number of its mount namespace, where its processes are told apart by that
+	Uncharged     bool      `json:"uncharged,omitempty"` // the memory group does not count what the container had before it came
 }
 
 // ReadRecord reads task.json in dir. A broken or empty file counts as absent.
@@ -93,6 +94,13 @@ type stat struct {
 	comm         string
 	state        byte
 	ppid, tty    int
+	pgrp         int
+	session      int
+	foreground   int // group in the foreground of the terminal
+	priority     int
+	nice         int
+	vsize        int64 // bytes
+	rss          int64 // pages
 	utime, stime uint64
 	waited       uint64 // utime and stime of the children that have been waited for
 	threads      int64
@@ -114,7 +122,7 @@ func parseStat(line string) (stat, error) {
 		return stat{}, errors.New("read process status: no name in parentheses")
 	}
 	f := strings.Fields(line[end+1:])
-	if len(f) < 20 || len(f[0]) == 0 {
+	if len(f) < 22 || len(f[0]) == 0 {
 		return stat{}, fmt.Errorf("read process status: %d fields", len(f))
 	}
 	s := stat{comm: line[open+1 : end], state: f[0][0]}
@@ -124,8 +132,15 @@ func parseStat(line string) (stat, error) {
 		err = errors.Join(err, e)
 		return n
 	}
+	signed := func(i int) int {
+		n, e := strconv.Atoi(f[i])
+		err = errors.Join(err, e)
+		return n
+	}
 	s.ppid, s.tty = int(num(1)), int(num(4))
 	s.utime, s.stime, s.start = num(11), num(12), num(19)
+	s.pgrp, s.session, s.foreground, s.priority, s.nice = signed(2), signed(3), signed(5), signed(15), signed(16)
+	s.vsize, s.rss = int64(num(20)), int64(signed(21))
 	s.waited, s.threads = num(13)+num(14), int64(num(17))
 	return s, err
 }

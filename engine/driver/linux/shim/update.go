@@ -5,6 +5,7 @@ package shim
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 )
 
 // update changes the limits of the running container. Groups that it needs for that are made, and its processes moved there.
@@ -25,6 +26,7 @@ func (s *shim) update(l *Limits) error {
 		if err := s.gather(m.Dir); err != nil {
 			return fmt.Errorf("move the container's processes to %s: %w", m.Dir, err)
 		}
+		s.record.Uncharged = s.record.Uncharged || countsMemory(m.Dir)
 	}
 	s.cfg.Limits = *l
 	if len(s.groups.members) == joined {
@@ -32,4 +34,13 @@ func (s *shim) update(l *Limits) error {
 	}
 	s.record.Cgroups = s.groups.dirs()
 	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
+}
+
+func countsMemory(dir string) bool {
+	for _, name := range []string{"memory.current", "memory.usage_in_bytes"} {
+		if _, ok := lookNumber(filepath.Join(dir, name)); ok {
+			return true
+		}
+	}
+	return false
 }

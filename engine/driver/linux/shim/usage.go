@@ -87,7 +87,12 @@ func (c Census) Usage(rec Record) (Usage, error) {
 	if st, err := readStat(rec.ShimPid); err == nil && !from.cpu {
 		u.CPU = ticks(st.waited) // of processes that exec ran; the supervisor's own time is not the container's
 	}
+	counted := u.MemoryBytes
+	if rec.Uncharged {
+		u.MemoryBytes, from.memory = 0, false
+	}
 	err := u.addUp(c.below(rec.ShimPid), from)
+	u.MemoryBytes = max(u.MemoryBytes, counted)
 	u.network(rec.Pid)
 	return u, err
 }

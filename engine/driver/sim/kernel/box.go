@@ -171,13 +171,31 @@ func (b *Box) Processes() []driver.ProcessInfo {
 		if p.zombie {
 			continue
 		}
-		info := driver.ProcessInfo{Pid: p.hostPID, UID: uint32(p.cred.UID), CPU: p.cpu, StartedAt: p.started, TTY: p.ttyName(), Argv: slices.Clone(p.Args)}
+		info := driver.ProcessInfo{Pid: p.hostPID, UID: uint32(p.cred.UID), CPU: p.cpu, StartedAt: p.started, TTY: p.ttyName(), Argv: slices.Clone(p.Args),
+			Comm: p.name(), Stat: string(p.state()), PGID: b.outside(p.pgid), SID: b.outside(p.sid), Threads: 1, Priority: usualPriority,
+			VSZ: p.memory + programSize, RSS: p.memory}
+		if p.cred.UID == 0 {
+			info.User = "root" // the machine's only user
+		}
+		if p.sid == p.pid {
+			info.Stat += "s"
+		}
 		if p.parent != nil {
 			info.PPid = p.parent.hostPID
 		}
 		all = append(all, info)
 	}
 	return all
+}
+
+const usualPriority = 20
+
+// outside is the number on the outside of a process, or of a group that is called by one that has ended.
+func (b *Box) outside(pid int) int {
+	if p := b.procs[pid]; p != nil {
+		return p.hostPID
+	}
+	return pid
 }
 
 func (b *Box) sorted() []*Process {
