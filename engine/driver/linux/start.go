@@ -212,6 +212,6 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Seccomp = filter
+	out.Seccomp, out.Refusals = filter, true
 	return out, nil
 }

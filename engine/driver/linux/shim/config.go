@@ -71,6 +71,7 @@ type Process struct {
 	Rlimits     []Rlimit `json:"rlimits,omitempty"`
 	OOMScoreAdj int      `json:"oom_score_adj,omitempty"` // 0: as the supervisor has it
 	Seccomp     []byte   `json:"seccomp,omitempty"`       // struct sock_filter[], native byte order
+	Refusals    bool     `json:"refusals,omitempty"`      // the supervisor is to know what Seccomp refuses
 	Refused     []string `json:"refused,omitempty"`       // traced: the calls that Seccomp refuses whatever their arguments
 }
 

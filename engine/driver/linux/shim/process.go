@@ -56,7 +56,7 @@ func become(id string, p *Process, conn *Conn, log *eventlog.Log) error {
 		return fmt.Errorf("close descriptors: %w", err)
 	}
 	// Last of all, since it needs a power that the next line gives up.
-	if err := loadSeccomp(p); err != nil {
+	if err := loadSeccomp(p, conn); err != nil {
 		return err
 	}
 	if !p.Privileged {
@@ -207,7 +207,7 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 }
 
 // loadSeccomp sets the filter for the calling thread and all it becomes.
-func loadSeccomp(p *Process) error {
+func loadSeccomp(p *Process, conn *Conn) error {
 	if p.NoNewPrivs {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return fmt.Errorf("forbid new privileges: %w", err)
@@ -219,12 +219,11 @@ func loadSeccomp(p *Process) error {
 	if len(p.Seccomp)%8 != 0 {
 		return fmt.Errorf("load system call filter: %d bytes are no whole instructions", len(p.Seccomp))
 	}
-	prog := unix.SockFprog{Len: uint16(len(p.Seccomp) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&p.Seccomp[0]))}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
-		return fmt.Errorf("load system call filter: %w", errno)
+	listener, err := loadFilter(p.Seccomp, p.Refusals)
+	if err != nil || listener < 0 {
+		return err
 	}
-	runtime.KeepAlive(p)
-	return nil
+	return conn.Send(report{Listener: true}, listener)
 }
 
 // dieWithParent asks for SIGKILL when the shim dies. A change of user clears that wish, so it comes after.
