@@ -142,6 +142,7 @@ func (a *verdict) ended() {
 		a.killed()
 	case container.CauseOOM:
 		a.say("The kernel killed it with SIGKILL because %s.", a.memory())
+		a.counted()
 		a.say("137 is 128 and the number of SIGKILL, 9.")
 		a.hint("give it more with --memory, or make the program use less; docker stats shows what a container uses")
 	case container.CauseFilter:
@@ -254,10 +255,27 @@ func (a *verdict) memory() string {
 	return "memory ran out"
 }
 
+// counted gives the numbers of the control group.
+func (a *verdict) counted() {
+	o := a.w.OOM
+	if o == nil {
+		return
+	}
+	text := "Its control group counted " + narrate.Count(o.Kills, "process", "processes") + " killed"
+	if o.PeakBytes > 0 {
+		text += ", and at most " + narrate.Bytes(o.PeakBytes) + " in use"
+	}
+	if o.LimitBytes > 0 {
+		text += " of " + narrate.Bytes(o.LimitBytes)
+	}
+	a.say("%s.", text)
+}
+
 // oomElsewhere: another process than the first one was killed.
 func (a *verdict) oomElsewhere() {
 	if a.w.OOMKilled && a.w.Cause != container.CauseOOM {
 		a.say("Meanwhile the kernel killed a process in it because %s.", a.memory())
+		a.counted()
 	}
 }
 

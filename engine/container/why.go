@@ -33,6 +33,7 @@ type Why struct {
 	StartedAt       time.Time
 	FinishedAt      time.Time
 	OOMKilled       bool                     `json:",omitempty"`
+	OOM             *driver.OOM              `json:",omitempty"` // what was counted then
 	MemoryLimit     int64                    `json:",omitempty"` // bytes; 0: none
 	Evidence        driver.Evidence          // what its supervisor saw of its last run
 	Program         *program.Report          `json:",omitempty"` // with exit codes 126 and 127: what is wrong with its program
@@ -75,7 +76,7 @@ func (m *Manager) Why(ctx context.Context, ref string) (*Why, error) {
 		return w, nil
 	}
 	w.Command = append([]string{c.Path}, c.Args...)
-	w.StopSignal, w.OOMKilled, w.MemoryLimit, w.Health = stopSignal(c), c.State.OOMKilled, c.HostConfig.Memory, c.State.Health
+	w.StopSignal, w.OOMKilled, w.OOM, w.MemoryLimit, w.Health = stopSignal(c), c.State.OOMKilled, c.State.OOM, c.HostConfig.Memory, c.State.Health
 	w.StartedAt, w.FinishedAt = parseStamp(c.State.StartedAt), parseStamp(c.State.FinishedAt)
 	w.Init = c.HostConfig.Init != nil && *c.HostConfig.Init
 	w.ShellForm = !w.Init && shellForm(w.Command)

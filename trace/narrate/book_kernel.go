@@ -84,6 +84,18 @@ var kernelBook = []phrase{
 				why: "Programs should be no more than they need to be; without USER or --user this is root, with the few powers that are left.",
 				how: "setgroups, setresgid, setresuid in " + f.container("container") + "; see Uid, Gid and Groups in /proc/PID/status."}
 		}},
+	{kind: vocab.RlimitSet, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Limited each process of its own: " + f.str("name") + " to " + f.str("soft") + ", which it may raise to " + f.str("hard") + ".",
+				why: "Unlike a control group's such a limit is counted per process, or per user of the whole machine.",
+				how: "setrlimit in " + f.container("container") + "; see /proc/PID/limits."}
+		}},
+	{kind: vocab.OOMScoreSet, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Adjusted how likely the kernel picks this container when memory runs out: " + f.plain("value") + ".",
+				why: "The process with the highest score is killed first; -1000 spares it for ever.",
+				how: "A write to /proc/PID/oom_score_adj of " + f.container("container") + "."}
+		}},
 	{kind: vocab.NoNewPrivs, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "Programs with the setuid bit give no powers here.",

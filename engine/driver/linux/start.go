@@ -212,6 +212,6 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Seccomp, out.Refusals = filter, true
+	out.Seccomp, out.Refusals = filter, true // it lets the stage tell of them; see reports
 	return out, nil
 }

@@ -28,6 +28,7 @@ func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 		groups[i] = strconv.FormatUint(uint64(g), 10)
 	}
 	log.Fact(vocab.ProcUser, trace.String("container", spec.ID), trace.Int("uid", int64(p.UID)), trace.Int("gid", int64(p.GID)), trace.Strings("groups", groups))
+	noteOwnLimits(spec, log)
 	if p.NoNewPrivs {
 		log.Fact(vocab.NoNewPrivs, trace.String("container", spec.ID))
 	}
@@ -66,6 +67,22 @@ func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uin
 		log.Fact(vocab.NamespaceCreate, trace.String("container", spec.ID), trace.String("namespace", name), trace.Int("inode", int64(numbers[name])))
 	}
 	return numbers
+}
+
+// noteOwnLimits tells which limits of its own the process has.
+func noteOwnLimits(spec *driver.Spec, log *eventlog.Log) {
+	word := func(n int64) string {
+		if n < 0 {
+			return "unlimited"
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	for _, r := range spec.Process.Rlimits {
+		log.Fact(vocab.RlimitSet, trace.String("container", spec.ID), trace.String("name", r.Name), trace.String("soft", word(r.Soft)), trace.String("hard", word(r.Hard)))
+	}
+	if adj := spec.Process.OOMScoreAdj; adj != 0 {
+		log.Fact(vocab.OOMScoreSet, trace.String("container", spec.ID), trace.Int("value", int64(adj)))
+	}
 }
 
 // noteCloned tells which namespaces the first process is made with. Its view of the control groups comes later.

@@ -198,6 +198,7 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 		log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", KeptCapabilities()))
 	}
 	noteUser(log, id, p)
+	noteOwnLimits(log, id, p)
 	if p.NoNewPrivs {
 		log.Fact(vocab.NoNewPrivs, trace.String("container", id))
 	}
