@@ -69,6 +69,9 @@ func killLeftover(rec shim.Record, boot string) {
 	// Between the look and the open the number may have been given to somebody else.
 	if rec.Running(boot) {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		for _, dir := range rec.Cgroups {
+			shim.ThawGroup(dir) // what is frozen does not even die
+		}
 		awaitProcess(fd, time.Second)
 	}
 }
