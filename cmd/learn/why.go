@@ -10,26 +10,31 @@ import (
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/build"
+	"github.com/learn-containers/learn/engine/container"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
 
 type whyFlags struct {
-	builds, json, key bool
+	builds, json, key, build bool
 }
 
 func (s *session) whyCommand() *cobra.Command {
 	var f whyFlags
 	cmd := &cobra.Command{
-		Use:   "why [IMAGE|BUILD] [STEP]",
-		Short: "Say why the steps of a build hit or missed the cache",
-		Long: `Say for each step of a build whether its result came from the cache, and if not, what differed from the nearest earlier run: the file,
+		Use:   "why [CONTAINER|IMAGE|BUILD] [STEP]",
+		Short: "Say why a container ended, or why the steps of a build hit or missed the cache",
+		Long: `Say why a container ended or is as it is: its exit code, the signal that ended it and who sent that, memory that ran out, system calls that were
+refused, a program or library that is missing, a stop that was not heeded.
+
+Or say for each step of a build whether its result came from the cache, and if not, what differed from the nearest earlier run: the file,
 the word, the variable, the mount, the base image or the step below it. It also says what that took along, and what order of the
 instructions would have kept the cache.
 
+CONTAINER is a name or id; where an image has the same name, the container is meant, unless --build is given.
 IMAGE is the name or id of an image that was built here: its latest build counts. BUILD is the id of a recorded build or the beginning of
 one; last, or nothing, is the latest. STEP is a step's number in the list or the beginning of its instruction.`,
-		Example: "  learn why\n  learn why shop 'COPY .' --key\n  learn why --builds",
+		Example: "  learn why web\n  learn why\n  learn why shop 'COPY .' --key\n  learn why --builds",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := s.open(cmd.Context(), s.home)
@@ -39,13 +44,30 @@ one; last, or nothing, is the latest. STEP is a step's number in the list or the
 			if f.builds {
 				return s.listBuilds(e, f, args)
 			}
+			if len(args) == 1 && args[0] != "last" && !f.build && !f.key {
+				w, err := e.Containers.Why(cmd.Context(), args[0])
+				if err == nil {
+					return s.whyContainer(w, f, e.Containers.Now())
+				}
+				if !container.IsNotFound(err) {
+					return err
+				}
+			}
 			return s.why(cmd.Context(), e, f, args)
 		},
 	}
 	cmd.Flags().BoolVar(&f.builds, "builds", false, "List the recorded builds")
+	cmd.Flags().BoolVar(&f.build, "build", false, "Take the name for that of an image or a build, also if a container has it")
 	cmd.Flags().BoolVar(&f.json, "json", false, "Print all that is known as JSON")
 	cmd.Flags().BoolVar(&f.key, "key", false, "Show the parts of each key, as they were and as they are")
 	return cmd
+}
+
+func (s *session) whyContainer(w *container.Why, f whyFlags, now time.Time) error {
+	if f.json {
+		return s.writeJSON(w)
+	}
+	return explainContainer(s.out, w, now)
 }
 
 func (s *session) why(ctx context.Context, e *engine.Engine, f whyFlags, args []string) error {

@@ -52,6 +52,9 @@ func New(h *home.Home, images *image.Store, snapshots driver.Snapshots, trees dr
 		connected: map[string]driver.Task{}, open: map[string]*home.Operation{}}
 }
 
+// Now is the time on the machine that the containers live on.
+func (m *Manager) Now() time.Time { return m.now() }
+
 // now is the time on the machine that the containers live on.
 func (m *Manager) now() time.Time { return driver.Now(m.runtime) }
 

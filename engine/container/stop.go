@@ -122,7 +122,7 @@ func (m *Manager) Kill(ctx context.Context, ref, sig string) error {
 func (m *Manager) signal(ctx context.Context, c *Container, sig driver.Signal, reason string) error {
 	task, err := m.runtime.Load(ctx, c.ID)
 	if err == nil {
-		err = task.Signal(ctx, sig)
+		err = driver.Send(ctx, task, sig, reason)
 	}
 	if errors.Is(err, driver.ErrNotRunning) || errors.Is(err, driver.ErrNotFound) {
 		if reason == "kill" {

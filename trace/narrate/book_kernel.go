@@ -94,32 +94,23 @@ var kernelBook = []phrase{
 				why: "Programs should be no more than they need to be; without USER or --user this is root, with the few powers that are left.",
 				how: "setgroups, setresgid, setresuid in " + f.container("container") + "; see Uid, Gid and Groups in /proc/PID/status."}
 		}},
-	{kind: vocab.NoNewPrivs, from: Full,
+	{kind: vocab.RlimitSet, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Limited each process of its own: " + f.str("name") + " to " + f.str("soft") + ", which it may raise to " + f.str("hard") + ".",
+				why: "Unlike a control group's such a limit is counted per process, or per user of the whole machine.",
+				how: "setrlimit in " + f.container("container") + "; see /proc/PID/limits."}
+		}},
+	{kind: vocab.OOMScoreSet, from: Kernel,
+		tell: func(f *facts) text {
+			return text{say: "Adjusted how likely the kernel picks this container when memory runs out: " + f.plain("value") + ".",
+				why: "The process with the highest score is killed first; -1000 spares it for ever.",
+				how: "A write to /proc/PID/oom_score_adj of " + f.container("container") + "."}
+		}},
+	{kind: vocab.NoNewPrivs, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "From now on no program can bring the processes of " + f.container("container") + " more powers than they have.",
 				why: "A set-user-ID program such as su or sudo then runs with the powers of whoever calls it.",
 				how: "prctl(PR_SET_NO_NEW_PRIVS); grep NoNewPrivs /proc/PID/status shows 1."}
-		}},
-	{kind: vocab.DeviceAdd, from: Full,
-		tell: func(f *facts) text {
-			if f.plain("path") == "/dev" {
-				return text{say: "Gave the container every device of the host.",
-					why: "A privileged container can do with the machine's disks what root outside can.",
-					how: "Nodes with the numbers and permissions of those in " + f.path("source") + ", in the /dev of " + f.container("container") + "."}
-			}
-			return text{say: "Gave the container the host's device " + f.path("source") + " as " + f.path("path") + ".",
-				how: "A node with the same numbers for " + f.container("container") + "; allowed is " + f.str("access") + " (r read, w write, m make nodes)."}
-		}},
-	{kind: vocab.DeviceRules, from: Kernel,
-		tell: func(f *facts) text {
-			return text{say: "Told the kernel which devices the processes of " + f.container("container") + " may use; any other is refused, whatever nodes they make.",
-				how: "The devices control group (version 1: devices.allow; version 2: a program that the kernel asks): " + f.list("rules") + "."}
-		}},
-	{kind: vocab.InitRun, from: Full,
-		tell: func(f *facts) text {
-			return text{say: "Process 1 of the container is a small init, and the command is its child.",
-				why: "Process 1 must collect ended orphans, and the kernel keeps signals from it that it does not handle; init does the one and passes on the others.",
-				how: "Asked for by --init of " + f.container("container") + "."}
 		}},
 	{kind: vocab.DeviceAdd, from: Full,
 		tell: func(f *facts) text {

@@ -80,6 +80,8 @@ const (
 	CgroupRemove    = "cgroup.remove"
 	CapsDrop        = "caps.drop"
 	ProcUser        = "proc.user"
+	RlimitSet       = "rlimit.set"
+	OOMScoreSet     = "oom_score_adj"
 	NoNewPrivs      = "proc.no_new_privs"
 	SeccompLoad     = "seccomp.load"
 	DeviceAdd       = "device.add"
@@ -166,6 +168,8 @@ var Kinds = []Kind{
 	{CgroupRemove, false, "a control group is removed", []Attr{{"container", "string", "its id"}, {"path", "string", "its folder"}}, nil},
 	{CapsDrop, false, "powers of root are given up", []Attr{{"container", "string", "its id"}, {"kept", "list", "the capabilities that stay"}}, nil},
 	{ProcUser, false, "the process becomes the user that the program is to run as", []Attr{{"container", "string", "its id"}, {"uid", "int", "the user, as seen inside"}, {"gid", "int", "its group"}, {"groups", "list", "further groups"}}, nil},
+	{RlimitSet, false, "a limit of the process itself is set", []Attr{{"container", "string", "its id"}, {"name", "string", "as in setrlimit(2), in lower case: nofile"}, {"soft", "string", "a number, or unlimited"}, {"hard", "string", "the same"}}, nil},
+	{OOMScoreSet, false, "the process becomes a more or a less likely victim when memory runs out", []Attr{{"container", "string", "its id"}, {"value", "int", "-1000 to 1000; added to what the kernel reckons"}}, nil},
 	{NoNewPrivs, false, "the process and its descendants can't gain powers by executing a program", []Attr{{"container", "string", "its id"}}, nil},
 	{SeccompLoad, false, "a filter for system calls is loaded", []Attr{{"container", "string", "its id"}, {"instructions", "int", "length of the filter program"}, {"refused", "list", "the calls that it refuses whatever their arguments"}}, nil},
 	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},

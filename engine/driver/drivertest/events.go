@@ -180,7 +180,11 @@ func startEvents() []test {
 			spec := l.spec(t, "true")
 			spec.Process.UID, spec.Process.GID, spec.Process.Groups, spec.Process.NoNewPrivs = 12, 13, []uint32{14, 15}, true
 			spec.ReadOnly = true
+			spec.Process.Rlimits = []driver.Rlimit{{Name: "nofile", Soft: 100, Hard: 200}, {Name: "core", Soft: 0, Hard: -1}}
+			spec.Process.OOMScoreAdj = 500
 			events := l.runTraced(t, spec)
+			same(t, "limits", []string{"nofile 100 200", "core 0 unlimited"}, attrs(events, vocab.RlimitSet, "name", "soft", "hard"))
+			same(t, "score", []string{"500"}, attrs(events, vocab.OOMScoreSet, "value"))
 			same(t, "user", []string{"12 13 14 15"}, attrs(events, vocab.ProcUser, "uid", "gid", "groups"))
 			if !slices.Contains(kinds(events), vocab.NoNewPrivs) {
 				t.Error("no_new_privs is not told")

@@ -13,7 +13,7 @@ import (
 )
 
 func testLife(t *testing.T, l *lab) {
-	l.tests(t, stateTests(), refusedStarts(), deleteTests(), againTests(), waitTests(), waiters(), pauseTests(), pausedTests(), listTests(), revealTests(), neighbourTests())
+	l.tests(t, stateTests(), refusedStarts(), deleteTests(), againTests(), waitTests(), waiters(), pauseTests(), pausedTests(), listTests(), revealTests(), evidenceTests(), neighbourTests())
 }
 
 func stateTests() []test {

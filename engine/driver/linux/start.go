@@ -217,5 +217,6 @@ func stageProcess(p driver.Process, s driver.Streams) (shim.Process, error) {
 		return out, err
 	}
 	out.Seccomp, out.SeccompFlags = f.program, f.flags
+	out.Refusals = p.Seccomp == "" || f.flags == 0 && reports(f.program)
 	return out, nil
 }

@@ -72,6 +72,9 @@ func killLeftover(rec shim.Record, boot string) {
 	// Between the look and the open the number may have been given to somebody else.
 	if rec.Running(boot) {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		for _, dir := range rec.Cgroups {
+			shim.ThawGroup(dir) // what is frozen does not even die
+		}
 		awaitProcess(fd, time.Second)
 	}
 }
@@ -145,7 +148,12 @@ func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, erro
 
 // Signal implements driver.Task.
 func (t *task) Signal(ctx context.Context, sig driver.Signal) error {
-	_, err := t.askThrough(ctx, shim.Request{Do: shim.DoSignal, Signal: int(sig)}, vocab.ProcSignal)
+	return t.SignalFor(ctx, sig, "")
+}
+
+// SignalFor implements driver.Sender.
+func (t *task) SignalFor(ctx context.Context, sig driver.Signal, why string) error {
+	_, err := t.askThrough(ctx, shim.Request{Do: shim.DoSignal, Signal: int(sig), Why: why, Client: os.Getpid()}, vocab.ProcSignal)
 	return err
 }
 
@@ -316,7 +324,7 @@ func (t *task) Delete(ctx context.Context) error {
 	}
 	t.handOut(ctx)
 	// The record goes last: while it is there, a killed removal is taken up again.
-	for _, name := range []string{"shim.sock", shim.EventsFile, shim.StderrFile, shim.ExitFile, shim.TaskFile} {
+	for _, name := range []string{"shim.sock", shim.EventsFile, shim.StderrFile, shim.EvidenceFile, shim.ExitFile, shim.TaskFile} {
 		if err := os.Remove(filepath.Join(t.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("delete task %s: %w", t.id, err)
 		}
@@ -357,7 +365,7 @@ func (t *task) awaitSupervisor(ctx context.Context, rec shim.Record, pidfd int) 
 }
 
 func (t *task) askEnd(ctx context.Context) {
-	l, err := t.dial(shim.Request{Do: shim.DoDelete}, driver.Streams{})
+	l, err := t.dial(shim.Request{Do: shim.DoDelete, Why: "remove", Client: os.Getpid()}, driver.Streams{})
 	if err != nil {
 		return // ended meanwhile
 	}

@@ -52,12 +52,16 @@ type host struct {
 
 	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
 
+	witness witness
+
 	exit exitRecord
 	done chan struct{} // closed when exit is recorded
 }
 
 func newHost(m *machine, trees *tree.Snapshots, o *orders, address string) *host {
-	return &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: new(eventlog.Log), done: make(chan struct{})}
+	h := &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: new(eventlog.Log), done: make(chan struct{})}
+	h.witness.dir, h.witness.now, h.witness.complain = o.Spec.Dir, m.clock.Now, h.complain
+	return h
 }
 
 // prepare does what needs no client: it opens the tree and the logs and puts the container together. What it made is in h also after
@@ -94,7 +98,7 @@ func (h *host) prepare(ctx context.Context) error {
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
 	h.unions, h.view = b.unions, b.view
-	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
+	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net, Refused: h.witness.refused})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
 	}
@@ -224,6 +228,7 @@ func (h *host) finish(leave func()) {
 	h.events.Fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
 	h.group.remove(h.events)
 	h.events.Close()
+	h.witness.close()
 	h.machine.publish()
 	if err := writeState(h.spec.Dir, exitFile, h.exit, !h.spec.Ephemeral); err != nil {
 		h.complain("record exit", err)

@@ -32,6 +32,8 @@ type request struct {
 	Detach  bool            `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *driver.Limits  `json:"limits,omitempty"`
 	Signal  int             `json:"signal,omitempty"`
+	Why     string          `json:"why,omitempty"`       // signal, delete: the command that wants it
+	Client  int             `json:"client,omitempty"`    // signal, delete: the process that asks
 	Within  *time.Duration  `json:"within_ns,omitempty"` // wait: no longer than this, of the machine's time
 	Cols    uint16          `json:"cols,omitempty"`
 	Rows    uint16          `json:"rows,omitempty"`

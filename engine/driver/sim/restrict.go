@@ -36,6 +36,7 @@ func noteLimits(spec *driver.Spec, log *eventlog.Log) {
 		groups[i] = strconv.FormatUint(uint64(g), 10)
 	}
 	log.Fact(vocab.ProcUser, trace.String("container", spec.ID), trace.Int("uid", int64(p.UID)), trace.Int("gid", int64(p.GID)), trace.Strings("groups", groups))
+	noteOwnLimits(spec, log)
 	if p.NoNewPrivs {
 		log.Fact(vocab.NoNewPrivs, trace.String("container", spec.ID))
 	}
@@ -85,6 +86,22 @@ func namespaces(spec *driver.Spec, number int, log *eventlog.Log) map[string]uin
 func sharedWithHost(spec *driver.Spec, name string) bool {
 	word := map[string]string{"net": spec.Network, "uts": spec.Shared.UTS, "cgroup": spec.Shared.Cgroup}[name]
 	return word == driver.NamespaceHost
+}
+
+// noteOwnLimits tells which limits of its own the process has.
+func noteOwnLimits(spec *driver.Spec, log *eventlog.Log) {
+	word := func(n int64) string {
+		if n < 0 {
+			return "unlimited"
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	for _, r := range spec.Process.Rlimits {
+		log.Fact(vocab.RlimitSet, trace.String("container", spec.ID), trace.String("name", r.Name), trace.String("soft", word(r.Soft)), trace.String("hard", word(r.Hard)))
+	}
+	if adj := spec.Process.OOMScoreAdj; adj != 0 {
+		log.Fact(vocab.OOMScoreSet, trace.String("container", spec.ID), trace.Int("value", int64(adj)))
+	}
 }
 
 // noteCloned tells which namespaces the first process is made with. Its view of the control groups comes later.

@@ -69,6 +69,7 @@ func (h *host) serve(w *wire) {
 	case doExec:
 		h.exec(w, &req)
 	case doDelete:
+		h.witness.sent(h.box.Source(), sigKILL, req.Why, req.Client)
 		h.end()
 		h.awaitEnd(w, &req, func() {})
 	default:
@@ -124,7 +125,7 @@ func (h *host) control(req *request, r *reply) error {
 	}
 	switch req.Do {
 	case doSignal:
-		return h.signal(req.Signal)
+		return h.signal(req)
 	case doResize:
 		return h.io.resize(req.Cols, req.Rows)
 	case doPause, doResume:
@@ -148,10 +149,14 @@ func (h *host) control(req *request, r *reply) error {
 	return fmt.Errorf("serve client: no such request: %q", req.Do)
 }
 
-func (h *host) signal(sig int) error {
+func (h *host) signal(req *request) error {
+	sig := req.Signal
 	const last = 64 // SIGRTMAX
 	if sig < 0 || sig > last {
 		return fmt.Errorf("signal process %d: %w", h.proc.HostPID(), syscall.EINVAL)
+	}
+	if sig != 0 {
+		h.witness.sent(h.box.Source(), driver.Signal(sig), req.Why, req.Client)
 	}
 	h.events.Postpone()
 	if err := h.proc.Signal(driver.Signal(sig)); err != nil {
@@ -185,9 +190,10 @@ func (h *host) freeze(on bool) error {
 	return writeState(h.spec.Dir, taskFile, h.record, false)
 }
 
+const sigKILL = 9
+
 // end kills the container for Delete, also a paused one.
 func (h *host) end() {
-	const sigKILL = 9
 	_ = h.proc.Signal(sigKILL)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -142,7 +142,12 @@ func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, erro
 
 // Signal implements driver.Task.
 func (t *task) Signal(ctx context.Context, sig driver.Signal) error {
-	_, err := t.askThrough(ctx, request{Do: doSignal, Signal: int(sig)}, vocab.ProcSignal)
+	return t.SignalFor(ctx, sig, "")
+}
+
+// SignalFor implements driver.Sender.
+func (t *task) SignalFor(ctx context.Context, sig driver.Signal, why string) error {
+	_, err := t.askThrough(ctx, request{Do: doSignal, Signal: int(sig), Why: why, Client: os.Getpid()}, vocab.ProcSignal)
 	return err
 }
 

@@ -33,7 +33,7 @@ func (t *task) Delete(ctx context.Context) error {
 		_ = os.RemoveAll(far)
 	}
 	// The record goes last: while it is there, a killed removal is taken up again.
-	if err := removeState(t.dir, socketName, eventsFile, handFile, stderrFile, exitFile, liveFile, taskFile); err != nil {
+	if err := removeState(t.dir, socketName, eventsFile, handFile, stderrFile, evidenceFile, exitFile, liveFile, taskFile); err != nil {
 		return fmt.Errorf("delete task %s: %w", t.id, err)
 	}
 	return nil
@@ -42,7 +42,7 @@ func (t *task) Delete(ctx context.Context) error {
 // end brings the task to its end and waits until nobody holds its files.
 func (t *task) end(ctx context.Context, rec record) error {
 	if _, ended := readExit(t.dir); !ended {
-		if l, err := t.dial(request{Do: doDelete}, driver.Streams{}); err == nil {
+		if l, err := t.dial(request{Do: doDelete, Why: "remove", Client: os.Getpid()}, driver.Streams{}); err == nil {
 			_, _ = l.receive(ctx)
 			l.close()
 		}

@@ -282,7 +282,7 @@ func RemoveGroup(dir string) error {
 		if !errors.Is(err, unix.EBUSY) {
 			break
 		}
-		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
+		killGroup(dir)
 		time.Sleep(wait)
 	}
 	return fmt.Errorf("remove control group %s: %w", dir, err)

@@ -102,6 +102,7 @@ type Process struct {
 	SeccompFlags uint32   `json:"seccomp_flags,omitempty"` // of seccomp(2)
 	Rlimits      []Rlimit `json:"rlimits,omitempty"`
 	OOMScoreAdj  int      `json:"oom_score_adj,omitempty"` // 0: as the supervisor has it
+	Refusals     bool     `json:"refusals,omitempty"`      // the supervisor is to know what Seccomp refuses
 	Refused      []string `json:"refused,omitempty"`       // traced: the calls that Seccomp refuses whatever their arguments
 }
 

@@ -79,6 +79,22 @@ func noteJoined(l *eventlog.Log, id string, dirs []string) {
 	}
 }
 
+// noteOwnLimits tells which limits of its own the process has.
+func noteOwnLimits(l *eventlog.Log, id string, p *Process) {
+	word := func(n uint64) string {
+		if n == unix.RLIM_INFINITY {
+			return "unlimited"
+		}
+		return strconv.FormatUint(n, 10)
+	}
+	for _, r := range p.Rlimits {
+		l.Fact(vocab.RlimitSet, trace.String("container", id), trace.String("name", r.Name), trace.String("soft", word(r.Soft)), trace.String("hard", word(r.Hard)))
+	}
+	if p.OOMScoreAdj != 0 {
+		l.Fact(vocab.OOMScoreSet, trace.String("container", id), trace.Int("value", int64(p.OOMScoreAdj)))
+	}
+}
+
 // noteUser tells as whom the process goes on.
 func noteUser(l *eventlog.Log, id string, p *Process) {
 	if l == nil {

@@ -4,10 +4,8 @@ package shim
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,20 +36,6 @@ func (g *groups) processes() []int {
 	var pids []int
 	for _, m := range g.members {
 		pids = append(pids, groupProcesses(m.Dir)...)
-	}
-	return pids
-}
-
-func groupProcesses(dir string) []int {
-	data, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-	if err != nil {
-		return nil
-	}
-	var pids []int
-	for _, word := range strings.Fields(string(data)) {
-		if pid, err := strconv.Atoi(word); err == nil && pid > 0 {
-			pids = append(pids, pid)
-		}
 	}
 	return pids
 }

@@ -29,8 +29,10 @@ type Request struct {
 	Detach  bool     `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *Limits  `json:"limits,omitempty"`
 	Signal  int      `json:"signal,omitempty"`
-	Files   []string `json:"files,omitempty"` // reveal: which of the process's files
-	Links   []string `json:"links,omitempty"` // reveal: which of its links
+	Why     string   `json:"why,omitempty"`    // signal, delete: the command that wants it
+	Client  int      `json:"client,omitempty"` // signal, delete: the process that asks
+	Files   []string `json:"files,omitempty"`  // reveal: which of the process's files
+	Links   []string `json:"links,omitempty"`  // reveal: which of its links
 	Cols    uint16   `json:"cols,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`
 	// Which streams come along as descriptors, in this order.
@@ -78,6 +80,7 @@ type stageConfig struct {
 type report struct {
 	Terminal bool   `json:"terminal,omitempty"` // the master comes along as a descriptor
 	Ready    bool   `json:"ready,omitempty"`    // everything is done but execve
+	Listener bool   `json:"listener,omitempty"` // the descriptor on which the filter asks comes along
 	Program  string `json:"program,omitempty"`  // with Ready: the file that is to be executed
 	Error    string `json:"error,omitempty"`
 	Code     int    `json:"code,omitempty"` // 126 or 127 when the command itself is at fault

@@ -56,7 +56,7 @@ func become(id string, p *Process, conn *Conn, self int, log *eventlog.Log) erro
 	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
 		return fmt.Errorf("close descriptors: %w", err)
 	}
-	if err := restrict(p); err != nil {
+	if err := restrict(p, conn); err != nil {
 		return err
 	}
 	if p.Init {
@@ -69,12 +69,12 @@ func become(id string, p *Process, conn *Conn, self int, log *eventlog.Log) erro
 
 // restrict gives up powers and loads the filter. To load it takes a power, unless new ones are forbidden for good: then the filter comes last,
 // so that it need not let through what is done before.
-func restrict(p *Process) error {
+func restrict(p *Process, conn *Conn) error {
 	if p.NoNewPrivs {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return fmt.Errorf("forbid new privileges: %w", err)
 		}
-	} else if err := loadSeccomp(p); err != nil {
+	} else if err := loadSeccomp(p, conn); err != nil {
 		return err
 	}
 	if p.Powers != nil {
@@ -83,7 +83,7 @@ func restrict(p *Process) error {
 		}
 	}
 	if p.NoNewPrivs {
-		return loadSeccomp(p)
+		return loadSeccomp(p, conn)
 	}
 	return nil
 }
@@ -212,6 +212,7 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 		log.Fact(vocab.CapsDrop, trace.String("container", id), trace.Strings("kept", standard.NamesOf(p.Powers.Bounding)))
 	}
 	noteUser(log, id, p)
+	noteOwnLimits(log, id, p)
 	if p.NoNewPrivs {
 		log.Fact(vocab.NoNewPrivs, trace.String("container", id))
 	}
@@ -221,20 +222,18 @@ func noteLimits(id string, p *Process, log *eventlog.Log) {
 }
 
 // loadSeccomp sets the filter for the calling thread and all it becomes.
-func loadSeccomp(p *Process) error {
+func loadSeccomp(p *Process, conn *Conn) error {
 	if len(p.Seccomp) == 0 {
 		return nil
 	}
 	if len(p.Seccomp)%8 != 0 {
 		return fmt.Errorf("load system call filter: %d bytes are no whole instructions", len(p.Seccomp))
 	}
-	prog := unix.SockFprog{Len: uint16(len(p.Seccomp) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&p.Seccomp[0]))}
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(p.SeccompFlags), uintptr(unsafe.Pointer(&prog)))
-	if errno != 0 {
-		return fmt.Errorf("load system call filter: %w", errno)
+	listener, err := loadFilter(p.Seccomp, p.SeccompFlags, p.Refusals)
+	if err != nil || listener < 0 {
+		return err
 	}
-	runtime.KeepAlive(p)
-	return nil
+	return conn.Send(report{Listener: true}, listener)
 }
 
 // dieWithParent asks for SIGKILL when the shim dies. A change of user clears that wish, so it comes after.

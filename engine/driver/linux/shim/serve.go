@@ -119,6 +119,7 @@ func (s *shim) serve(conn *Conn) {
 	case DoExec:
 		s.exec(conn, &req, client)
 	case DoDelete:
+		s.witness.sent(s.pid, unix.SIGKILL, req.Why, req.Client)
 		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
 		s.thaw()
 		s.awaitEnd(conn, func() {})
@@ -148,7 +149,7 @@ func (s *shim) control(req *Request, reply *Reply) error {
 	}
 	switch req.Do {
 	case DoSignal:
-		return s.signal(unix.Signal(req.Signal))
+		return s.signal(req)
 	case DoResize:
 		return s.io.resize(req.Cols, req.Rows)
 	case DoPause, DoResume:
@@ -181,7 +182,11 @@ func (s *shim) control(req *Request, reply *Reply) error {
 	return fmt.Errorf("serve client: no such request: %q", req.Do)
 }
 
-func (s *shim) signal(sig unix.Signal) error {
+func (s *shim) signal(req *Request) error {
+	sig := unix.Signal(req.Signal)
+	if sig != 0 {
+		s.witness.sent(s.pid, sig, req.Why, req.Client)
+	}
 	events := s.eventLog()
 	events.Postpone() // what the signal causes comes after it
 	if err := unix.PidfdSendSignal(s.pidfd, sig, nil, 0); err != nil {

@@ -39,6 +39,7 @@ type shim struct {
 	pidfd    int
 	mounts   int // the container's mount namespace, held so that its end costs the supervisor time and nobody else
 	record   Record
+	witness  witness
 
 	mu      sync.Mutex // guards what follows
 	events  *eventlog.Log
@@ -70,6 +71,7 @@ func superviseStage() {
 		os.Exit(1) // and the stage with it
 	}
 	s.cfg = req.Config
+	s.witness.dir = s.cfg.Dir
 	detach, err := s.start(conn, &req, stage)
 	if err != nil {
 		s.giveUp(conn, err)
@@ -254,6 +256,12 @@ func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) (prog
 				return "", err
 			}
 			std.useTerminal(fds[0])
+		case r.Listener:
+			fds, err := stage.TakeFDs(1)
+			if err != nil {
+				return "", err
+			}
+			go s.answerRefusals(fds[0]) // ends with the last process that has the filter
 		case r.Ready:
 			ready, program = true, r.Program
 		}
@@ -330,6 +338,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	s.log.Close()
 	s.endTrace()
 	s.groups.remove()
+	s.witness.close()
 	if err := writeFile(s.cfg.Dir, ExitFile, s.exit, !s.cfg.Ephemeral); err != nil {
 		fmt.Fprintln(os.Stderr, "supervisor: record exit:", err)
 	}

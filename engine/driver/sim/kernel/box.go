@@ -20,6 +20,8 @@ type BoxConfig struct {
 	Pts          *vfs.Tmpfs      // /dev/pts, where the nodes of its terminals are made; may be nil
 	Limits       driver.Limits   // zero: none
 	Host         userland.Dialer // its network; nil: none
+	// Refused is told of calls that the kernel refuses because the container is not privileged; nil for nobody.
+	Refused func(call string, pid int, program string)
 }
 
 // Box is the processes of one container, with numbers of their own. Its first process is its init: when that ends, all end.

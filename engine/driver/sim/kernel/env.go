@@ -84,6 +84,16 @@ func (c calls) Enter() error   { return c.im.enter() }
 func (c calls) Now() time.Time { return c.im.clock().Now() }
 func (c calls) PID() int       { return c.im.p.pid }
 
+// Refused implements vfs.Refused.
+func (c calls) Refused(call string) { c.im.refused(call) }
+
+// refused tells those outside what the kernel did not do for the process. No lock of the machine's may be held.
+func (im *image) refused(call string) {
+	if tell := im.p.box.cfg.Refused; tell != nil {
+		tell(call, im.p.hostPID, im.prog.name)
+	}
+}
+
 // Device opens a terminal.
 func (c calls) Device(rdev uint64, _ bool) (vfs.Stream, error) {
 	clock := c.im.clock()
@@ -176,6 +186,14 @@ func (b *Box) uname() userland.Uname {
 }
 
 func (h host) SetHostname(name string) error {
+	err := h.setHostname(name)
+	if err == syscall.EPERM && !h.im.p.cred.Privileged {
+		h.im.refused("sethostname")
+	}
+	return err
+}
+
+func (h host) setHostname(name string) error {
 	c := h.im.clock()
 	c.lock()
 	defer c.unlock()

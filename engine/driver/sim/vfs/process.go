@@ -37,6 +37,11 @@ type Descriptors interface {
 	Stream(fd int) (Stream, error)
 }
 
+// Refused is an ability that a Process may have besides: to be told when the kernel refuses it a call that only privileged containers have.
+type Refused interface {
+	Refused(call string)
+}
+
 // Stream is an open device, terminal or pipe.
 type Stream interface {
 	io.Reader

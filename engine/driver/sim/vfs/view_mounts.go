@@ -39,7 +39,7 @@ func (v *View) Space(name string) (userland.Space, error) {
 func (v *View) Mount(m userland.MountEntry) error {
 	err := v.enter()
 	if err == nil && !v.admin() {
-		err = syscall.EPERM
+		err = v.refuse("mount")
 	}
 	if err == nil {
 		err = v.mount(m)
@@ -146,11 +146,19 @@ func parseSize(s string) (int64, bool) {
 	return n << shift, true
 }
 
+// refuse is EPERM for a call that needs a privileged user 0. To a process that is not privileged it is the container that refuses.
+func (v *View) refuse(call string) error {
+	if r, ok := v.proc.(Refused); ok && !v.cred.Privileged {
+		r.Refused(call)
+	}
+	return syscall.EPERM
+}
+
 // Unmount takes the uppermost mount at target away. Only a privileged user 0 may: EPERM.
 func (v *View) Unmount(target string, lazy bool) error {
 	err := v.enter()
 	if err == nil && !v.admin() {
-		err = syscall.EPERM
+		err = v.refuse("umount2")
 	}
 	if err == nil {
 		err = v.ns.Unmount(path.Clean(target), lazy)

@@ -1,0 +1,43 @@
+//go:build linux
+
+package linux
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/elastic/go-seccomp-bpf"
+)
+
+func TestRefusalsAreToldOnlyWhereTheStageCanTellThem(t *testing.T) {
+	standard, err := seccompFilter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reports(standard) {
+		t.Error("the default filter keeps a stage from handing over its listener")
+	}
+	if list := refusedCalls(standard); !slices.Contains(list, "mount") || slices.Contains(list, "read") || slices.Contains(list, "clone") {
+		t.Errorf("refused: %q", list)
+	}
+	for _, call := range []string{"sendmsg", "futex", "capset"} {
+		policy := seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{{Action: seccomp.ActionErrno, Names: []string{call}}}}
+		prog, err := policy.Assemble()
+		if err != nil {
+			t.Fatal(err)
+		}
+		filter, err := encodeFilter(prog)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reports(filter) {
+			t.Errorf("a filter that refuses %s can't report", call)
+		}
+		if list := refusedCalls(filter); !slices.Equal(list, []string{call}) {
+			t.Errorf("refused: %q", list)
+		}
+	}
+	if reports(nil) || reports([]byte("not a filter....")) || refusedCalls([]byte("12345678")) != nil {
+		t.Error("what is no filter reports")
+	}
+}
