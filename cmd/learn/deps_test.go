@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"engine/driver":          {"engine/oci"},
 	"engine/kernelview":      {"engine/driver", "engine/driver/standard"},
 	"engine/passwd":          {"engine/driver"},
+	"engine/events":          {"engine/home"},
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
 	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
