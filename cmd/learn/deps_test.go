@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
 	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
-	"engine/container": {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	"engine/driver/sim/fsys":   {},
 	"engine/driver/sim/lan":    {"engine/userland"},
 	"engine/driver/linux":      {"engine/driver", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine": {"engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
+	"engine": {"engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
 	"engine/registry/registrytest": {"engine/oci"},
