@@ -40,6 +40,8 @@ type Config struct {
 	Binary string
 	// Cleanup is the command that removes a container made with --rm after its last client has gone.
 	Cleanup func(id string) []string
+	// Again is the command that starts a container again whose restart policy may want that.
+	Again func(id string) []string
 }
 
 // Engine is an open engine. It holds no locks and no open files; it needs no closing.
@@ -70,7 +72,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Images = image.New(c.Home, blobs, d.Layers)
 	e.Images.Provide, e.Images.Keep, e.Images.Now = e.provide, e.roots, e.Now
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
-	e.Containers.CleanupCommand = c.Cleanup
+	e.Containers.CleanupCommand, e.Containers.AgainCommand = c.Cleanup, c.Again
 	e.Containers.Driver, e.Containers.Events = d.Storage, e.Events
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/learn-containers/learn/engine/driver"
 )
@@ -21,6 +22,9 @@ func (m *Manager) Top(ctx context.Context, ref string) (container.TopResponse, e
 	}
 	if c.Problem != nil {
 		return none, c.Problem
+	}
+	if c.State.Restarting {
+		return none, isRestarting(c.ID)
 	}
 	if !c.State.Live() {
 		return none, notRunning(c.ID)
@@ -37,6 +41,7 @@ func (m *Manager) Top(ctx context.Context, ref string) (container.TopResponse, e
 	if err != nil {
 		return none, err
 	}
+	m.tell(c, events.ActionTop)
 	top := container.TopResponse{Titles: strings.Fields("UID PID PPID C STIME TTY TIME CMD"), Processes: [][]string{}}
 	now := m.now()
 	for _, p := range procs {

@@ -69,6 +69,7 @@ func (h *host) serve(w *wire) {
 	case doExec:
 		h.exec(w, &req)
 	case doDelete:
+		h.dismiss()
 		h.end()
 		h.awaitEnd(w, &req, func() {})
 	default:
@@ -119,10 +120,16 @@ func (h *host) control(req *request, r *reply) error {
 	h.mu.Lock()
 	ended := h.ended
 	h.mu.Unlock()
+	if ended && req.Do == doDismiss {
+		h.dismiss()
+		return nil
+	}
 	if ended {
 		return driver.ErrNotRunning
 	}
 	switch req.Do {
+	case doOnEnd:
+		return h.setOnEnd(req)
 	case doSignal:
 		return h.signal(req.Signal)
 	case doResize:
@@ -164,7 +171,14 @@ func (h *host) signal(sig int) error {
 }
 
 func (h *host) pause(on bool) error {
-	if err := h.freeze(on); err != nil {
+	if on {
+		h.monitor.Pause() // a probe that is under way has to end before it can't
+	}
+	err := h.freeze(on)
+	if on == (err != nil) {
+		h.monitor.Resume()
+	}
+	if err != nil {
 		return err
 	}
 	return h.settle()
