@@ -108,17 +108,15 @@ func (m *Manager) tellHealth(c *Container, next State) error {
 		return err
 	}
 	argv := healthCheck(c.Config).Test
-	first := before.Probes - len(before.Log) // the number of the one before the first in the log
-	for i, res := range before.Log {
-		n := first + i + 1
-		if n <= told {
-			continue
+	for n := max(told+1, before.Probes-16*health.MaxLog); n <= before.Probes; n++ { // changes are kept longer than results
+		if i := len(before.Log) - 1 - (before.Probes - n); i >= 0 { // else it is forgotten
+			res := before.Log[i]
+			m.tellExec(c, newExecID(), argv, res.Start, res.End, res.ExitCode)
 		}
-		m.tellExec(c, newExecID(), argv, res.Start, res.End, res.ExitCode)
-	}
-	for _, ch := range before.Changes {
-		if ch.Probe > told {
-			m.tellAt(c, ch.At, events.Action("health_status: "+string(ch.Status)))
+		for _, ch := range before.Changes {
+			if ch.Probe == n {
+				m.tellAt(c, ch.At, events.Action("health_status: "+string(ch.Status)))
+			}
 		}
 	}
 	return nil
