@@ -24,7 +24,7 @@ logs
 wait
 rename CTR CTR-new
 update --restart no
-export -o /dev/null
+export -o TAR
 cp CTR:/etc/hostname -
 cp /etc/hostname CTR:/tmp/x
 inspect -f {{.Name}}"
@@ -50,20 +50,23 @@ table() {
     while read -r line; do
       fresh $state
       id=$($D inspect -f '{{.Id}}' $name)
+      line=${line//TAR/$tar}
       case $line in *CTR*) words=${line//CTR/$name} ;; *) words="$line $name" ;; esac
       said=$(timeout 4 $D $words 2>&1 >/dev/null </dev/null); code=$?
       after=$($D inspect -f '{{.State.Status}}' $id 2>/dev/null) || after=gone
-      said=$(echo "$said" | tr '\n' ' ' | sed "s/$id/ID/g; s/${id:0:12}/ID/g; s/$name/CTR/g; s/  */ /g; s/ $//")
-      echo "$state | $line | $code | $after | $said"
+      said=$(echo "$said" | tr '\n' ' ' | sed "s|$tar|TAR|g; s/$id/ID/g; s/${id:0:12}/ID/g; s/$name/CTR/g; s/  */ /g; s/ $//")
+      echo "$state | ${line//$tar/TAR} | $code | $after | $said"
     done <<<"$commands"
   done
   $D rm -f $name $name-new >/dev/null 2>&1
 }
 
+tar=$(mktemp)
+trap 'rm -f "$tar"' EXIT
 D=$1 I=$2
 if [ $# -lt 4 ]; then table; exit; fi
 one=$(mktemp) two=$(mktemp)
-trap 'rm -f "$one" "$two"' EXIT
+trap 'rm -f "$tar" "$one" "$two"' EXIT
 table >"$one"
 D=$3 I=$4
 table >"$two"

@@ -40,7 +40,7 @@ func (m *Manager) Exec(ctx context.Context, ref string, opts ExecOptions) (int, 
 	case c.State.Paused:
 		return 0, conflict("Container %s is paused, unpause the container before exec", ref)
 	case c.State.Restarting:
-		return 0, isRestarting(ref)
+		return 0, isRestarting(c.ID)
 	case !c.State.Running:
 		return 0, notRunning(c.ID)
 	}

@@ -133,7 +133,7 @@ var legality = []struct{ state, command, message, after string }{
 	{"restarting", "rm -f", "", "gone"},
 	{"restarting", "rename", "", "restarting"},
 	{"restarting", "wait", "waits", "restarting"},
-	{"restarting", "exec", "Container web is restarting, wait until the container is running", "restarting"},
+	{"restarting", "exec", "Container ID is restarting, wait until the container is running", "restarting"},
 	{"restarting", "top", "Container ID is restarting, wait until the container is running", "restarting"},
 	{"restarting", "commit", "", "restarting"},
 	{"restarting", "diff", "", "restarting"},

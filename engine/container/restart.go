@@ -107,7 +107,6 @@ func (m *Manager) Again(ctx context.Context, id string) error {
 	}
 	c, err := m.own(ctx, id)
 	if err == nil && c.State.Restarting {
-		failpoint.Hit("container.again.restarting")
 		err = m.start(ctx, id, startAgain, driver.Streams{})
 	}
 	if errors.As(err, new(*NotFoundError)) {

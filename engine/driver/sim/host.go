@@ -245,7 +245,9 @@ func (h *host) finish(leave func()) {
 	h.ended, h.resting = true, len(h.spec.OnEnd) > 0
 	rests := h.resting
 	h.mu.Unlock()
-	if !rests {
+	if rests {
+		failpoint.Hit("sim.host.rest")
+	} else {
 		leave()
 	}
 	close(h.done)

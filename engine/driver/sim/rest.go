@@ -7,7 +7,6 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/respawn"
-	"github.com/learn-containers/learn/engine/failpoint"
 )
 
 var _ driver.Rester = (*task)(nil)
@@ -52,7 +51,6 @@ func (h *host) setOnEnd(req *request) error {
 // rest is what is left of a host after the end of a container that may be started again: it waits its time and has that done, unless it is
 // dismissed before. That it lives is how others know that somebody will.
 func (h *host) rest() {
-	failpoint.Hit("sim.host.rest")
 	due := make(chan struct{})
 	clock := h.machine.clock
 	ran := h.exit.At.Sub(h.record.StartedAt)

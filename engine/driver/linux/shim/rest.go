@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver/respawn"
-	"github.com/learn-containers/learn/engine/failpoint"
 )
 
 // setOnEnd changes what is run after the end.
@@ -35,7 +34,6 @@ func (s *shim) rest() {
 		}
 	}
 	trim()
-	failpoint.Hit("shim.rest")
 	due := time.NewTimer(respawn.Next(s.cfg.Rested, s.exit.At.Sub(s.record.StartedAt)) - time.Since(s.exit.At))
 	defer due.Stop()
 	select {

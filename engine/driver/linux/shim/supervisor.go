@@ -346,7 +346,9 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	s.ended = true
 	rests := len(s.cfg.OnEnd) > 0
 	s.mu.Unlock()
-	if !rests {
+	if rests {
+		failpoint.Hit("shim.rest")
+	} else {
 		s.closeSocket()
 	}
 	close(s.done) // from here on the folder may be gone at any time
