@@ -13,6 +13,7 @@ import (
 	"github.com/learn-containers/learn/engine/build"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/trace"
@@ -39,6 +40,8 @@ type Config struct {
 	Binary string
 	// Cleanup is the command that removes a container made with --rm after its last client has gone.
 	Cleanup func(id string) []string
+	// Again is the command that starts a container again whose restart policy may want that.
+	Again func(id string) []string
 }
 
 // Engine is an open engine. It holds no locks and no open files; it needs no closing.
@@ -49,6 +52,7 @@ type Engine struct {
 	Images     *image.Store
 	Containers *container.Manager
 	Builder    *build.Builder
+	Events     *events.Log
 	binary     string
 }
 
@@ -64,11 +68,12 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	d := c.Driver
 	c.Home.Serve(d.Name)
 	e := &Engine{Home: c.Home, Driver: d, Blobs: blobs, binary: c.Binary}
+	e.Events = events.New(c.Home, e.Now)
 	e.Images = image.New(c.Home, blobs, d.Layers)
 	e.Images.Provide, e.Images.Keep, e.Images.Now = e.provide, e.roots, e.Now
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
-	e.Containers.CleanupCommand = c.Cleanup
-	e.Containers.Driver = d.Storage
+	e.Containers.CleanupCommand, e.Containers.AgainCommand = c.Cleanup, c.Again
+	e.Containers.Driver, e.Containers.Events = d.Storage, e.Events
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))

@@ -30,9 +30,11 @@ func operations(t *testing.T) []operation {
 		{"build", nil, nil, []string{"build", "--no-cache", "-t", "built", "."}},
 		{"commit", nil, [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
 		{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}}, [][]string{{"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
-		{"run", nil, nil, []string{"run", "--name", "rr", "learn/base", "echo", "hello"}},
+		{"run", nil, nil, []string{"run", "--restart", "on-failure", "--name", "rr", "learn/base", "echo", "hello"}},
 		{"run --rm", nil, nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
 		{"run -d", nil, nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
+		{"rename", nil, [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rename", "xx", "zz"}},
+		{"restart", nil, [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"restart", "-s", "KILL", "yy"}},
 		{"rm", nil, [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
 		{"rm -f", nil, [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
 		{"rmi", nil, [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
@@ -118,7 +120,7 @@ func (m *machine) warm() {
 // ready brings the home into the state in which the operation starts.
 func (m *machine) ready(op operation) {
 	m.t.Helper()
-	for _, n := range []string{"cc", "rr", "dd", "xx", "yy"} {
+	for _, n := range []string{"cc", "rr", "dd", "xx", "yy", "zz"} {
 		m.docker("rm", "-f", n)
 	}
 	for _, p := range op.prepare {

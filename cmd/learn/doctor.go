@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/spf13/cobra"
@@ -53,6 +54,13 @@ func (s *session) checkHome(cmd *cobra.Command) error {
 	e, err := s.open(cmd.Context(), s.home)
 	if err != nil {
 		return err
+	}
+	started, err := e.Containers.StartByPolicy(cmd.Context())
+	if len(started) > 0 {
+		s.printFinding(finding{"restart policies", true, "started what was to run: " + strings.Join(started, ", "), ""})
+	}
+	if err != nil {
+		s.printFinding(finding{"restart policies", false, err.Error(), "learn docker start --restart-policies"})
 	}
 	problems, err := e.Check(cmd.Context())
 	if err != nil {

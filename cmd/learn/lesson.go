@@ -77,7 +77,7 @@ func (e *lessonEngine) Reset(ctx context.Context) error {
 
 // open opens the engine. Ids and made-up names follow from the lesson and its seed, so that a replay is the same to the letter.
 func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
-	opened, err := engine.Open(ctx, engine.Config{Home: e.driver.home, Driver: e.driver.Driver, Binary: ownFile(), Cleanup: cleanup(e.Home())})
+	opened, err := engine.Open(ctx, engine.Config{Home: e.driver.home, Driver: e.driver.Driver, Binary: ownFile(), Cleanup: containerCommand(e.Home(), "cleanup")})
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *session) open(ctx context.Context, root string) (*engine.Engine, error)
 		return nil, err
 	}
 	s.announce(d.Driver)
-	return engine.Open(ctx, engine.Config{Home: d.home, Driver: d.Driver, Binary: ownFile(), Cleanup: cleanup(root)})
+	return engine.Open(ctx, engine.Config{Home: d.home, Driver: d.Driver, Binary: ownFile(), Cleanup: containerCommand(root, "cleanup"), Again: containerCommand(root, "again")})
 }
 
 // driverOf opens the driver of a home, once.
@@ -82,14 +82,15 @@ func ownFile() string {
 	return file
 }
 
-// cleanup is the command by which a supervisor removes a container made with --rm when nobody waits for it any more.
-func cleanup(root string) func(string) []string {
+// containerCommand is a hidden command by which a supervisor has done what it can't do itself: cleanup removes a container made with --rm when
+// nobody waits for it any more, again starts one again whose restart policy may want that.
+func containerCommand(root, verb string) func(string) []string {
 	exe := ownFile()
 	if nativeName == "linux" {
 		exe = "/proc/self/exe" // also after the file was replaced
 	}
 	return func(id string) []string {
-		return []string{exe, "--home", root, "docker", "container", "cleanup", id}
+		return []string{exe, "--home", root, "docker", "container", verb, id}
 	}
 }
 

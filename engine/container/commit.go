@@ -77,6 +77,9 @@ func (m *Manager) commit(ctx context.Context, c *Container, config oci.ImageConf
 	next.History = append(slices.Clone(next.History), v1.History{Created: &now, CreatedBy: strings.Join(append([]string{c.Path}, c.Args...), " "), Author: opts.Author, Comment: opts.Message})
 	failpoint.Hit("container.commit.before-image")
 	img, err = m.images.Create(ctx, op, next, append(slices.Clone(c.Layers), layer), opts.Refs, "commit")
+	if err == nil {
+		m.tellCommit(c, img, opts)
+	}
 	failpoint.Hit("container.commit.after-image")
 	return img, err
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver"
@@ -44,6 +45,7 @@ func (m *Manager) Create(ctx context.Context, opts CreateOptions) (*Container, e
 	if err := m.create(ctx, c, &opts); err != nil {
 		return nil, err
 	}
+	m.tell(c, events.ActionCreate)
 	trace.Fact(ctx, vocab.ContainerCreate, trace.String("container", c.ID), trace.String("name", c.Name),
 		trace.String("image", c.Image.String()), trace.Strings("command", append([]string{c.Path}, c.Args...)))
 	return c, nil
@@ -89,6 +91,9 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 		return nil, err
 	}
 	if err := errors.Join(checkHost(&opts.HostConfig), checkNames(&opts.Config, &opts.HostConfig)); err != nil {
+		return nil, err
+	}
+	if err := checkHealth(opts.Config.Healthcheck); err != nil {
 		return nil, err
 	}
 	if s := opts.Config.StopSignal; s != "" {
@@ -200,4 +205,17 @@ func (m *Manager) writeConfig(dir string, c *Container) error {
 		return fmt.Errorf("write record: %w", err)
 	}
 	return nil
+}
+
+// replaceConfig replaces the record of a container that is there, under its lock.
+func (m *Manager) replaceConfig(c *Container) error {
+	path := filepath.Join(m.dir(c.ID), "config.json")
+	if !m.ephemeral(c) {
+		return home.WriteJSON(path, c, 0o600)
+	}
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	return home.WriteVolatile(path, append(data, '\n'), 0o600)
 }

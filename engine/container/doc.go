@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 )
@@ -29,9 +30,14 @@ type Manager struct {
 	// CleanupCommand gives the command (argv) that removes the container id after it ended, for containers that remove
 	// themselves and have no client any more. Nil: nobody cleans up.
 	CleanupCommand func(id string) []string
+	// AgainCommand gives the command (argv) by which a supervisor has a container started again whose restart policy may want that. Nil:
+	// nobody starts anything again.
+	AgainCommand func(id string) []string
 	// Driver names the storage below, for inspect. A container belongs to the driver that it was made with: under another one it can
 	// be listed and looked at, and nothing else.
 	Driver string
+	// Events is told what happens to containers; nil for nobody.
+	Events *events.Log
 	// Random gives the bytes that ids and made-up names are made of: crypto/rand, unless they are to repeat.
 	Random io.Reader
 

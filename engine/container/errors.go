@@ -26,6 +26,10 @@ func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprint
 
 func notRunning(id string) error { return conflict("container %s is not running", id) }
 
+func isRestarting(ref string) error {
+	return conflict("Container %s is restarting, wait until the container is running", ref)
+}
+
 func unsupported(what string) error {
 	return fmt.Errorf("%s: this machine's driver cannot do that: %w", what, errUnsupported)
 }

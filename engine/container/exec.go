@@ -2,6 +2,10 @@ package container
 
 import (
 	"context"
+	"strconv"
+	"time"
+
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/trace"
@@ -35,6 +39,8 @@ func (m *Manager) Exec(ctx context.Context, ref string, opts ExecOptions) (int, 
 		return 0, c.Problem
 	case c.State.Paused:
 		return 0, conflict("Container %s is paused, unpause the container before exec", ref)
+	case c.State.Restarting:
+		return 0, isRestarting(c.ID)
 	case !c.State.Running:
 		return 0, notRunning(c.ID)
 	}
@@ -77,7 +83,12 @@ func (m *Manager) exec(ctx context.Context, c *Container, p driver.Process, stre
 		end(err)
 		return 0, err
 	}
+	exec := newExecID()
+	m.tellExecBegins(c, exec, p.Args, time.Time{})
 	exit, err := e.Exec(ctx, p, streams)
+	if err == nil && !p.Detach {
+		m.tell(c, events.ActionExecDie, "execID", exec, "exitCode", strconv.Itoa(exit.Code))
+	}
 	importEvents(ctx, task)
 	end(err, trace.Int("exit_code", int64(exit.Code)))
 	return exit.Code, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver"
@@ -37,7 +38,9 @@ func (m *Manager) Export(ctx context.Context, ref string, w io.Writer) error {
 	}
 	ctx, end := trace.Step(ctx, vocab.ContainerExport, trace.String("container", c.ID))
 	count := &counter{w: w}
-	err = m.export(ctx, c, count)
+	if err = m.export(ctx, c, count); err == nil {
+		m.tell(c, events.ActionExport)
+	}
 	end(err, trace.Int("size_bytes", count.n))
 	return err
 }

@@ -159,7 +159,7 @@ func (m runtime) Create(_ context.Context, spec driver.Spec) (driver.Task, error
 	if m.tasks[spec.ID] != nil {
 		return nil, driver.ErrExists
 	}
-	t := &task{m: m.machine, spec: spec, st: driver.Status{State: driver.Ready}, signals: make(chan driver.Signal, 16), ended: make(chan struct{})}
+	t := &task{m: m.machine, spec: spec, again: spec.OnEnd, st: driver.Status{State: driver.Ready}, signals: make(chan driver.Signal, 16), ended: make(chan struct{})}
 	m.tasks[spec.ID] = t
 	return t, nil
 }
@@ -202,6 +202,7 @@ type task struct {
 	signals chan driver.Signal
 	ended   chan struct{}
 	copies  sync.WaitGroup
+	again   []string       // what its supervisor runs after a rest
 	exec    driver.Process // the last one
 }
 
@@ -279,7 +280,7 @@ func (t *task) end(exit driver.Exit) {
 		return
 	}
 	exit.At = time.Now()
-	t.st.State, t.st.Pid, t.st.Exit = driver.Stopped, 0, exit
+	t.st.State, t.st.Pid, t.st.Exit, t.st.Resting = driver.Stopped, 0, exit, len(t.again) > 0
 	close(t.ended)
 }
 
@@ -332,6 +333,25 @@ func (t *task) Delete(context.Context) error {
 	if t.m.tasks[t.spec.ID] == t {
 		delete(t.m.tasks, t.spec.ID)
 	}
+	return nil
+}
+
+// SetOnEnd implements driver.Rester.
+func (t *task) SetOnEnd(_ context.Context, command []string, _ time.Duration) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.st.State == driver.Stopped {
+		return driver.ErrNotRunning
+	}
+	t.again = command
+	return nil
+}
+
+// Dismiss implements driver.Rester. That is also what a supervisor that is killed while it rests looks like.
+func (t *task) Dismiss(context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.st.Resting = false
 	return nil
 }
 

@@ -27,7 +27,7 @@ func TestContainerOfAnotherDriver(t *testing.T) {
 	}
 	for name, do := range map[string]func() error{
 		"start":  func() error { return other.Start(b.ctx, "web", container.StartOptions{}) },
-		"stop":   func() error { return other.Stop(b.ctx, "web", nil) },
+		"stop":   func() error { return other.Stop(b.ctx, "web", container.StopOptions{}) },
 		"kill":   func() error { return other.Kill(b.ctx, "web", "KILL") },
 		"pause":  func() error { return other.Pause(b.ctx, "web") },
 		"remove": func() error { return other.Remove(b.ctx, c.ID, true) },

@@ -6,12 +6,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	api "github.com/moby/moby/api/types/container"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -28,17 +30,17 @@ type bench struct {
 	images *image.Store
 	img    image.Image
 	ctx    context.Context
-	events *events
+	events *recorded
 }
 
-type events struct {
+type recorded struct {
 	mu  sync.Mutex
 	all []trace.Event
 
 	checker *tracetest.Checker // holds each event against the vocabulary
 }
 
-func (e *events) Emit(ev trace.Event) {
+func (e *recorded) Emit(ev trace.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
@@ -48,7 +50,7 @@ func (e *events) Emit(ev trace.Event) {
 }
 
 // kinds lists the events of kind with their attributes, one line each, with long ids cut.
-func (e *events) kinds(kind string) []string {
+func (e *recorded) kinds(kind string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []string
@@ -79,7 +81,7 @@ func newBench(t testing.TB, config oci.ImageConfig) *bench {
 
 func openBench(t testing.TB, h *home.Home, m *machine, config oci.ImageConfig) *bench {
 	t.Helper()
-	b := &bench{machine: m, home: h, events: &events{}}
+	b := &bench{machine: m, home: h, events: &recorded{}}
 	if b.t, _ = t.(*testing.T); b.t != nil {
 		b.events.checker = tracetest.NewChecker(t)
 	}
@@ -90,6 +92,8 @@ func openBench(t testing.TB, h *home.Home, m *machine, config oci.ImageConfig) *
 	}
 	b.images = image.New(h, blobs, layers{m})
 	b.Manager = container.New(h, b.images, snapshots{m}, trees{m}, runtime{m})
+	b.Manager.Events = events.New(h, time.Now)
+	b.Manager.AgainCommand = func(id string) []string { return []string{"again", id} }
 	op, err := h.Begin("test image")
 	if err != nil {
 		t.Fatal(err)

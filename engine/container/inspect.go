@@ -25,7 +25,7 @@ func (m *Manager) Inspect(ctx context.Context, ref string) (container.InspectRes
 	state := c.State.State
 	return container.InspectResponse{
 		ID: c.ID, Created: c.Created.Format(time.RFC3339Nano), Path: c.Path, Args: notNil(c.Args),
-		State: &state, Image: c.Image.String(), LogPath: c.LogPath, Name: "/" + c.Name,
+		State: &state, Image: c.Image.String(), LogPath: c.LogPath, RestartCount: c.State.RestartCount, Name: "/" + c.Name,
 		Driver: c.Driver, Platform: "linux",
 		HostConfig:      hostView(c.HostConfig),
 		GraphDriver:     &storage.DriverData{Name: c.Driver, Data: map[string]string{"ID": c.ID, "ChainID": c.Chain().String()}},
@@ -116,3 +116,6 @@ func mountPoints(h *container.HostConfig) []container.MountPoint {
 	}
 	return out
 }
+
+// MountsOf tells what a container has mounted, in docker's shape.
+func MountsOf(c *Container) []container.MountPoint { return mountPoints(c.HostConfig) }

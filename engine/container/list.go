@@ -10,7 +10,7 @@ import (
 	"github.com/learn-containers/learn/engine/image"
 )
 
-// List gives the containers, newest first: all, or only those that run or are paused. A container whose record is broken never
+// List gives the containers, newest first: all, or only those that run, are paused or restarting. A container whose record is broken never
 // stops the list: it is one of all, with a Problem and the state dead.
 func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 	ids, err := m.ids()
@@ -38,7 +38,7 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 			}
 			c.Problem = err
 		}
-		if all || c.State.Live() {
+		if all || c.State.Active() {
 			list = append(list, *c)
 		}
 	}
@@ -49,7 +49,7 @@ func (m *Manager) List(ctx context.Context, all bool) ([]Container, error) {
 // mayRun tells by the cheaper of a container's two files whether there is anything to ask the runtime.
 func (m *Manager) mayRun(id string) bool {
 	s := m.readState(id)
-	return s.Live() || s.Starting
+	return s.Active() || s.Starting
 }
 
 // Uses tells for each image id which containers are made of it, running or not.
@@ -60,7 +60,7 @@ func (m *Manager) Uses(ctx context.Context) (map[digest.Digest][]image.Use, erro
 	}
 	uses := map[digest.Digest][]image.Use{}
 	for _, c := range all {
-		uses[c.Image] = append(uses[c.Image], image.Use{Container: c.ID, Running: c.State.Live()})
+		uses[c.Image] = append(uses[c.Image], image.Use{Container: c.ID, Running: c.State.Active()})
 	}
 	return uses, nil
 }

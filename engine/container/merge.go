@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -110,10 +111,19 @@ func mergePorts(c *container.Config, exposed map[string]struct{}) error {
 	return nil
 }
 
+// mergeHealth fills in from the image what the user left out; a test of the user's keeps the image's times.
 func mergeHealth(c *container.Config, img *oci.HealthConfig) {
-	if c.Healthcheck != nil || img == nil {
+	if img == nil {
 		return
 	}
-	c.Healthcheck = &container.HealthConfig{Test: slices.Clone(img.Test), Interval: img.Interval, Timeout: img.Timeout,
-		StartPeriod: img.StartPeriod, StartInterval: img.StartInterval, Retries: img.Retries}
+	h := container.HealthConfig{}
+	if c.Healthcheck != nil {
+		h = *c.Healthcheck
+	}
+	if len(h.Test) == 0 {
+		h.Test = slices.Clone(img.Test)
+	}
+	h.Interval, h.Timeout, h.Retries = cmp.Or(h.Interval, img.Interval), cmp.Or(h.Timeout, img.Timeout), cmp.Or(h.Retries, img.Retries)
+	h.StartPeriod, h.StartInterval = cmp.Or(h.StartPeriod, img.StartPeriod), cmp.Or(h.StartInterval, img.StartInterval)
+	c.Healthcheck = &h
 }

@@ -17,6 +17,8 @@ func (m *Manager) Pause(ctx context.Context, ref string) error {
 		switch {
 		case c.State.Paused:
 			return conflict("Container %s is already paused", c.ID)
+		case c.State.Restarting:
+			return isRestarting(c.ID)
 		case !c.State.Running:
 			return notRunning(c.ID)
 		}
@@ -74,7 +76,11 @@ func (m *Manager) change(ctx context.Context, id string, check func(*Container) 
 		next := c.State
 		next.Paused, next.Status = paused, live(paused)
 		done = []transition{{from: c.State.Status, to: next.Status}}
-		return m.writeState(c, next)
+		if err := m.writeState(c, next); err != nil {
+			return err
+		}
+		m.tellSteps(c, done)
+		return nil
 	})
 	if err == nil {
 		announce(ctx, id, done)

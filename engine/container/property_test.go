@@ -22,7 +22,7 @@ import (
 )
 
 // fold rebuilds the containers from the events alone.
-func (e *events) fold() []world.Container {
+func (e *recorded) fold() []world.Container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return byID(world.Fold(e.all).Containers)
@@ -167,9 +167,9 @@ func (b *bench) play(verb, name string) (err error) {
 	case "start":
 		err = b.Start(b.ctx, name, container.StartOptions{})
 	case "stop":
-		err = b.Stop(b.ctx, name, nil)
+		err = b.Stop(b.ctx, name, container.StopOptions{})
 	case "restart":
-		err = b.Restart(b.ctx, name, nil)
+		err = b.Restart(b.ctx, name, container.StopOptions{})
 	case "kill":
 		err = b.Kill(b.ctx, name, "")
 	case "pause":

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 )
@@ -38,6 +39,8 @@ type Container struct {
 	State State `json:"-"`
 	// Warnings say, after Create, what of the options was left out because the machine can't do it.
 	Warnings []string `json:"-"`
+
+	probes *health.Record // what its supervisor found out about its health; nil: it is not checked
 	// Problem says why the record cannot be used; nil for a good one. A broken container can only be removed.
 	Problem error `json:"-"`
 }
@@ -48,10 +51,19 @@ type State struct {
 	OOM      *driver.OOM `json:",omitempty"` // what was counted when memory ran out, with OOMKilled
 	Starting bool        `json:",omitempty"` // a start is under way; its process may have died in the middle
 	Removing bool        `json:",omitempty"` // a removal is under way; its process may have died in the middle
+
+	RestartCount           int           `json:",omitempty"` // how often the policy started it again since somebody last did
+	Rested                 time.Duration `json:",omitempty"` // how long it rested before its present run, or rests now
+	HasBeenManuallyStopped bool          `json:",omitempty"` // somebody sent it a signal or stopped it since it was last started
+	StaysDown              bool          `json:",omitempty"` // its present run is the last one, whatever the policy says
+	HealthTold             int           `json:",omitempty"` // how many probes of its health have been told to the event log
 }
 
-// Live reports that there is a first process.
-func (s State) Live() bool { return s.Running || s.Paused }
+// Live reports that there is a first process. While a container is restarting there is none, although docker says that it is running.
+func (s State) Live() bool { return (s.Running || s.Paused) && !s.Restarting }
+
+// Active is docker's word for a container that must be stopped before it can be removed: it is live, or will be again.
+func (s State) Active() bool { return s.Running || s.Paused || s.Restarting }
 
 // Chain is the identity of the read-only layers together; empty for none.
 func (c *Container) Chain() digest.Digest {
@@ -104,6 +116,7 @@ func (m *Manager) read(id string) (*Container, error) {
 		return m.broken(id, path, err), nil
 	}
 	c.State = m.readState(id)
+	m.readHealth(c)
 	return c, nil
 }
 
@@ -131,6 +144,8 @@ func (m *Manager) readState(id string) State {
 // writeState replaces the state. The container's lock must be held. Only an end has to outlive a power cut: what runs does
 // not run afterwards, whatever the file says.
 func (m *Manager) writeState(c *Container, s State) error {
+	s.Health = nil // which is in a file of its supervisor's
+	defer m.readHealth(c)
 	if s.Status == container.StateExited && !s.Starting && !m.ephemeral(c) {
 		if err := home.WriteJSON(m.stateFile(c.ID), s, 0o600); err != nil {
 			return err

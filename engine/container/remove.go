@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -29,10 +30,10 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
 		return err
 	}
 	if !force {
-		if c.State.Live() {
+		if c.State.Active() {
 			return removeConflict(c)
 		}
-		return m.remove(ctx, c.ID)
+		return m.remove(ctx, c.ID, false)
 	}
 	err = m.forceRemove(ctx, c)
 	if errors.As(err, new(*NotFoundError)) { // another process was faster
@@ -49,7 +50,7 @@ func (m *Manager) forceRemove(ctx context.Context, c *Container) error {
 				return fmt.Errorf("cannot remove container \"/%s\": could not kill: %w", c.Name, err)
 			}
 		}
-		err := m.remove(ctx, c.ID)
+		err := m.remove(ctx, c.ID, true)
 		if try == 3 || !errors.As(err, new(*ConflictError)) {
 			return err
 		}
@@ -60,6 +61,11 @@ func (m *Manager) forceRemove(ctx context.Context, c *Container) error {
 }
 
 func (m *Manager) killFor(ctx context.Context, c *Container) error {
+	if restarts(c.HostConfig) {
+		if _, err := m.stayDown(ctx, c.ID, true); err != nil {
+			return err
+		}
+	}
 	if err := m.signal(ctx, c, sigKill, "remove"); err != nil {
 		return err
 	}
@@ -70,18 +76,18 @@ func removeConflict(c *Container) error {
 	if c.State.Paused {
 		return conflict("cannot remove container \"/%s\": container is paused and must be unpaused first", c.Name)
 	}
-	return conflict("cannot remove container \"/%s\": container is running: stop the container before removing or force remove", c.Name)
+	return conflict("cannot remove container \"/%s\": container is %s: stop the container before removing or force remove", c.Name, c.State.Status)
 }
 
-// remove removes what does not run, as one operation.
-func (m *Manager) remove(ctx context.Context, id string) (err error) {
+// remove removes what does not run, as one operation. One that is restarting is removed by force only: whoever is to start it finds it gone.
+func (m *Manager) remove(ctx context.Context, id string, force bool) (err error) {
 	op, err := m.home.Begin("remove container")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, op.End()) }()
 	err = m.locked(ctx, id, func(c *Container) error {
-		if c.State.Live() {
+		if c.State.Live() || c.State.Active() && !force {
 			return removeConflict(c) // somebody started it again
 		}
 		return m.discard(ctx, op, c)
@@ -101,6 +107,7 @@ func (m *Manager) discard(ctx context.Context, op *home.Operation, c *Container)
 	}
 	if c.Problem == nil && !m.ephemeral(c) { // after a power cut the claim may be gone, the mark is not
 		gone := c.State
+		gone.Running, gone.Restarting, gone.Pid = false, false, 0
 		gone.Removing, gone.Status = true, container.StateRemoving
 		if err := m.writeState(c, gone); err != nil {
 			return err
@@ -120,6 +127,7 @@ func (m *Manager) discard(ctx context.Context, op *home.Operation, c *Container)
 	if err := os.Rename(m.dir(c.ID), filepath.Join(op.Dir(), c.ID)); err != nil {
 		return fmt.Errorf("remove record of %s: %w", c.ID, err)
 	}
+	m.tell(c, events.ActionDestroy)
 	failpoint.Hit("container.remove.after-record")
 	return nil
 }
@@ -153,10 +161,10 @@ func (m *Manager) Cleanup(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if !m.ephemeral(c) || c.State.Live() || c.State.Status == container.StateCreated {
+	if !m.ephemeral(c) || c.State.Active() || c.State.Status == container.StateCreated {
 		return nil
 	}
-	err = m.remove(ctx, c.ID)
+	err = m.remove(ctx, c.ID, false)
 	if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ConflictError)) {
 		return nil
 	}

@@ -13,7 +13,11 @@ func (m *Manager) specLifecycle(_ context.Context, c *Container, s *driver.Spec)
 	if c.HostConfig.AutoRemove && m.CleanupCommand != nil {
 		s.OnExit = m.CleanupCommand(c.ID)
 	}
+	if restarts(c.HostConfig) && m.AgainCommand != nil {
+		s.OnEnd, s.Rested = m.AgainCommand(c.ID), c.State.Rested
+	}
+	s.Health = healthCheck(c.Config)
 	return nil
 }
 
-func checkLifecycle(*container.HostConfig) error { return nil }
+func checkLifecycle(h *container.HostConfig) error { return checkRestart(h) }

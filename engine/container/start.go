@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -35,7 +36,10 @@ func (m *Manager) Start(ctx context.Context, ref string, opts StartOptions) erro
 	if err := startable(c); err != nil {
 		return err
 	}
-	err = m.start(ctx, c.ID, opts.Streams)
+	if attached(opts.Streams) {
+		m.tell(c, events.ActionAttach)
+	}
+	err = m.start(ctx, c.ID, startByHand, opts.Streams)
 	if err != nil && m.ephemeral(c) {
 		if rm := m.Remove(context.WithoutCancel(ctx), c.ID, true); !errors.As(rm, new(*NotFoundError)) {
 			err = errors.Join(err, rm)
@@ -43,6 +47,16 @@ func (m *Manager) Start(ctx context.Context, ref string, opts StartOptions) erro
 	}
 	return err
 }
+
+func attached(s driver.Streams) bool { return s.Stdin != nil || s.Stdout != nil || s.Stderr != nil }
+
+// cause is who starts a container.
+type cause int
+
+const (
+	startByHand cause = iota
+	startAgain        // its restart policy
+)
 
 func startable(c *Container) error {
 	switch {
@@ -56,18 +70,22 @@ func startable(c *Container) error {
 	return nil
 }
 
-// launch is what one start came to.
+// launch is one start and what it came to.
 type launch struct {
-	task driver.Task
-	pid  int
-	done []transition
+	cause cause
+	task  driver.Task
+	pid   int
+	done  []transition
 }
 
-func (m *Manager) start(ctx context.Context, id string, streams driver.Streams) error {
+func (m *Manager) start(ctx context.Context, id string, why cause, streams driver.Streams) error {
 	inner, end := trace.Step(ctx, vocab.ContainerStart, trace.String("container", id))
-	var l launch
+	l := launch{cause: why}
 	err := m.locked(inner, id, func(c *Container) error {
-		if c.State.Running && !c.State.Paused {
+		switch {
+		case why == startAgain && !c.State.Restarting: // somebody stopped it, or was faster
+			return nil
+		case why == startByHand && c.State.Running && !c.State.Paused:
 			l.pid = c.State.Pid
 			return nil
 		}
@@ -88,11 +106,15 @@ func (m *Manager) start(ctx context.Context, id string, streams driver.Streams) 
 // whose process died.
 func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Streams, l *launch) error {
 	before := c.State
+	if l.cause == startByHand {
+		c.State.RestartCount, c.State.Rested, c.State.HasBeenManuallyStopped, c.State.StaysDown = 0, 0, false, false
+	}
+	fresh := c.State
 	spec, err := m.spec(ctx, c)
 	if err != nil {
 		return m.startFailed(c, before, err, l)
 	}
-	mark := before
+	mark := fresh
 	mark.Starting = true
 	if err := m.writeState(c, mark); err != nil {
 		return err
@@ -110,10 +132,10 @@ func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Strea
 	}
 	failpoint.Hit("container.start.started")
 	m.connect(c.ID, nil)
-	if streams.Stdin != nil || streams.Stdout != nil || streams.Stderr != nil {
+	if attached(streams) {
 		m.connect(c.ID, l.task)
 	}
-	return m.recordStart(ctx, c, before, l)
+	return m.recordStart(ctx, c, fresh, l)
 }
 
 // recordStart writes that the container runs. A program that has ended already is still said to have run; the next look finds
@@ -131,6 +153,7 @@ func (m *Manager) recordStart(ctx context.Context, c *Container, before State, l
 	}
 	failpoint.Hit("container.start.recorded")
 	l.done = []transition{{from: before.Status, to: container.StateRunning}}
+	m.tellSteps(c, l.done)
 	return nil
 }
 
@@ -163,7 +186,11 @@ func (m *Manager) startFailed(c *Container, before State, err error, l *launch) 
 	if before.Status == container.StateExited {
 		before.FinishedAt = stamp(m.now())
 	}
-	l.done = []transition{{from: before.Status, to: before.Status, exit: before.ExitCode}}
+	from := before.Status
+	if before.Restarting { // its policy has no second try
+		before.Running, before.Restarting, before.Status = false, false, container.StateExited
+	}
+	l.done = []transition{{from: from, to: before.Status, exit: before.ExitCode}}
 	return errors.Join(err, m.writeState(c, before))
 }
 
@@ -176,6 +203,8 @@ func (m *Manager) Attach(ctx context.Context, ref string, streams driver.Streams
 	switch {
 	case c.State.Paused:
 		return conflict("container %s is paused, unpause the container before attach", c.ID)
+	case c.State.Restarting:
+		return isRestarting(c.ID)
 	case !c.State.Running:
 		return conflict("container %s is not running", c.ID)
 	}
@@ -187,6 +216,7 @@ func (m *Manager) Attach(ctx context.Context, ref string, streams driver.Streams
 	if !ok {
 		return unsupported("attach to a container")
 	}
+	m.tell(c, events.ActionAttach)
 	return a.Attach(ctx, streams)
 }
 

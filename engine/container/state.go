@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -29,7 +28,7 @@ func announce(ctx context.Context, id string, done []transition) {
 
 // refresh brings the record up to date with the task, if it speaks of one.
 func (m *Manager) refresh(ctx context.Context, c *Container) (*Container, error) {
-	if c.Problem != nil || m.foreign(c) != nil || !c.State.Live() && !c.State.Starting {
+	if c.Problem != nil || m.foreign(c) != nil || !c.State.Active() && !c.State.Starting {
 		return c, nil
 	}
 	if c.State.Starting && m.busy(c.ID) { // its starter is alive and will tell
@@ -39,7 +38,7 @@ func (m *Manager) refresh(ctx context.Context, c *Container) (*Container, error)
 	if err != nil {
 		return nil, err
 	}
-	if agrees(c.State, st) {
+	if agrees(c.State, st) && !m.healthNews(c) {
 		importEvents(ctx, task) // what it did meanwhile is told while it runs
 		return c, nil
 	}
@@ -66,6 +65,8 @@ func agrees(s State, st driver.Status) bool {
 	switch {
 	case s.Starting:
 		return false
+	case s.Restarting:
+		return st.State == driver.Stopped && st.Resting
 	case s.Paused:
 		return st.State == driver.Paused
 	}
@@ -78,24 +79,23 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 	var done []transition
 	err := m.locked(ctx, id, func(c *Container) error {
 		after = c
-		if c.Problem != nil || !c.State.Live() && !c.State.Starting {
+		if c.Problem != nil || !c.State.Active() && !c.State.Starting {
 			return nil // another process was faster
 		}
 		current, st, err := m.ask(ctx, id)
-		if err != nil || agrees(c.State, st) {
+		if err != nil {
 			return err
+		}
+		if agrees(c.State, st) {
+			return m.tellHealth(c, c.State)
 		}
 		if st.State == driver.Ready { // its starter died before it ran
 			if err := current.Delete(ctx); err != nil {
 				return err
 			}
 		}
-		next, steps := follow(c.State, st, m.now())
-		if err := m.writeState(c, next); err != nil {
-			return err
-		}
-		done = steps
-		return nil
+		done, err = m.settleTo(ctx, c, current, st)
+		return err
 	})
 	if err != nil {
 		return after, err
@@ -107,87 +107,22 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 	return after, nil
 }
 
+// settleTo writes down that the task is as st says. Who does not run again needs no supervisor any more.
+func (m *Manager) settleTo(ctx context.Context, c *Container, task driver.Task, st driver.Status) ([]transition, error) {
+	next, done := follow(c.State, st, m.now(), m.again(c, st))
+	if err := m.tellHealth(c, next); err != nil { // which also writes the state
+		return nil, err
+	}
+	m.tellSteps(c, done)
+	if st.Resting && !next.Restarting {
+		return done, dismiss(ctx, task)
+	}
+	return done, nil
+}
+
 // importEvents fetches what the supervisor recorded. That the record is right does not depend on it.
 func importEvents(ctx context.Context, task driver.Task) {
 	if e, ok := task.(driver.Eventer); ok && trace.From(ctx) != nil { // a nil task is no Eventer
 		_ = e.Events(ctx)
 	}
-}
-
-// follow gives the state after s when the task is as st says, and the changes on the way there.
-func follow(s State, st driver.Status, now time.Time) (State, []transition) {
-	starting := s.Starting && !s.Live()
-	s.Starting = false
-	var steps []transition
-	step := func(to container.ContainerState) {
-		t := transition{from: s.Status, to: to}
-		if to == container.StateExited {
-			t.exit, t.oom = s.ExitCode, s.OOMKilled
-		}
-		s.Status = to
-		steps = append(steps, t)
-	}
-	switch st.State {
-	case driver.Ready:
-		return s, nil
-	case driver.Running, driver.Paused:
-		s = begun(s, st)
-		if starting {
-			step(container.StateRunning)
-		}
-		s.Paused = st.State == driver.Paused
-		if to := live(s.Paused); s.Status != to {
-			step(to)
-		}
-		return s, steps
-	case driver.Stopped:
-		if starting {
-			s = begun(s, st)
-			step(container.StateRunning)
-		}
-		s = ended(s, st.Exit, now)
-	default:
-		if starting {
-			return s, nil // nothing shows that it ever ran
-		}
-		s = ended(s, driver.Exit{Code: codeLost}, now)
-		s.Error = lostMessage
-	}
-	step(container.StateExited)
-	return s, steps
-}
-
-func live(paused bool) container.ContainerState {
-	if paused {
-		return container.StatePaused
-	}
-	return container.StateRunning
-}
-
-// begun gives the state of a container that runs, without changing Status.
-func begun(s State, st driver.Status) State {
-	if !s.Running {
-		s.ExitCode, s.Error, s.OOMKilled, s.OOM, s.Paused = 0, "", false, nil, false
-		s.StartedAt = stamp(st.StartedAt)
-	}
-	s.Running, s.Pid = true, st.Pid
-	return s
-}
-
-// ended gives the state of a container that ended, without changing Status.
-func ended(s State, exit driver.Exit, now time.Time) State {
-	at := exit.At
-	if at.IsZero() {
-		at = now
-	}
-	s.Running, s.Paused, s.Pid = false, false, 0
-	s.ExitCode, s.OOMKilled, s.OOM, s.FinishedAt = exit.Code, exit.OOMKilled, exit.OOM, stamp(at)
-	return s
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		t = time.Now()
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

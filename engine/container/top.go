@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/learn-containers/learn/engine/driver"
 )
@@ -23,6 +24,9 @@ func (m *Manager) Top(ctx context.Context, ref string, options ...string) (conta
 	}
 	if c.Problem != nil {
 		return none, c.Problem
+	}
+	if c.State.Restarting {
+		return none, isRestarting(c.ID)
 	}
 	if !c.State.Live() {
 		return none, notRunning(c.ID)
@@ -43,6 +47,7 @@ func (m *Manager) Top(ctx context.Context, ref string, options ...string) (conta
 	for _, col := range columns {
 		top.Titles = append(top.Titles, col.title)
 	}
+	m.tell(c, events.ActionTop)
 	seen := psMachine{now: m.now(), memory: m.memory(ctx)}
 	for _, p := range procs {
 		row := make([]string, len(columns))

@@ -95,7 +95,7 @@ func (m *Manager) verify(ctx context.Context, id string, keys []string) []Proble
 
 // verifyTask looks for a task that runs although the record says that it does not.
 func (m *Manager) verifyTask(ctx context.Context, c *Container) []Problem {
-	if c.State.Live() || c.State.Starting {
+	if c.State.Active() || c.State.Starting {
 		return nil
 	}
 	_, st, err := m.ask(ctx, c.ID)

@@ -95,14 +95,6 @@ func (m *Manager) Why(ctx context.Context, ref string) (*Why, error) {
 	return w, nil
 }
 
-func parseStamp(s string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || s == zeroTime {
-		return time.Time{}
-	}
-	return t
-}
-
 // shellForm reports whether a command is a shell that runs another one: CMD in shell form becomes that.
 func shellForm(command []string) bool {
 	if len(command) < 3 || command[1] != "-c" {

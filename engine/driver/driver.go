@@ -251,6 +251,14 @@ type (
 	Lister interface {
 		Processes(ctx context.Context) ([]ProcessInfo, error)
 	}
+	// Rester is a task whose supervisor rests after the end until it runs Spec.OnEnd.
+	Rester interface {
+		// SetOnEnd changes Spec.OnEnd and Rested of a running task; without a command nothing is done at the end.
+		SetOnEnd(ctx context.Context, command []string, rested time.Duration) error
+		// Dismiss ends the rest of an ended task: the command is not run any more. It returns when the supervisor is gone, at once if
+		// it is already.
+		Dismiss(ctx context.Context) error
+	}
 	// Eventer hands out what the supervisor recorded since the last call by any process, as trace events;
 	// each event is handed out once.
 	Eventer interface {
@@ -297,6 +305,7 @@ type Status struct {
 	Pid       int // on the host; 0 unless running or paused
 	StartedAt time.Time
 	Exit      Exit // when State is Stopped
+	Resting   bool // when State is Stopped: the supervisor is still there, and will run Spec.OnEnd or does so now
 }
 
 // State of a task.

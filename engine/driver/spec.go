@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/learn-containers/learn/engine/driver/health"
 )
 
 // Spec is everything a runtime needs to run a container: plain data, with nothing left to look up.
@@ -37,7 +39,8 @@ type Spec struct {
 	LogAttrs    map[string]string // written beside each line, for docker logs --details
 	Ephemeral   bool              // record of a build step or the like: needs not survive a power cut
 	OnExit      []string          // command (argv) the supervisor runs after the task ended when no client is connected
-	OnEnd       []string          // command (argv) the supervisor runs after the task ended, whoever is connected: it may start the container again
+	OnEnd       []string          // command (argv) the supervisor runs some time after the task ended, whoever is connected: it may start the container again
+	Rested      time.Duration     // how long OnEnd waited the last time; respawn.Next says from it how long it waits now
 }
 
 // The networks that a container may have.
@@ -75,16 +78,8 @@ type Rotation struct {
 	MaxFiles int
 }
 
-// Health is how a supervisor finds out whether the container does its work (Dockerfile reference, HEALTHCHECK). All times are of the
-// machine's clock and not zero but StartPeriod.
-type Health struct {
-	Test          []string // argv; its exit code 0 is healthy
-	Interval      time.Duration
-	Timeout       time.Duration
-	StartPeriod   time.Duration // failures in it do not count, until the first success
-	StartInterval time.Duration // between checks in StartPeriod
-	Retries       int           // failures in a row that make it unhealthy
-}
+// Health is how a supervisor finds out whether the container does its work. It keeps what it found in health.File of Spec.Dir.
+type Health = health.Check
 
 // Rlimit is one limit of setrlimit(2); -1 is no limit.
 type Rlimit struct {

@@ -50,6 +50,18 @@ var containerBook = []phrase{
 				why: "The record is changed for the next start, and the control groups of a running container at once.",
 				how: "docker inspect shows it under HostConfig."}
 		}},
+	{kind: vocab.ContainerRename,
+		tell: func(f *facts) text {
+			return text{say: "Container " + f.str("previous") + " is now called " + f.str("name") + ".",
+				why: "Only its record and the index of names change: it runs on, and its id stays the same.",
+				how: "Its id is " + f.whole("container") + "."}
+		}},
+	{kind: vocab.HealthProbe,
+		tell: func(f *facts) text {
+			return text{min: Full, say: "The health check " + f.words("argv") + " of container " + f.container("container") + " returned " + f.number("exit_code") + ".",
+				why: "It is a further process in the container that its supervisor starts now and then: 0 means healthy, anything else a failure."}
+		}},
+	{kind: vocab.HealthState, tell: healthChanged},
 	{kind: vocab.ContainerRemove,
 		tell: func(f *facts) text {
 			return text{say: "Container " + f.container("container") + " is gone, and its writable layer with it.",
@@ -57,10 +69,28 @@ var containerBook = []phrase{
 		}},
 }
 
+func healthChanged(f *facts) text {
+	t := text{say: "Container " + f.container("container") + " is " + f.str("status") + ".", how: "Written to the container's health.json by its supervisor; checks that failed in a row: " + f.number("streak") + "."}
+	switch f.str("status") {
+	case "starting":
+		t.min, t.say = Full, "The health of container "+f.container("container")+" is to be checked."
+		t.why = "Until its first check succeeds nobody knows whether it does its work; that its process runs says little."
+	case "healthy":
+		t.why = "Its health check succeeded: it does its work, as far as the check can tell."
+	default:
+		t.why = "That changes nothing by itself: docker restarts no container because it is unhealthy. A container that is paused or has ended counts as unhealthy too, since nobody checks it."
+	}
+	return t
+}
+
 func stateChanged(f *facts) text {
 	name, to := f.container("container"), f.str("to")
 	how := "State " + f.str("from") + " -> " + to + ", written to the container's state.json."
 	code, oom := f.num("exit_code"), f.flag("oom_killed")
+	if to == "restarting" {
+		return text{say: "Container " + name + " has ended with exit code " + Number(code) + " and will be started again.", how: how,
+			why: "Its restart policy says so. Its supervisor first waits a while: 100 milliseconds, twice as long after each further end, at most a minute; who ran for ten seconds begins anew."}
+	}
 	if to != "exited" {
 		return text{say: "Container " + name + " is " + to + ".", how: how, min: quiet(to)}
 	}

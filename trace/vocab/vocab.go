@@ -62,7 +62,11 @@ const (
 	ContainerCommit = "container.commit"
 	ContainerExport = "container.export"
 	ContainerUpdate = "container.update"
+	ContainerRename = "container.rename"
 	ContainerRemove = "container.remove"
+
+	HealthProbe = "health.probe"
+	HealthState = "health.state"
 
 	ProcClone       = "proc.clone"
 	NamespaceCreate = "ns.create"
@@ -143,12 +147,15 @@ var Kinds = []Kind{
 
 	{ContainerCreate, false, "a container's record and writable layer exist", []Attr{{"container", "string", "its id"}, {"name", "string", "its name"}, {"image", "string", "the image's id"}, {"command", "list", "entrypoint and arguments"}}, nil},
 	{ContainerStart, true, "a container's first process is started", []Attr{{"container", "string", "its id"}}, []Attr{{"pid", "int", "the process on the host"}}},
-	{ContainerState, false, "a container goes from one state to another", []Attr{{"container", "string", "its id"}, {"from", "string", "the state before"}, {"to", "string", "created, running, paused, exited"}, {"exit_code", "int", "of the first process, when the state is exited"}, {"oom_killed", "bool", "a process of it was killed because memory ran out"}}, nil},
+	{ContainerState, false, "a container goes from one state to another", []Attr{{"container", "string", "its id"}, {"from", "string", "the state before"}, {"to", "string", "created, running, paused, restarting, exited"}, {"exit_code", "int", "of the first process, when the state is exited or restarting"}, {"oom_killed", "bool", "a process of it was killed because memory ran out"}}, nil},
 	{ContainerSignal, false, "a signal is sent to a container", []Attr{{"container", "string", "its id"}, {"signal", "string", "its name"}, {"reason", "string", "stop, stop-timeout, kill or remove"}}, nil},
 	{ContainerExec, true, "a further process is started in a running container", []Attr{{"container", "string", "its id"}, {"argv", "list", "its command"}}, []Attr{{"exit_code", "int", "what it returned; 0 when it was left running"}}},
 	{ContainerCommit, true, "a container's changes become an image", []Attr{{"container", "string", "its id"}}, []Attr{{"image", "string", "the image's id"}}},
 	{ContainerExport, true, "a container's whole tree is written as one archive", []Attr{{"container", "string", "its id"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
 	{ContainerUpdate, false, "limits or the restart policy of a container change", []Attr{{"container", "string", "its id"}, {"settings", "list", "what is set, as NAME=VALUE with docker's names and units"}}, nil},
+	{ContainerRename, false, "a container has another name", []Attr{{"container", "string", "its id"}, {"name", "string", "its name now"}, {"previous", "string", "its name before"}}, nil},
+	{HealthProbe, false, "a container's health check was run", []Attr{{"container", "string", "its id"}, {"argv", "list", "the check"}, {"exit_code", "int", "0 for healthy; -1 when it took too long or could not be run"}}, nil},
+	{HealthState, false, "what is known of a container's health changed", []Attr{{"container", "string", "its id"}, {"status", "string", "starting, healthy or unhealthy"}, {"streak", "int", "checks that failed in a row"}}, nil},
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
 
 	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},

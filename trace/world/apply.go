@@ -32,7 +32,7 @@ func (f *folder) apply(e trace.Event) {
 		f.removeSnapshot(e.Attr("key").Str())
 	case vocab.CowCopyUp, vocab.CowCreate, vocab.CowWrite, vocab.CowRemove, vocab.CowWhiteout, vocab.CowOpaque:
 		f.applyCow(e)
-	case vocab.ContainerCreate, vocab.ContainerStart, vocab.ContainerState, vocab.ContainerRemove:
+	case vocab.ContainerCreate, vocab.ContainerStart, vocab.ContainerState, vocab.ContainerRemove, vocab.ContainerRename, vocab.HealthState:
 		f.applyContainer(e)
 	case vocab.CacheStore, vocab.CacheRemove:
 		f.applyCache(e)

@@ -20,6 +20,12 @@ func (f *folder) applyContainer(e trace.Event) {
 		f.containerStart(id, e)
 	case vocab.ContainerState:
 		f.containerState(id, e)
+	case vocab.ContainerRename:
+		f.container(id, e.Seq).Name = e.Attr("name").Str()
+	case vocab.HealthState:
+		if f.containerIndex(id) >= 0 { // what a build step is made of is none
+			f.container(id, e.Seq).Health = e.Attr("status").Str()
+		}
 	case vocab.ContainerRemove:
 		f.removeContainer(id)
 	}

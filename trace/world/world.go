@@ -66,8 +66,9 @@ type Container struct {
 	Name         string   `json:"name" expr:"name"`
 	Image        string   `json:"image" expr:"image"` // image id
 	Command      []string `json:"command" expr:"command"`
-	State        string   `json:"state" expr:"state"` // created, running, paused, exited
-	PID          int64    `json:"pid" expr:"pid"`     // on the host; 0 when it doesn't run
+	State        string   `json:"state" expr:"state"`             // created, running, paused, restarting, exited
+	Health       string   `json:"health,omitempty" expr:"health"` // starting, healthy or unhealthy; empty: it is not checked
+	PID          int64    `json:"pid" expr:"pid"`                 // on the host; 0 when it doesn't run
 	ExitCode     int64    `json:"exit_code" expr:"exit_code"`
 	OOMKilled    bool     `json:"oom_killed" expr:"oom_killed"`
 	Chain        string   `json:"chain_id" expr:"chain_id"`           // the read-only layers below

@@ -12,6 +12,7 @@ import (
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/image"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ctypes "github.com/moby/moby/api/types/container"
 	itypes "github.com/moby/moby/api/types/image"
 	"github.com/spf13/cobra"
 )
@@ -21,6 +22,23 @@ type look func(ctx context.Context, e *engine.Engine, name string) (any, error)
 
 func inspectContainer(ctx context.Context, e *engine.Engine, name string) (any, error) {
 	return e.Containers.Inspect(ctx, name)
+}
+
+// withSize adds to what look finds of a container how much it takes.
+func withSize(look look) look {
+	return func(ctx context.Context, e *engine.Engine, name string) (any, error) {
+		o, err := look(ctx, e, name)
+		c, ok := o.(ctypes.InspectResponse)
+		if err != nil || !ok {
+			return o, err
+		}
+		size, err := e.Containers.Size(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		c.SizeRw, c.SizeRootFs = &size.Writable, &size.Root
+		return c, nil
+	}
 }
 
 func inspectImage(ctx context.Context, e *engine.Engine, name string) (any, error) {
@@ -129,7 +147,11 @@ func (app *App) containerInspect() *cobra.Command {
 			if kernel {
 				return app.inspectKernel(cmd.Context(), spec, args)
 			}
-			return app.inspectEach(cmd.Context(), spec, args, inspectContainer)
+			how := look(inspectContainer)
+			if size {
+				how = withSize(how)
+			}
+			return app.inspectEach(cmd.Context(), spec, args, how)
 		},
 	}
 	cmd.Flags().BoolVar(&kernel, "kernel", false, kernelUsage)
@@ -140,7 +162,7 @@ func (app *App) containerInspect() *cobra.Command {
 
 func (app *App) inspect() *cobra.Command {
 	var spec, kind string
-	var kernel bool
+	var kernel, size bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
 		Short: "Return low-level information on containers and images",
@@ -153,11 +175,15 @@ func (app *App) inspect() *cobra.Command {
 			if kernel && kind != "image" {
 				return app.inspectKernel(cmd.Context(), spec, args)
 			}
+			if size {
+				how = withSize(how)
+			}
 			return app.inspectEach(cmd.Context(), spec, args, how)
 		},
 	}
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolVar(&kernel, "kernel", false, kernelUsage)
+	cmd.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes if the type is container")
 	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image")`)
 	return cmd
 }

@@ -2,35 +2,45 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/learn-containers/learn/cmd/learn/format"
+	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/oci"
+	ctypes "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/spf13/cobra"
 )
 
 // psRow is one line of docker ps, with docker's field names.
 type psRow struct {
-	Command, CreatedAt, ID, Image, Labels, LocalVolumes, Mounts, Names, Networks, Ports, RunningFor, Size, State, Status string
+	Command, CreatedAt, HealthStatus, ID, Image, Labels, LocalVolumes, Mounts, Names, Networks, Platform, Ports, RunningFor, Size, State, Status string
+
+	labels map[string]string
 }
+
+// Label is the value of one label, for templates.
+func (r psRow) Label(key string) string { return format.Clean(r.labels[key]) }
 
 func psTable() format.Table[psRow] {
 	return format.Table[psRow]{
 		Default: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
 		Quiet:   "{{.ID}}",
 		Headers: map[string]string{"ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "CreatedAt": "CREATED AT", "Status": "STATUS", "State": "STATE",
-			"Ports": "PORTS", "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS", "Networks": "NETWORKS", "Size": "SIZE", "LocalVolumes": "LOCAL VOLUMES"},
+			"Ports": "PORTS", "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS", "Networks": "NETWORKS", "Platform": "PLATFORM", "HealthStatus": "HEALTH STATUS", "Size": "SIZE", "LocalVolumes": "LOCAL VOLUMES"},
 	}
 }
 
 type psFlags struct {
-	all, quiet, noTrunc, latest bool
-	last                        int
-	spec                        string
-	filters                     []string
+	all, quiet, noTrunc, latest, size bool
+	last                              int
+	spec                              string
+	filters                           []string
 }
 
 func (app *App) listCommand() *cobra.Command {
@@ -48,13 +58,14 @@ func (app *App) listCommand() *cobra.Command {
 	fl.BoolVar(&f.noTrunc, "no-trunc", false, "Don't truncate output")
 	fl.BoolVarP(&f.latest, "latest", "l", false, "Show the latest created container (includes all states)")
 	fl.IntVarP(&f.last, "last", "n", -1, "Show n last created containers (includes all states)")
+	fl.BoolVarP(&f.size, "size", "s", false, "Display total file sizes")
 	fl.StringVar(&f.spec, "format", "", `Format output using "table", "table TEMPLATE", "json" or a Go template`)
-	fl.StringArrayVarP(&f.filters, "filter", "f", nil, "Filter output: status=, name=, id=, ancestor=, label=, exited=")
+	fl.StringArrayVarP(&f.filters, "filter", "f", nil, "Filter output: id=, name=, label=, exited=, status=, ancestor=, before=, since=, volume=, network=, publish=, expose=, health=, is-task=")
 	return cmd
 }
 
 func (app *App) list(ctx context.Context, f psFlags) error {
-	keep, all, err := containerFilter(f.filters)
+	filters, err := parsePsFilters(f.filters)
 	if err != nil {
 		return err
 	}
@@ -65,33 +76,93 @@ func (app *App) list(ctx context.Context, f psFlags) error {
 	if err != nil {
 		return err
 	}
-	containers, err := e.Containers.List(ctx, f.all || all || f.last > 0)
+	if err := filters.resolve(ctx, e); err != nil {
+		return err
+	}
+	containers, err := e.Containers.List(ctx, f.all || filters.all || f.last > 0)
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(containers, func(a, b container.Container) int { return b.Created.Compare(a.Created) })
+	f.size = f.size || !f.quiet && strings.Contains(f.spec, ".Size") // docker measures for a template, too
 	var rows []psRow
-	for _, c := range containers {
-		if keep(c) && (f.last < 0 || len(rows) < f.last) {
-			rows = append(rows, newPsRow(c, f.noTrunc, e.Now()))
+	for i := range containers {
+		c := &containers[i]
+		if !filters.keep(c) || f.last >= 0 && len(rows) >= f.last {
+			continue
 		}
+		row := newPsRow(c, f.noTrunc, e.Now())
+		if f.size {
+			row.Size = psSize(ctx, e, c)
+		}
+		rows = append(rows, row)
+	}
+	table := psTable()
+	if f.size && f.spec == "" {
+		table.Default += "\t{{.Size}}"
 	}
 	if f.quiet {
-		return psTable().WriteQuiet(app.Out, rows)
+		return table.WriteQuiet(app.Out, rows)
 	}
-	return psTable().Write(app.Out, f.spec, rows)
+	return table.Write(app.Out, f.spec, rows)
 }
 
-func newPsRow(c container.Container, noTrunc bool, now time.Time) psRow {
+// psSize is the size of the writable layer, and of all layers together.
+func psSize(ctx context.Context, e *engine.Engine, c *container.Container) string {
+	size, err := e.Containers.Size(ctx, c.ID)
+	if err != nil {
+		return "N/A" // it is another driver's, or gone meanwhile
+	}
+	return fmt.Sprintf("%s (virtual %s)", format.Size(size.Writable), format.Size(size.Root))
+}
+
+func newPsRow(c *container.Container, noTrunc bool, now time.Time) psRow {
 	command := strings.Join(append([]string{c.Path}, c.Args...), " ")
-	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: string(c.HostConfig.NetworkMode),
-		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created, now), Labels: labels(c.Config.Labels), LocalVolumes: "0", Size: "0B",
-		Status: format.Status(string(c.State.Status), c.State.ExitCode, parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt), now)}
+	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: networkOf(c), Platform: "linux/" + oci.Architecture(),
+		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created, now), Labels: labels(c.Config.Labels), labels: c.Config.Labels, Size: "0B",
+		Status: psStatus(c, now)}
 	if !noTrunc {
 		r.ID, command = format.ID(c.ID), format.Ellipsis(command, 20)
 	}
+	if h := c.State.Health; h != nil {
+		r.HealthStatus = string(h.Status)
+	}
+	r.Mounts, r.LocalVolumes = mountColumns(c, noTrunc)
 	r.Command = strconv.Quote(format.Clean(command))
 	return r
+}
+
+// psStatus is docker's sentence on the state, with what is known of the health of one that runs.
+func psStatus(c *container.Container, now time.Time) string {
+	s := format.Status(string(c.State.Status), c.State.ExitCode, parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt), now)
+	if c.State.Health == nil || c.State.Status != ctypes.StateRunning {
+		return s
+	}
+	if c.State.Health.Status == ctypes.Starting {
+		return s + " (health: starting)"
+	}
+	return s + " (" + string(c.State.Health.Status) + ")"
+}
+
+// mountColumns are the names of what is mounted, and how many of them are volumes.
+func mountColumns(c *container.Container, noTrunc bool) (mounts, volumes string) {
+	var names []string
+	n := 0
+	for _, p := range container.MountsOf(c) {
+		name := p.Name
+		switch p.Type {
+		case mount.TypeVolume:
+			n++
+		case mount.TypeBind:
+			name = p.Source
+		case mount.TypeTmpfs:
+			continue
+		}
+		if !noTrunc {
+			name = format.Ellipsis(name, 15)
+		}
+		names = append(names, format.Clean(name))
+	}
+	return strings.Join(names, ","), strconv.Itoa(n)
 }
 
 func parseTime(s string) time.Time {
@@ -109,52 +180,4 @@ func labels(m map[string]string) string {
 	}
 	slices.Sort(words)
 	return format.Clean(strings.Join(words, ","))
-}
-
-// containerFilter turns --filter words into one question; all tells that a filter on the state also looks at stopped containers.
-// As in docker, several values of one key are alternatives, different keys must all hold.
-func containerFilter(filters []string) (keep func(container.Container) bool, all bool, err error) {
-	byKey := map[string][]func(container.Container) bool{}
-	for _, f := range filters {
-		key, value, ok := strings.Cut(f, "=")
-		if !ok {
-			return nil, false, usagef("invalid filter %q: expected KEY=VALUE", f)
-		}
-		test := containerTest(key, value)
-		if test == nil {
-			return nil, false, usagef("invalid filter %q: expected status, name, id, ancestor, label or exited", key)
-		}
-		all = all || key == "status" || key == "exited"
-		byKey[key] = append(byKey[key], test)
-	}
-	return func(c container.Container) bool {
-		for _, tests := range byKey {
-			if !slices.ContainsFunc(tests, func(t func(container.Container) bool) bool { return t(c) }) {
-				return false
-			}
-		}
-		return true
-	}, all, nil
-}
-
-func containerTest(key, value string) func(container.Container) bool {
-	switch key {
-	case "status":
-		return func(c container.Container) bool { return string(c.State.Status) == value }
-	case "name":
-		return func(c container.Container) bool { return strings.Contains(c.Name, value) }
-	case "id":
-		return func(c container.Container) bool { return strings.HasPrefix(c.ID, value) }
-	case "ancestor":
-		return func(c container.Container) bool {
-			return c.Config.Image == value || c.Config.Image == value+":latest" || strings.HasPrefix(strings.TrimPrefix(c.Image.String(), "sha256:"), value)
-		}
-	case "label":
-		return func(c container.Container) bool { return matchLabel(value, c.Config.Labels) }
-	case "exited":
-		return func(c container.Container) bool {
-			return c.State.Status == "exited" && strconv.Itoa(c.State.ExitCode) == value
-		}
-	}
-	return nil
 }

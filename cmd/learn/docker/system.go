@@ -11,6 +11,7 @@ import (
 func (app *App) systemCommands() []command {
 	return []command{
 		{app.checkCommand, ""},
+		{app.eventsCommand, "events"},
 		{app.infoCommand, "info"},
 	}
 }
@@ -67,7 +68,7 @@ func (app *App) infoCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(app.Out, "Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s\nDriver: %s (%s)\nRoot Dir: %s\n",
-				len(containers), count["running"], count["paused"], len(containers)-count["running"]-count["paused"], len(images), Version(), e.Driver.Name, e.Driver.Reason, e.Home.Root())
+				len(containers), count["running"]+count["restarting"], count["paused"], len(containers)-count["running"]-count["paused"]-count["restarting"], len(images), Version(), e.Driver.Name, e.Driver.Reason, e.Home.Root())
 			return nil
 		},
 	}

@@ -82,6 +82,9 @@ func headerTemplate(spec string) string {
 	return action.ReplaceAllString(spec, "{{$1}}")
 }
 
+// Line prints one value through a template that Parse read, as a line.
+func Line(w io.Writer, tmpl *template.Template, v any) error { return execute(w, tmpl, v) }
+
 func execute(w io.Writer, tmpl *template.Template, v any) error {
 	var b bytes.Buffer
 	if err := tmpl.Execute(&b, v); err != nil {

@@ -34,6 +34,8 @@ func Status(state string, exitCode int, started, finished, now time.Time) string
 		return "Up " + units.HumanDuration(now.Sub(started))
 	case "paused":
 		return "Up " + units.HumanDuration(now.Sub(started)) + " (Paused)"
+	case "restarting":
+		return "Restarting (" + strconv.Itoa(exitCode) + ") " + Ago(finished, now)
 	case "exited":
 		return "Exited (" + strconv.Itoa(exitCode) + ") " + Ago(finished, now)
 	case "removing":

@@ -114,7 +114,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	}
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: limitsOf(spec.Limits), ShmBytes: spec.ShmBytes, ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
-		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
+		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, OnEnd: spec.OnEnd, Rested: spec.Rested, Health: spec.Health, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	if cfg.Trace {
 		cfg.Process.Refused = refusedCalls(p.Seccomp)
 	}
@@ -126,7 +126,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 		return nil, err
 	}
 	cfg.Scratch = root.Lowers[len(root.Lowers)-1]
-	if len(spec.OnExit) > 0 {
+	if len(spec.OnExit)+len(spec.OnEnd) > 0 {
 		cfg.OnExitEnv = withoutFailpoint(os.Environ())
 	}
 	return cfg, nil

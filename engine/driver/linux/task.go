@@ -37,7 +37,7 @@ type task struct {
 func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	rec, recorded := shim.ReadRecord(t.dir)
 	if e, ok := shim.ReadExit(t.dir); ok {
-		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: exitOf(e)}, nil
+		return stopped(rec, e), nil
 	}
 	if !recorded {
 		return driver.Status{State: driver.Ready}, nil
@@ -52,10 +52,14 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	}
 	// The supervisor may have ended between the two looks.
 	if e, ok := shim.ReadExit(t.dir); ok {
-		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: exitOf(e)}, nil
+		return stopped(rec, e), nil
 	}
 	killLeftover(rec, boot)
 	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
+}
+
+func stopped(rec shim.Record, e shim.Exit) driver.Status {
+	return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: exitOf(e), Resting: rec.Rests && rec.Supervised(home.BootID())}
 }
 
 // killLeftover ends a first process whose supervisor died, and with it its process namespace; or, where that is shared, what is left one by one.
@@ -357,6 +361,9 @@ func (t *task) awaitSupervisor(ctx context.Context, rec shim.Record, pidfd int) 
 	}
 	if ended && rec.Ephemeral {
 		return nil
+	}
+	if ended && rec.Rests {
+		_, _ = t.ask(ctx, shim.Request{Do: shim.DoDismiss}) // it may have gone meanwhile
 	}
 	if !awaitProcess(pidfd, 10*time.Second) {
 		return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.ShimPid)

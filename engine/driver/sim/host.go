@@ -12,6 +12,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/lan"
@@ -50,6 +51,11 @@ type host struct {
 	ended   bool           // the exit is recorded
 	talks   sync.WaitGroup // connections being served
 
+	resting   bool            // guarded by mu: after the end, clients are served still
+	monitor   *health.Monitor // nil: its health is not checked
+	dismissed chan struct{}   // closed when nobody is to start the container again
+	dismiss   func()
+
 	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
 
 	witness witness
@@ -59,8 +65,9 @@ type host struct {
 }
 
 func newHost(m *machine, trees *tree.Snapshots, o *orders, address string) *host {
-	h := &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: new(eventlog.Log), done: make(chan struct{})}
+	h := &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: new(eventlog.Log), done: make(chan struct{}), dismissed: make(chan struct{})}
 	h.witness.dir, h.witness.now, h.witness.complain = o.Spec.Dir, m.clock.Now, h.complain
+	h.dismiss = sync.OnceFunc(func() { close(h.dismissed) })
 	return h
 }
 
@@ -133,6 +140,7 @@ func (h *host) start(w *wire, req *request) (detach func(), err error) {
 	}
 	detach = h.io.attach(w, req)
 	h.io.run()
+	h.watchHealth()
 	failpoint.Hit("sim.host.after-go")
 	return detach, h.reply(w, reply{Kind: replyStarted, Pid: h.proc.HostPID()})
 }
@@ -147,7 +155,8 @@ func (h *host) writeRecord() error {
 	if h.started = true; h.killed {
 		h.box.Kill()
 	}
-	h.record = record{Pid: h.proc.HostPID(), Supervisor: os.Getpid(), Address: h.address, StartedAt: h.machine.clock.Now().UTC(), Ephemeral: h.spec.Ephemeral}
+	h.record = record{Pid: h.proc.HostPID(), Supervisor: os.Getpid(), Address: h.address, StartedAt: h.machine.clock.Now().UTC(), Ephemeral: h.spec.Ephemeral,
+		Rests: len(h.spec.OnEnd) > 0}
 	return writeState(h.spec.Dir, taskFile, h.record, false)
 }
 
@@ -160,6 +169,7 @@ func (h *host) giveUp(w *wire, cause error) {
 			h.proc.Settled()
 		}
 	}
+	h.monitor.Stop()
 	h.closeParts()
 	h.group.remove(h.events)
 	h.events.Close()
@@ -219,6 +229,7 @@ func (h *host) finish(leave func()) {
 	h.exit = recordOf(exit)
 	h.exit.OOM = h.box.OOM()
 	h.exit.OOMKilled = h.exit.OOM != nil
+	h.monitor.Stop()
 	h.io.drain()
 	h.closeParts()
 	if o := h.exit.OOM; o != nil {
@@ -235,9 +246,14 @@ func (h *host) finish(leave func()) {
 	}
 	failpoint.Hit("sim.host.after-record")
 	h.mu.Lock()
-	h.ended = true
+	h.ended, h.resting = true, len(h.spec.OnEnd) > 0
+	rests := h.resting
 	h.mu.Unlock()
-	leave()
+	if rests {
+		failpoint.Hit("sim.host.rest")
+	} else {
+		leave()
+	}
 	close(h.done)
 	h.farewell()
 	h.proc.Settled()
@@ -245,6 +261,14 @@ func (h *host) finish(leave func()) {
 		if err := runDetached(h.spec.OnExit, h.orders.OnExitEnv); err != nil {
 			h.complain("run command at exit", err)
 		}
+	}
+	if rests {
+		h.rest()
+		h.mu.Lock()
+		h.resting = false
+		h.mu.Unlock()
+		leave()
+		h.farewell()
 	}
 }
 
@@ -282,7 +306,7 @@ func (h *host) kill() {
 func (h *host) admit() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.started || h.ended {
+	if !h.started || h.ended && !h.resting {
 		return false
 	}
 	h.talks.Add(1)

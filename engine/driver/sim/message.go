@@ -23,6 +23,8 @@ const (
 	doUsage     = "usage"     // ok with what the container uses
 	doReveal    = "reveal"    // ok with what the kernel shows of the first process
 	doDelete    = "delete"    // kills what runs; answered by exit
+	doOnEnd     = "on-end"    // changes what is run after the end; ok
+	doDismiss   = "dismiss"   // the end was the last one: a supervisor that rests goes; ok
 )
 
 // request is what a client asks.
@@ -32,8 +34,11 @@ type request struct {
 	Detach  bool            `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *driver.Limits  `json:"limits,omitempty"`
 	Signal  int             `json:"signal,omitempty"`
-	Why     string          `json:"why,omitempty"`       // signal, delete: the command that wants it
-	Client  int             `json:"client,omitempty"`    // signal, delete: the process that asks
+	Why     string          `json:"why,omitempty"`    // signal, delete: the command that wants it
+	Client  int             `json:"client,omitempty"` // signal, delete: the process that asks
+	OnEnd   []string        `json:"on_end,omitempty"`
+	Env     []string        `json:"env,omitempty"` // of that
+	Rested  time.Duration   `json:"rested_ns,omitempty"`
 	Within  *time.Duration  `json:"within_ns,omitempty"` // wait: no longer than this, of the machine's time
 	Cols    uint16          `json:"cols,omitempty"`
 	Rows    uint16          `json:"rows,omitempty"`

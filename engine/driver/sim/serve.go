@@ -70,6 +70,7 @@ func (h *host) serve(w *wire) {
 		h.exec(w, &req)
 	case doDelete:
 		h.witness.sent(h.box.Source(), sigKILL, req.Why, req.Client)
+		h.dismiss()
 		h.end()
 		h.awaitEnd(w, &req, func() {})
 	default:
@@ -120,10 +121,16 @@ func (h *host) control(req *request, r *reply) error {
 	h.mu.Lock()
 	ended := h.ended
 	h.mu.Unlock()
+	if ended && req.Do == doDismiss {
+		h.dismiss()
+		return nil
+	}
 	if ended {
 		return driver.ErrNotRunning
 	}
 	switch req.Do {
+	case doOnEnd:
+		return h.setOnEnd(req)
 	case doSignal:
 		return h.signal(req)
 	case doResize:
@@ -169,7 +176,14 @@ func (h *host) signal(req *request) error {
 }
 
 func (h *host) pause(on bool) error {
-	if err := h.freeze(on); err != nil {
+	if on {
+		h.monitor.Pause() // a probe that is under way has to end before it can't
+	}
+	err := h.freeze(on)
+	if on == (err != nil) {
+		h.monitor.Resume()
+	}
+	if err != nil {
 		return err
 	}
 	return h.settle()

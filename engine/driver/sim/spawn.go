@@ -115,16 +115,23 @@ func dial(address string) (*wire, error) {
 
 // runDetached starts a command that nobody waits for. Where no process can be started it is left undone.
 func runDetached(argv, env []string) error {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = rootFolder(), env, detached()
-	err := cmd.Start()
+	_, err := startDetached(argv, env)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOSYS) {
 		return nil
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// startDetached starts a command that lives on when this process ends. ended is closed when it does.
+func startDetached(argv, env []string) (ended <-chan struct{}, err error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = rootFolder(), env, detached()
+	if err := cmd.Start(); err != nil {
+		return nil, err
 	}
-	return cmd.Process.Release()
+	over := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(over) }()
+	return over, nil
 }
 
 // ownEnv is this process's environment for a command that runs later.

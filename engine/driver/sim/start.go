@@ -26,7 +26,7 @@ func (t *task) Start(ctx context.Context, streams driver.Streams) error {
 		return fmt.Errorf("start %s: %w", t.id, err)
 	}
 	o := &orders{Home: t.runtime.home.Root(), Spec: *t.spec, Trace: trace.From(ctx) != nil}
-	if len(t.spec.OnExit) > 0 {
+	if len(t.spec.OnExit)+len(t.spec.OnEnd) > 0 {
 		o.OnExitEnv = ownEnv()
 	}
 	failpoint.Hit("sim.start.before-host")

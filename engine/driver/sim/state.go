@@ -31,6 +31,7 @@ type record struct {
 	StartedAt  time.Time `json:"started_at"`
 	Paused     bool      `json:"paused,omitempty"`
 	Ephemeral  bool      `json:"ephemeral,omitempty"`
+	Rests      bool      `json:"rests,omitempty"` // it is held after the end, too, until a command was run
 }
 
 // exitRecord is sim.exit.json.

@@ -50,7 +50,7 @@ var (
 func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	rec, recorded := readRecord(t.dir)
 	if e, ok := readExit(t.dir); ok {
-		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: e.exit()}, nil
+		return t.stopped(rec, e), nil
 	}
 	if !recorded {
 		return driver.Status{State: driver.Ready}, nil
@@ -64,7 +64,7 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	}
 	// It may have ended between the two looks.
 	if e, ok := readExit(t.dir); ok {
-		return driver.Status{State: driver.Stopped, StartedAt: rec.StartedAt, Exit: e.exit()}, nil
+		return t.stopped(rec, e), nil
 	}
 	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
 }
@@ -252,7 +252,7 @@ func (t *task) connect() (*wire, error) {
 	if !ok {
 		return nil, errors.New("no process of it was started")
 	}
-	if _, ended := readExit(t.dir); ended {
+	if _, ended := readExit(t.dir); ended && !rec.Rests {
 		return nil, errors.New("it has ended")
 	}
 	if rec.Address == "" {

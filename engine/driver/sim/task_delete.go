@@ -47,6 +47,9 @@ func (t *task) end(ctx context.Context, rec record) error {
 			l.close()
 		}
 	}
+	if rec.Rests {
+		_, _ = t.ask(ctx, request{Do: doDismiss}) // it may have gone meanwhile
+	}
 	if !awaitDeath(ctx, t.dir, 10*time.Second) {
 		return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.Supervisor)
 	}

@@ -5,6 +5,7 @@ package shim
 import (
 	"time"
 
+	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/driver/linux/ahead"
 )
 
@@ -53,6 +54,10 @@ type Config struct {
 	Spaces      Spaces    `json:"spaces"`
 	Rootless    bool      `json:"rootless,omitempty"`
 	Trace       bool      `json:"trace,omitempty"`
+
+	OnEnd  []string      `json:"on_end,omitempty"` // with the environment of OnExit
+	Rested time.Duration `json:"rested_ns,omitempty"`
+	Health *health.Check `json:"health,omitempty"`
 }
 
 // Root says how the container's root is put together.

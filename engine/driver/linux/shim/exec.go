@@ -82,19 +82,26 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, program stri
 			std.discard()
 		}
 	}()
+	program, pid, err = s.runInside(std, p)
+	return std, program, pid, err
+}
+
+// runInside runs a process with the child's ends of std, which it takes. After an error a pid that is not zero is still to be waited for.
+func (s *shim) runInside(std *stdio, p *Process) (program string, pid int, err error) {
+	defer std.releaseChild()
 	stage, pid, err := s.forkInside()
 	if err != nil {
-		return nil, "", pid, err
+		return "", pid, err
 	}
 	defer stage.Close()
 	if err := adjustOOMScore(pid, p); err != nil {
-		return nil, "", pid, err
+		return "", pid, err
 	}
 	s.mu.Lock() // an update may add groups
 	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), Spaces: s.cfg.Spaces.enterFlags()}
 	s.mu.Unlock()
 	program, err = s.handOver(stage, cfg, std, pid)
-	return std, program, pid, err
+	return program, pid, err
 }
 
 // forkInside forks the exec stage into the container's process namespace.

@@ -4,6 +4,7 @@ package shim
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"

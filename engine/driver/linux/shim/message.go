@@ -2,6 +2,8 @@
 
 package shim
 
+import "time"
+
 // The requests that a client may make.
 const (
 	DoStart     = "start"     // first connection only; answered by started and exit
@@ -19,6 +21,8 @@ const (
 	DoUsage     = "usage"     // ok with what the container uses
 	DoReveal    = "reveal"    // ok with what the kernel shows of the first process
 	DoDelete    = "delete"    // kills what runs; answered by exit
+	DoOnEnd     = "on-end"    // changes what is run after the end; ok
+	DoDismiss   = "dismiss"   // the end was the last one: a supervisor that rests goes; ok
 )
 
 // Request is what a client asks of a shim.
@@ -35,6 +39,11 @@ type Request struct {
 	Links   []string `json:"links,omitempty"`  // reveal: which of its links
 	Cols    uint16   `json:"cols,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`
+
+	OnEnd  []string      `json:"on_end,omitempty"`
+	Env    []string      `json:"env,omitempty"` // of that
+	Rested time.Duration `json:"rested_ns,omitempty"`
+
 	// Which streams come along as descriptors, in this order.
 	Stdin  bool `json:"stdin,omitempty"`
 	Stdout bool `json:"stdout,omitempty"`

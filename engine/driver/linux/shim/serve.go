@@ -120,6 +120,7 @@ func (s *shim) serve(conn *Conn) {
 		s.exec(conn, &req, client)
 	case DoDelete:
 		s.witness.sent(s.pid, unix.SIGKILL, req.Why, req.Client)
+		s.dismiss()
 		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
 		s.thaw()
 		s.awaitEnd(conn, func() {})
@@ -144,10 +145,16 @@ func (s *shim) control(req *Request, reply *Reply) error {
 	s.mu.Lock()
 	ended := s.ended
 	s.mu.Unlock()
+	if ended && req.Do == DoDismiss {
+		s.dismiss()
+		return nil
+	}
 	if ended {
 		return unix.ESRCH
 	}
 	switch req.Do {
+	case DoOnEnd:
+		return s.setOnEnd(req)
 	case DoSignal:
 		return s.signal(req)
 	case DoResize:
@@ -208,6 +215,17 @@ func (s *shim) thaw() {
 }
 
 func (s *shim) pause(on bool) error {
+	if on {
+		s.monitor.Pause() // a probe that is under way has to end before it can't
+	}
+	err := s.pauseAll(on)
+	if on == (err != nil) {
+		s.monitor.Resume()
+	}
+	return err
+}
+
+func (s *shim) pauseAll(on bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.freeze(on); err != nil {

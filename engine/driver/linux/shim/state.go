@@ -35,6 +35,7 @@ type Record struct {
 	StartedAt     time.Time `json:"started_at"`
 	Paused        bool      `json:"paused,omitempty"`
 	Ephemeral     bool      `json:"ephemeral,omitempty"`
+	Rests         bool      `json:"rests,omitempty"` // the shim stays after the end until it has run a command
 	Cgroups       []string  `json:"cgroups,omitempty"`
 	Mounts        uint64    `json:"mounts,omitempty"`    // number of its mount namespace, where its processes are told apart by that
 	Uncharged     bool      `json:"uncharged,omitempty"` // the memory group does not count what the container had before it came

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/linux/cow"
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -47,6 +48,10 @@ type shim struct {
 	ended   bool
 	talks   sync.WaitGroup // connections being served
 
+	monitor   *health.Monitor // nil: its health is not checked
+	dismissed chan struct{}   // closed when nobody is to start the container again
+	dismiss   func()
+
 	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
 
 	exit Exit
@@ -64,7 +69,8 @@ func superviseStage() {
 	if err != nil {
 		os.Exit(1)
 	}
-	s := &shim{listener: -1, pidfd: -1, done: make(chan struct{}), groups: &groups{unified: -1}}
+	s := &shim{listener: -1, pidfd: -1, done: make(chan struct{}), dismissed: make(chan struct{}), groups: &groups{unified: -1}}
+	s.dismiss = sync.OnceFunc(func() { close(s.dismissed) })
 	stage := s.forkAhead()
 	var req Request
 	if conn.Receive(&req) != nil || req.Do != DoStart || req.Config == nil {
@@ -159,6 +165,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 		trace.Int("pid", int64(s.pid)), trace.String("program", program), trace.Strings("argv", s.cfg.Process.Args)))
 	detach = s.io.attach(client)
 	s.io.run()
+	s.watchHealth()
 	failpoint.Hit("shim.start.after-go")
 	return detach, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
 }
@@ -219,7 +226,7 @@ func (s *shim) writeRecord() error {
 		return fmt.Errorf("identify supervisor: %w", err)
 	}
 	s.record = Record{Ephemeral: s.cfg.Ephemeral, Pid: s.pid, StartTime: start, ShimPid: os.Getpid(), ShimStartTime: own, BootID: BootID(),
-		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs()}
+		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs(), Rests: len(s.cfg.OnEnd) > 0}
 	if !s.cfg.Spaces.PID.Own() {
 		s.record.Mounts = mountsOf(s.pid)
 	}
@@ -334,6 +341,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	s.endRest()
 	s.exit.OOM = s.groups.oom()
 	s.exit.OOMKilled = s.exit.OOM != nil
+	s.monitor.Stop()
 	s.io.drain()
 	s.log.Close()
 	s.endTrace()
@@ -345,16 +353,29 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	failpoint.Hit("shim.exit.after-record")
 	s.mu.Lock()
 	s.ended = true
+	rests := len(s.cfg.OnEnd) > 0
 	s.mu.Unlock()
-	_ = os.Remove(filepath.Join(s.cfg.Dir, socketName))
-	s.dropStderr()
+	if rests {
+		failpoint.Hit("shim.rest")
+	} else {
+		s.closeSocket()
+	}
 	close(s.done) // from here on the folder may be gone at any time
 	s.farewell()
 	if !s.told.Load() && len(s.cfg.OnExit) > 0 {
 		s.runOnExit()
 	}
 	SweepGroups(s.cfg.Owner, s.cfg.Rootless)
+	if rests {
+		s.rest()
+		s.closeSocket()
+	}
 	os.Exit(0)
+}
+
+func (s *shim) closeSocket() {
+	_ = os.Remove(filepath.Join(s.cfg.Dir, socketName))
+	s.dropStderr()
 }
 
 // farewell gives the connections a moment to take their answers.
@@ -368,17 +389,21 @@ func (s *shim) farewell() {
 }
 
 // runOnExit starts the command that nobody is there to run, as a process of its own.
-func (s *shim) runOnExit() {
+func (s *shim) runOnExit() { _, _ = s.runDetached(s.cfg.OnExit) }
+
+func (s *shim) runDetached(argv []string) (pid int, err error) {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return
+		return 0, err
 	}
+	defer unix.Close(null)
 	fd := uintptr(null)
-	_, err = syscall.ForkExec(s.cfg.OnExit[0], s.cfg.OnExit, &syscall.ProcAttr{Dir: "/", Env: s.cfg.OnExitEnv,
+	pid, err = syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Dir: "/", Env: s.cfg.OnExitEnv,
 		Files: []uintptr{fd, fd, fd}, Sys: &syscall.SysProcAttr{Setsid: true}})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "supervisor: run", s.cfg.OnExit[0]+":", err)
+		fmt.Fprintln(os.Stderr, "supervisor: run", argv[0]+":", err)
 	}
+	return pid, err
 }
 
 // dropStderr removes the file for the supervisor's own complaints when there were none.

@@ -151,6 +151,19 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	}
 }
 
+// AfterFunc is the clock's, for those outside who serve the box: the timer stands still while the box is frozen.
+func (b *Box) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	c := b.m.clock
+	c.lock()
+	defer c.unlock()
+	t := c.add(d, b, func() { go f() })
+	return func() bool {
+		c.lock()
+		defer c.unlock()
+		return c.drop(t)
+	}
+}
+
 func (c *Clock) lock() { c.mu.Lock() }
 
 // unlock also does what had to wait for it.

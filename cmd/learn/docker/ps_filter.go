@@ -1,0 +1,262 @@
+package docker
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/image"
+	ctypes "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+)
+
+// psTest says whether a container is to be listed.
+type psTest func(*container.Container) bool
+
+// psFilters is what --filter words of docker ps ask for. As in docker, several values of one key are alternatives, different keys must all
+// hold; of several labels all must.
+type psFilters struct {
+	byKey map[string][]psTest
+	all   bool // a filter on the state also looks at what is at rest
+	// Those that need another container, or an image.
+	before, since string
+	ancestors     []string
+}
+
+// psKeys are the filters that need nothing but the container.
+var psKeys = map[string]func(value string) (psTest, error){
+	"id": func(v string) (psTest, error) {
+		return func(c *container.Container) bool { return pattern(v, c.ID) }, nil
+	},
+	"name": testName,
+	"label": func(v string) (psTest, error) {
+		return func(c *container.Container) bool { return matchLabel(v, c.Config.Labels) }, nil
+	},
+	"exited":  testExited,
+	"status":  testStatus,
+	"health":  testHealth,
+	"volume":  testVolume,
+	"network": testNetwork,
+	"publish": func(v string) (psTest, error) { return testPorts(v, published) },
+	"expose":  func(v string) (psTest, error) { return testPorts(v, exposed) },
+	"is-task": testTask,
+}
+
+func parsePsFilters(words []string) (*psFilters, error) {
+	f := &psFilters{byKey: map[string][]psTest{}}
+	for _, w := range words {
+		key, value, ok := strings.Cut(w, "=")
+		key = strings.ToLower(strings.TrimSpace(key))
+		value = strings.TrimSpace(value)
+		if !ok {
+			return nil, usagef("invalid argument %q for \"-f, --filter\" flag: bad format of filter (expected name=value)", w)
+		}
+		switch key {
+		case "ancestor":
+			f.ancestors = append(f.ancestors, value)
+			continue
+		case "before":
+			f.before = value
+			continue
+		case "since":
+			f.since = value
+			continue
+		}
+		parse, ok := psKeys[key]
+		if !ok {
+			return nil, usagef("Invalid filter '%s': expected id, name, label, exited, status, ancestor, before, since, volume, network, publish, expose, health or is-task", key)
+		}
+		test, err := parse(value)
+		if err != nil {
+			return nil, err
+		}
+		f.all = f.all || key == "status" || key == "exited"
+		f.byKey[key] = append(f.byKey[key], test)
+	}
+	return f, nil
+}
+
+func (f *psFilters) keep(c *container.Container) bool {
+	for key, tests := range f.byKey {
+		holds := func(t psTest) bool { return t(c) }
+		if key == "label" {
+			if slices.ContainsFunc(tests, func(t psTest) bool { return !t(c) }) {
+				return false
+			}
+			continue
+		}
+		if !slices.ContainsFunc(tests, holds) {
+			return false
+		}
+	}
+	return true
+}
+
+// resolve looks up what filters name: the containers between which the others were created, and images.
+func (f *psFilters) resolve(ctx context.Context, e *engine.Engine) error {
+	for _, bound := range []struct {
+		ref  string
+		keep func(other, than time.Time) bool
+	}{{f.before, time.Time.Before}, {f.since, time.Time.After}} {
+		if bound.ref == "" {
+			continue
+		}
+		c, err := e.Containers.Find(ctx, bound.ref)
+		if err != nil {
+			return err
+		}
+		f.byKey["than "+bound.ref] = []psTest{func(o *container.Container) bool { return bound.keep(o.Created, c.Created) }}
+	}
+	for _, a := range f.ancestors {
+		test, err := testAncestor(ctx, e, a)
+		if err != nil {
+			return err
+		}
+		f.byKey["ancestor"] = append(f.byKey["ancestor"], test)
+	}
+	return nil
+}
+
+// testAncestor holds for containers of the image and of images that were made on top of it: those whose lowest layers are its own.
+func testAncestor(ctx context.Context, e *engine.Engine, name string) (psTest, error) {
+	img, err := e.Images.Resolve(ctx, name)
+	if image.IsNotFound(err) {
+		return func(c *container.Container) bool { return c.ImageName == name }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(c *container.Container) bool {
+		if c.Image == img.ID {
+			return true
+		}
+		return len(img.Layers) > 0 && len(c.Layers) > len(img.Layers) && c.Layers[len(img.Layers)-1].ChainID == img.Layers[len(img.Layers)-1].ChainID
+	}, nil
+}
+
+// pattern is docker's match of ids and names: a regular expression, or what is no such thing as plain text.
+func pattern(want, got string) bool {
+	if strings.Contains(got, want) {
+		return true
+	}
+	ok, err := regexp.MatchString(want, got)
+	return err == nil && ok
+}
+
+func testName(v string) (psTest, error) {
+	return func(c *container.Container) bool { return pattern(v, c.Name) || pattern(v, "/"+c.Name) }, nil
+}
+
+func testExited(v string) (psTest, error) {
+	code, err := strconv.Atoi(v)
+	if err != nil {
+		return nil, usagef("invalid filter 'exited=%s': expected an exit code", v)
+	}
+	return func(c *container.Container) bool {
+		return !c.State.Active() && c.State.Status != ctypes.StateCreated && c.State.ExitCode == code
+	}, nil
+}
+
+func testStatus(v string) (psTest, error) {
+	if err := ctypes.ValidateContainerState(ctypes.ContainerState(v)); err != nil {
+		return nil, usagef("invalid filter 'status=%s': expected created, running, paused, restarting, removing, exited or dead", v)
+	}
+	return func(c *container.Container) bool { return string(c.State.Status) == v }, nil
+}
+
+func testHealth(v string) (psTest, error) {
+	if err := ctypes.ValidateHealthStatus(ctypes.HealthStatus(v)); err != nil {
+		return nil, usagef("unrecognised filter value for health: %s: expected starting, healthy, unhealthy or none", v)
+	}
+	return func(c *container.Container) bool {
+		if c.State.Health == nil {
+			return v == string(ctypes.NoHealthcheck)
+		}
+		return string(c.State.Health.Status) == v
+	}, nil
+}
+
+func testVolume(v string) (psTest, error) {
+	return func(c *container.Container) bool {
+		return slices.ContainsFunc(container.MountsOf(c), func(m ctypes.MountPoint) bool { return m.Name == v || m.Source == v || m.Destination == v })
+	}, nil
+}
+
+func testNetwork(v string) (psTest, error) {
+	return func(c *container.Container) bool { return networkOf(c) == v }, nil
+}
+
+func networkOf(c *container.Container) string {
+	if c.HostConfig.NetworkMode == "" {
+		return "none"
+	}
+	return string(c.HostConfig.NetworkMode)
+}
+
+// testTask is for a swarm, which there is none of.
+func testTask(v string) (psTest, error) {
+	is, err := strconv.ParseBool(v)
+	if err != nil {
+		return nil, usagef("invalid filter 'is-task=%s': expected true or false", v)
+	}
+	return func(*container.Container) bool { return !is }, nil
+}
+
+func published(c *container.Container, p network.Port) bool {
+	_, ok := c.HostConfig.PortBindings[p]
+	return ok
+}
+
+func exposed(c *container.Container, p network.Port) bool {
+	_, ok := c.Config.ExposedPorts[p]
+	return ok
+}
+
+// testPorts reads PORT[-PORT][/PROTOCOL].
+func testPorts(v string, has func(*container.Container, network.Port) bool) (psTest, error) {
+	r, err := network.ParsePortRange(v)
+	if err != nil {
+		return nil, usagef("error while looking up for publish %s: %v", v, err)
+	}
+	return func(c *container.Container) bool {
+		for p := range r.All() {
+			if has(c, p) {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+// pruneFilter turns --filter words of docker container prune into one question: label, label! and until. Several labels must all hold.
+func pruneFilter(words []string, now time.Time) (psTest, error) {
+	var tests []psTest
+	for _, w := range words {
+		key, value, ok := strings.Cut(w, "=")
+		if !ok {
+			return nil, usagef("invalid argument %q for \"--filter\" flag: bad format of filter (expected name=value)", w)
+		}
+		switch key {
+		case "label":
+			tests = append(tests, func(c *container.Container) bool { return matchLabel(value, c.Config.Labels) })
+		case "label!":
+			tests = append(tests, func(c *container.Container) bool { return !matchLabel(value, c.Config.Labels) })
+		case "until":
+			t, err := parseWhen(value, now)
+			if err != nil {
+				return nil, err
+			}
+			tests = append(tests, func(c *container.Container) bool { return c.Created.Before(t) })
+		default:
+			return nil, usagef("invalid filter '%s': expected label, label! or until", key)
+		}
+	}
+	return func(c *container.Container) bool {
+		return !slices.ContainsFunc(tests, func(t psTest) bool { return !t(c) })
+	}, nil
+}
