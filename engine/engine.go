@@ -15,6 +15,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -48,6 +49,7 @@ type Engine struct {
 	Blobs      *blob.Store
 	Images     *image.Store
 	Containers *container.Manager
+	Volumes    *volume.Store
 	Builder    *build.Builder
 	binary     string
 }
@@ -69,6 +71,8 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
 	e.Containers.CleanupCommand = c.Cleanup
 	e.Containers.Driver = d.Storage
+	e.Volumes = volume.New(c.Home, d.Folders, d.Storage)
+	e.Volumes.Uses, e.Volumes.Now, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Volumes
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))

@@ -22,6 +22,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 )
 
 // Manager is the containers of one home. It needs no closing; it is safe for concurrent use.
@@ -32,6 +33,8 @@ type Manager struct {
 	// Driver names the storage below, for inspect. A container belongs to the driver that it was made with: under another one it can
 	// be listed and looked at, and nothing else.
 	Driver string
+	// Volumes are what containers mount by name.
+	Volumes *volume.Store
 	// Random gives the bytes that ids and made-up names are made of: crypto/rand, unless they are to repeat.
 	Random io.Reader
 

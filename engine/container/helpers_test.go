@@ -15,6 +15,7 @@ import (
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/tracetest"
 )
@@ -90,6 +91,8 @@ func openBench(t testing.TB, h *home.Home, m *machine, config oci.ImageConfig) *
 	}
 	b.images = image.New(h, blobs, layers{m})
 	b.Manager = container.New(h, b.images, snapshots{m}, trees{m}, runtime{m})
+	b.Manager.Volumes = volume.New(h, folders{m}, "overlay2")
+	b.Manager.Volumes.Uses = b.Manager.VolumeUses
 	op, err := h.Begin("test image")
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func (m *Manager) change(ctx context.Context, id string, check func(*Container) 
 		return m.writeState(c, next)
 	})
 	if err == nil {
-		announce(ctx, id, done)
+		m.announce(ctx, id, done)
 	}
 	return err
 }

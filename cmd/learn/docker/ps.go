@@ -9,6 +9,7 @@ import (
 
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/spf13/cobra"
 )
 
@@ -85,13 +86,36 @@ func (app *App) list(ctx context.Context, f psFlags) error {
 func newPsRow(c container.Container, noTrunc bool, now time.Time) psRow {
 	command := strings.Join(append([]string{c.Path}, c.Args...), " ")
 	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: string(c.HostConfig.NetworkMode),
-		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created, now), Labels: labels(c.Config.Labels), LocalVolumes: "0", Size: "0B",
+		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created, now), Labels: labels(c.Config.Labels), Size: "0B",
 		Status: format.Status(string(c.State.Status), c.State.ExitCode, parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt), now)}
 	if !noTrunc {
 		r.ID, command = format.ID(c.ID), format.Ellipsis(command, 20)
 	}
+	r.Mounts, r.LocalVolumes = mountColumns(c, noTrunc)
 	r.Command = strconv.Quote(format.Clean(command))
 	return r
+}
+
+// mountColumns are the names of what is mounted, and how many of them are volumes.
+func mountColumns(c container.Container, noTrunc bool) (mounts, volumes string) {
+	var names []string
+	n := 0
+	for _, p := range c.Mounts {
+		name := p.Name
+		switch p.Type {
+		case mount.TypeVolume:
+			n++
+		case mount.TypeBind:
+			name = p.Source
+		case mount.TypeTmpfs:
+			continue
+		}
+		if !noTrunc {
+			name = format.Ellipsis(name, 15)
+		}
+		names = append(names, format.Clean(name))
+	}
+	return strings.Join(names, ","), strconv.Itoa(n)
 }
 
 func parseTime(s string) time.Time {

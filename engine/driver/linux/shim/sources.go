@@ -159,7 +159,7 @@ func openFolder(m *Mount) (source, error) {
 	defer unix.Close(fd)
 	at := fd
 	if sub := path.Clean("/" + m.Subpath); sub != "/" {
-		if at, err = (tree{fd}).ensureDir(sub, 0); err != nil {
+		if at, err = subpath(tree{fd}, sub, m.Strict); err != nil {
 			return source{}, fmt.Errorf("subpath of folder %s: %w", m.Name, err)
 		}
 		defer unix.Close(at)
@@ -170,6 +170,14 @@ func openFolder(m *Mount) (source, error) {
 		err = fmt.Errorf("bind folder %s: %w", m.Name, err)
 	}
 	return s, err
+}
+
+func subpath(t tree, sub string, strict bool) (int, error) {
+	if !strict {
+		return t.ensureDir(sub, 0)
+	}
+	fd, err := t.open(sub, unix.O_PATH, 0)
+	return fd, pathError("open", sub, err)
 }
 
 // openFile makes a file that is in memory only. Its file system has no other name, and is not swapped out where that can be had.
