@@ -94,8 +94,21 @@ func (b *builder) openFolder(m *driver.Mount) (userMount, error) {
 		}
 	}
 	source := "folder " + m.Source
-	return userMount{vfs.Mount{FS: fs, Source: source, Type: "bind", Options: writing(m.ReadOnly), File: strings.TrimPrefix(real, "/")}, dir,
+	return userMount{vfs.Mount{FS: b.watched(fs, m), Source: source, Type: "bind", Options: writing(m.ReadOnly), File: strings.TrimPrefix(real, "/")}, dir,
 		source, standard.FolderOptions(m.ReadOnly)}, nil
+}
+
+// watched is a folder that tells of its changes if it is a volume.
+func (b *builder) watched(fs *folder.FS, m *driver.Mount) fsys.FS {
+	if m.Volume == "" {
+		return fs
+	}
+	v := b.volumes[m.Source]
+	if v == nil {
+		v = watchVolume(fs, m.Volume, b.report)
+		b.volumes[m.Source] = v
+	}
+	return v
 }
 
 // subpath finds a path in the folder that b sees, and makes it if it may be missing.

@@ -23,7 +23,11 @@ type source struct {
 // openSources makes the mounts that the container's owner asked for, while the host can still be seen as it is.
 func (b *builder) openSources() error {
 	trees := map[string]tree{} // of writable layers, which may be mounted only once
-	for _, m := range b.cfg.Mounts {
+	for i, m := range b.cfg.Mounts {
+		if s, ok := b.peers[i]; ok {
+			b.sources = append(b.sources, s)
+			continue
+		}
 		s, err := b.openSource(&m, trees)
 		if err != nil {
 			return fmt.Errorf("mount %s: %w", m.Target, err)
@@ -63,8 +67,17 @@ func openBind(m *Mount) (source, error) {
 		return source{}, pathError("bind", m.Source, err)
 	}
 	defer unix.Close(fd)
-	s, err := sourceOf(fd, true, m.ReadOnly)
-	s.fstype, s.from, s.options = "bind", m.Source, standard.BindOptions(m.ReadOnly)
+	if err := checkPeers(fd, m); err != nil {
+		return source{}, err
+	}
+	s, err := sourceOf(fd, !m.Flat, m.ReadOnly && !m.FlatRO)
+	if err == nil && m.ReadOnly && m.FlatRO {
+		err = setAttrs(s.mnt, unix.MOUNT_ATTR_RDONLY, false)
+	}
+	if err == nil {
+		err = propagate(s.mnt, m.Propagation)
+	}
+	s.fstype, s.from, s.options = "bind", m.Source, standard.BindOptionsOf(m.ReadOnly, m.Flat, m.Propagation)
 	return s, pathError("bind", m.Source, err)
 }
 
