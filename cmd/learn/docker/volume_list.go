@@ -109,7 +109,8 @@ func volumeFilter(filters []string, used func(name string) bool) (func(*volume.V
 		case "name":
 			test = func(v *volume.Volume) bool { return strings.Contains(v.Name, value) }
 		case "label", "label!":
-			test = func(v *volume.Volume) bool { return matchLabel(value, v.Labels) == (key == "label") }
+			want := key == "label"
+			test = func(v *volume.Volume) bool { return matchLabel(value, v.Labels) == want }
 			key += word
 		default:
 			return nil, &volume.InvalidError{Msg: "invalid filter '" + key + "'"}
