@@ -37,7 +37,7 @@ func (s *Store) Verify(ctx context.Context) []Problem {
 		return append(found, Problem{"", err.Error()})
 	}
 	for name, ids := range uses {
-		if !there[name] {
+		if !there[name] && len(ids) > 0 {
 			found = append(found, Problem{name, fmt.Sprintf("container %.12s has it, and it is not there: make it again, empty, with docker volume create %s", ids[0], name)})
 		}
 	}
