@@ -17,7 +17,7 @@ func TestVolumesAreTheSameOnBothDrivers(t *testing.T) {
 	needRoot(t)
 	commands := [][]string{
 		{"volume", "create", "data"},
-		{"run", "--name", "one", "-v", "data:/d", "-v", "/anon", "learn/base", "sh", "-c", "echo a > /d/f; sleep 0.1; mkdir /d/s; sleep 0.2; echo b > /d/s/g; sleep 0.1; echo more >> /d/f; echo layer > /layer"},
+		{"run", "--name", "one", "-v", "data:/d", "-v", "/anon", "learn/base", "sh", "-c", "echo a > /d/f; sleep 0.1; mkdir /d/s; sleep 0.2; echo b > /d/s/g; sleep 0.1; echo more >> /d/f; sleep 0.1; echo layer > /layer"},
 		{"run", "--name", "two", "--volumes-from", "one:ro", "-v", "etc:/etc", "learn/base", "sh", "-c", "cat /d/f /d/s/g; ls -A /etc; rm /d/f; rm /etc/issue; ls -ld /anon"},
 		{"diff", "one"},
 		{"ps", "-a", "--format", "{{.Names}} {{.Mounts}} {{.LocalVolumes}}"},
