@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 )
 
 // MountPoint is one mount of a container as its record has it: everything is decided, names of anonymous volumes too. The embedded part is
@@ -72,9 +73,16 @@ func readWishes(h *container.HostConfig) (wishes, error) {
 	return w, w.distinct()
 }
 
+// distinct refuses two mounts in one place. What is neither a path of the host nor the name of a volume is found here, too, as docker finds it
+// when it makes the volume.
 func (w wishes) distinct() error {
 	seen := map[string]bool{}
 	for _, p := range slices.Concat(w.points, w.tmpfs) {
+		if p.Type == mount.TypeVolume && !p.Anonymous {
+			if err := volume.CheckName(p.Name); err != nil {
+				return invalid("%v", err)
+			}
+		}
 		if seen[p.Destination] {
 			return invalid("Duplicate mount point: %s", p.Destination)
 		}

@@ -178,10 +178,8 @@ func (p *MountPoint) ofVolume(m *mount.Mount, driver string) error {
 		return invalid("must not set Subpath when using anonymous volumes")
 	case !localSubpath(p.Subpath):
 		return invalid("subpath must be a relative path within the volume")
-	case p.Anonymous:
-		return nil
 	}
-	return volume.CheckName(p.Name)
+	return nil
 }
 
 // localSubpath reports whether a subpath stays, as it is written, where it begins.

@@ -11,7 +11,9 @@ import (
 func (app *App) systemCommands() []command {
 	return []command{
 		{app.checkCommand, ""},
+		{app.diskCommand, ""},
 		{app.infoCommand, "info"},
+		{app.systemPrune, ""},
 	}
 }
 
