@@ -19,12 +19,11 @@ import (
 
 // mounting is the making of a container's mounts: until release no volume goes away.
 type mounting struct {
-	m        *Manager
-	c        *Container
-	op       *home.Operation
-	held     func()
-	made     []string // anonymous volumes
-	existing map[string]bool
+	m    *Manager
+	c    *Container
+	op   *home.Operation
+	held func()
+	made []string // anonymous volumes
 }
 
 // makeMounts decides what is mounted in c, and makes and fills the volumes that it takes. The caller calls end. Nothing is done for a

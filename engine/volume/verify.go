@@ -20,6 +20,11 @@ func (s *Store) Verify(ctx context.Context) []Problem {
 		return []Problem{{"", err.Error()}}
 	}
 	defer unlock()
+	done, err := s.home.Lock(ctx, namesLock, true)
+	if err != nil {
+		return []Problem{{"", err.Error()}}
+	}
+	defer done()
 	all, err := s.List()
 	if err != nil {
 		return []Problem{{"", err.Error()}}

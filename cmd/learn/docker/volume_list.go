@@ -96,7 +96,7 @@ func volumeFilter(filters []string, used func(name string) bool) (func(*volume.V
 		if !ok {
 			return nil, usagef("invalid argument %q for \"-f, --filter\" flag: invalid filter '%s'", word, word)
 		}
-		test := func(v *volume.Volume) bool { return false }
+		var test func(v *volume.Volume) bool
 		switch key {
 		case "dangling":
 			want, err := strconv.ParseBool(value)
