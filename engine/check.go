@@ -24,6 +24,9 @@ func (e *Engine) Check(ctx context.Context) ([]Problem, error) {
 	for _, p := range e.Containers.Verify(ctx) {
 		found = append(found, Problem{"container", p.String()})
 	}
+	for _, p := range e.Volumes.Verify(ctx) {
+		found = append(found, Problem{"volume store", p.String()})
+	}
 	leaks, err := e.leaks(ctx)
 	if err != nil {
 		return found, err

@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -51,6 +52,7 @@ type Engine struct {
 	Blobs      *blob.Store
 	Images     *image.Store
 	Containers *container.Manager
+	Volumes    *volume.Store
 	Builder    *build.Builder
 	Events     *events.Log
 	binary     string
@@ -74,6 +76,8 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
 	e.Containers.CleanupCommand, e.Containers.AgainCommand = c.Cleanup, c.Again
 	e.Containers.Driver, e.Containers.Events = d.Storage, e.Events
+	e.Volumes = volume.New(c.Home, d.Folders, d.Storage)
+	e.Volumes.Uses, e.Volumes.Now, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Volumes
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -60,6 +61,8 @@ func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
 		return true, e.Driver.Snapshots.Remove(ctx, c.ID)
 	case "task":
 		return e.Builder.UndoClaim(ctx, c)
+	case volume.ClaimFolder, volume.ClaimUnused:
+		return e.Volumes.UndoClaim(ctx, c)
 	}
 	return false, nil
 }
@@ -68,7 +71,7 @@ func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
 func (e *Engine) Sweep(ctx context.Context) error {
 	err := e.Containers.ResumeRemovals(ctx)
 	_, collectErr := e.Images.Collect(ctx, image.Roots{})
-	return errors.Join(err, e.sweepSnapshots(ctx), collectErr)
+	return errors.Join(err, e.sweepSnapshots(ctx), e.Volumes.Sweep(ctx), collectErr)
 }
 
 // sweepSnapshots removes writable layers that no container's record names. It needs a moment in which no operation is under way, and

@@ -76,7 +76,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	needRoot(t)
 	var mu sync.Mutex
 	reached := map[string]bool{}
-	all := operations(t)
+	all := append(operations(t), volumeOperations()...)
 	onBothDrivers(t, func(t *testing.T, driver string) {
 		for _, op := range all {
 			t.Run(op.name, func(t *testing.T) {
@@ -90,7 +90,9 @@ func TestKilledAtEveryPoint(t *testing.T) {
 					mu.Lock()
 					reached[p] = true
 					mu.Unlock()
-					m.crash(op, p)
+					if op.tried(p) {
+						m.crash(op, p)
+					}
 				}
 				m.ready(op)
 				m.must(op.run...)
@@ -160,6 +162,11 @@ func (m *machine) crash(op operation, point string) {
 	}
 	for _, l := range m.remains() {
 		m.t.Errorf("%s killed at %s: left behind: %s", op.name, point, l)
+	}
+	if look := lookAfter(op.name); look != nil {
+		if text := look(m); text != "" {
+			m.t.Errorf("%s killed at %s: %s", op.name, point, text)
+		}
 	}
 }
 

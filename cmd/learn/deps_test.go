@@ -36,7 +36,8 @@ var arrows = map[string][]string{
 	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":         {},
 	// commit takes Dockerfile instructions, hence dockerfile
-	"engine/container": {"engine/program", "engine/driver/health", "engine/driver/respawn", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/volume":    {"engine/driver", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/program", "engine/volume", "engine/driver/health", "engine/driver/respawn", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
@@ -52,7 +53,7 @@ var arrows = map[string][]string{
 	"engine/driver/sim/fsys":   {},
 	"engine/driver/sim/lan":    {"engine/userland"},
 	"engine/driver/linux":      {"engine/driver", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine": {"engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/build", "engine/driver", "engine/userland",
+	"engine": {"engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
 	"engine/registry/registrytest": {"engine/oci"},

@@ -14,23 +14,34 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/tracetest"
 	"github.com/learn-containers/learn/trace/world"
+	"github.com/moby/moby/api/types/mount"
 )
 
 // state is what a World and an engine can both be asked for.
 type state struct {
 	Images     map[string]string // id -> names and layers
 	Containers map[string]string // id -> name, state, exit code, changes
+	Volumes    map[string]string // name -> containers that run with it
 	Cache      []string
 	Chains     []string
 	Blobs      []string
 }
 
 func stateOfWorld(w world.World) state {
-	s := state{Images: map[string]string{}, Containers: map[string]string{}}
+	s := state{Images: map[string]string{}, Containers: map[string]string{}, Volumes: map[string]string{}}
+	for _, v := range w.Volumes {
+		var mounts []string
+		for _, m := range v.Mounts {
+			mounts = append(mounts, fmt.Sprint(m.Container, " ", m.Target, " ", m.ReadOnly))
+		}
+		slices.Sort(mounts)
+		s.Volumes[v.Name] = fmt.Sprint(v.Anonymous, mounts)
+	}
 	for _, img := range w.Images {
 		var layers []string
 		for _, l := range img.Layers {
@@ -68,7 +79,7 @@ func (s *state) sort() {
 // stateOfEngine asks under the recorder: to look at a container is to find out that it ended, and that belongs into the trace.
 func stateOfEngine(ctx context.Context, t *testing.T, e *engine.Engine) state {
 	t.Helper()
-	s := state{Images: map[string]string{}, Containers: map[string]string{}}
+	s := state{Images: map[string]string{}, Containers: map[string]string{}, Volumes: map[string]string{}}
 	images, err := e.Images.List(ctx)
 	check(t, err)
 	for _, img := range images {
@@ -116,6 +127,25 @@ func (s *state) askContainers(ctx context.Context, t *testing.T, e *engine.Engin
 			list = append(list, string(ch.Kind)+ch.Path)
 		}
 		s.Containers[c.ID] = fmt.Sprint(c.Name, " ", c.State.Status, " ", c.State.ExitCode, " ", withoutParents(list))
+	}
+	s.askVolumes(t, e, containers)
+}
+
+func (s *state) askVolumes(t *testing.T, e *engine.Engine, containers []container.Container) {
+	t.Helper()
+	volumes, err := e.Volumes.List()
+	check(t, err)
+	mounts := map[string][]string{}
+	for _, c := range containers {
+		for _, p := range c.Mounts {
+			if c.State.Live() && p.Type == mount.TypeVolume {
+				mounts[p.Name] = append(mounts[p.Name], fmt.Sprint(c.ID, " ", p.Destination, " ", !p.RW))
+			}
+		}
+	}
+	for _, v := range volumes {
+		slices.Sort(mounts[v.Name])
+		s.Volumes[v.Name] = fmt.Sprint(v.Anonymous(), mounts[v.Name])
 	}
 }
 
@@ -214,7 +244,7 @@ func (g *generator) script() string {
 }
 
 func (g *generator) next() []string {
-	switch g.rand.IntN(16) {
+	switch g.rand.IntN(18) {
 	case 0:
 		return g.build()
 	case 1, 2:
@@ -237,6 +267,11 @@ func (g *generator) next() []string {
 		return []string{"exec", g.container(), "sh", "-c", g.script()}
 	case 13:
 		return []string{"commit", g.container(), g.pick("x:2", "y", "z")}
+	case 15:
+		return []string{"run", g.pick("-d", "--rm", "-i"), "-v", g.pick("v1", "v2") + ":" + g.pick("/d", "/etc", "/etc/deep"), "-v", "/anon", g.image(), "sh", "-c", g.script()}
+	case 16:
+		return [][]string{{"rm", "-vf", g.container()}, {"volume", "rm", g.pick("v1", "v2")}, {"volume", "prune", g.pick("-f", "-af")}, {"volume", "create", g.pick("v1", "v2")},
+			{"run", "-d", "--name", g.container(), "--volumes-from", g.container(), "-v", "v1:/d:ro", g.image(), "sleep", "1000"}}[g.rand.IntN(5)]
 	case 14:
 		return []string{"tag", g.image(), g.pick("x:1", "x:2", "y", "z")}
 	}

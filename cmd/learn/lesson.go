@@ -82,7 +82,7 @@ func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
 		return nil, err
 	}
 	random := rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%s %d", e.id, e.seed)))
-	opened.Containers.Random, opened.Builder.Random = random, random
+	opened.Containers.Random, opened.Volumes.Random, opened.Builder.Random = random, random, random
 	return opened, nil
 }
 

@@ -139,6 +139,11 @@ func (m *Manager) make(ctx context.Context, c *Container, open bool) (err error)
 		}
 		err = errors.Join(err, op.End())
 	}()
+	mounting, err := m.makeMounts(ctx, op, c)
+	defer func() { err = mounting.end(ctx, err) }()
+	if err != nil {
+		return err
+	}
 	if err := op.Claim("snapshot", c.ID); err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		"memory":      {HostConfig: api.HostConfig{Resources: api.Resources{Memory: 100}}},
 		"cpus":        {HostConfig: api.HostConfig{Resources: api.Resources{NanoCPUs: -1}}},
 		"quota":       {HostConfig: api.HostConfig{Resources: api.Resources{NanoCPUs: 1, CPUQuota: 5000}}},
-		"bind":        {HostConfig: api.HostConfig{Binds: []string{"name:/x"}}},
+		"bind":        {HostConfig: api.HostConfig{Binds: []string{"no/name:/x"}}},
 		"bind target": {HostConfig: api.HostConfig{Binds: []string{"/x:y"}}},
 		"root":        {HostConfig: api.HostConfig{Binds: []string{"/x:/"}}},
 		"twice":       {HostConfig: api.HostConfig{Binds: []string{"/x:/a"}, Tmpfs: map[string]string{"/a": ""}}},

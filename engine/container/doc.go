@@ -23,6 +23,7 @@ import (
 	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 )
 
 // Manager is the containers of one home. It needs no closing; it is safe for concurrent use.
@@ -38,6 +39,8 @@ type Manager struct {
 	Driver string
 	// Events is told what happens to containers; nil for nobody.
 	Events *events.Log
+	// Volumes are what containers mount by name.
+	Volumes *volume.Store
 	// Random gives the bytes that ids and made-up names are made of: crypto/rand, unless they are to repeat.
 	Random io.Reader
 

@@ -29,6 +29,7 @@ type machine struct {
 	files       map[string]string            // what every tree holds besides
 	tasks       map[string]*task
 	pids        int
+	kept        map[string]bool // folders
 	failPrepare error
 	failLoad    string // id of a task that cannot be asked
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/tracetest"
 )
@@ -94,6 +95,8 @@ func openBench(t testing.TB, h *home.Home, m *machine, config oci.ImageConfig) *
 	b.Manager = container.New(h, b.images, snapshots{m}, trees{m}, runtime{m})
 	b.Manager.Events = events.New(h, time.Now)
 	b.Manager.AgainCommand = func(id string) []string { return []string{"again", id} }
+	b.Manager.Volumes = volume.New(h, folders{m}, "overlay2")
+	b.Manager.Volumes.Uses = b.Manager.VolumeUses
 	op, err := h.Begin("test image")
 	if err != nil {
 		t.Fatal(err)

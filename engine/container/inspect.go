@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/storage"
 
@@ -29,7 +28,7 @@ func (m *Manager) Inspect(ctx context.Context, ref string) (container.InspectRes
 		Driver: c.Driver, Platform: "linux",
 		HostConfig:      hostView(c.HostConfig),
 		GraphDriver:     &storage.DriverData{Name: c.Driver, Data: map[string]string{"ID": c.ID, "ChainID": c.Chain().String()}},
-		Mounts:          mountPoints(c.HostConfig),
+		Mounts:          m.mountView(c),
 		Config:          configView(c.Config),
 		NetworkSettings: networkView(c),
 	}, nil
@@ -100,22 +99,3 @@ func networkView(c *Container) *container.NetworkSettings {
 	}
 	return n
 }
-
-func mountPoints(h *container.HostConfig) []container.MountPoint {
-	out := []container.MountPoint{}
-	all, err := mounts(h)
-	if err != nil {
-		return out
-	}
-	for _, mnt := range all {
-		p := container.MountPoint{Type: mount.Type(mnt.Type), Source: mnt.Source, Destination: mnt.Target, RW: !mnt.ReadOnly}
-		if p.Type == mount.TypeBind {
-			p.Propagation = mount.PropagationRPrivate
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// MountsOf tells what a container has mounted, in docker's shape.
-func MountsOf(c *Container) []container.MountPoint { return mountPoints(c.HostConfig) }

@@ -90,6 +90,12 @@ func (m *Manager) Roots(context.Context) (image.Roots, error) {
 			roots.Blobs = append(roots.Blobs, l.Descriptor.Digest)
 			roots.Chains = append(roots.Chains, l.ChainID)
 		}
+		for _, p := range c.Mounts {
+			for _, l := range p.Layers {
+				roots.Blobs = append(roots.Blobs, l.Descriptor.Digest)
+				roots.Chains = append(roots.Chains, l.ChainID)
+			}
+		}
 	}
 	return roots, nil
 }

@@ -83,7 +83,7 @@ func (m *Manager) change(ctx context.Context, id string, check func(*Container) 
 		return nil
 	})
 	if err == nil {
-		announce(ctx, id, done)
+		m.announce(ctx, id, done)
 	}
 	return err
 }

@@ -33,6 +33,7 @@ type Container struct {
 	Config     *container.Config     // of the command line and the image together
 	HostConfig *container.HostConfig // as it was given
 	Layers     []image.Layer         // the read-only layers below the writable one, lowest first
+	Mounts     []MountPoint          `json:",omitempty"` // besides those of --tmpfs, in the order in which they are mounted
 	LogPath    string
 	Driver     string
 

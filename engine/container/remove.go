@@ -14,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -22,6 +23,18 @@ import (
 // *ConflictError. With force, a full id that is gone already is no error. A container whose record is broken can be removed by its id. If the process dies half-way, the next one
 // that opens the home finishes the work.
 func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
+	return m.RemoveWith(ctx, ref, RemoveOptions{Force: force})
+}
+
+// RemoveOptions say how a container is removed.
+type RemoveOptions struct {
+	Force   bool // kill it first if it runs
+	Volumes bool // its anonymous volumes go too, those that no other container has; as always with one that removes itself
+}
+
+// RemoveWith is Remove with more to say.
+func (m *Manager) RemoveWith(ctx context.Context, ref string, o RemoveOptions) error {
+	force := o.Force
 	c, err := m.own(ctx, ref)
 	if force && isID(ref) && errors.As(err, new(*NotFoundError)) {
 		return nil // an id is never given twice: it has been removed
@@ -33,9 +46,9 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
 		if c.State.Active() {
 			return removeConflict(c)
 		}
-		return m.remove(ctx, c.ID, false)
+		return m.remove(ctx, c.ID, false, o.Volumes)
 	}
-	err = m.forceRemove(ctx, c)
+	err = m.forceRemove(ctx, c, o.Volumes)
 	if errors.As(err, new(*NotFoundError)) { // another process was faster
 		return nil
 	}
@@ -43,14 +56,14 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) error {
 }
 
 // forceRemove kills and removes. Somebody may start the container again in between, but hardly three times.
-func (m *Manager) forceRemove(ctx context.Context, c *Container) error {
+func (m *Manager) forceRemove(ctx context.Context, c *Container, volumes bool) error {
 	for try := 0; ; try++ {
 		if c.State.Live() {
 			if err := m.killFor(ctx, c); err != nil {
 				return fmt.Errorf("cannot remove container \"/%s\": could not kill: %w", c.Name, err)
 			}
 		}
-		err := m.remove(ctx, c.ID, true)
+		err := m.remove(ctx, c.ID, true, volumes)
 		if try == 3 || !errors.As(err, new(*ConflictError)) {
 			return err
 		}
@@ -80,24 +93,49 @@ func removeConflict(c *Container) error {
 }
 
 // remove removes what does not run, as one operation. One that is restarting is removed by force only: whoever is to start it finds it gone.
-func (m *Manager) remove(ctx context.Context, id string, force bool) (err error) {
+func (m *Manager) remove(ctx context.Context, id string, force, volumes bool) (err error) {
 	op, err := m.home.Begin("remove container")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, op.End()) }()
+	var leave []string
 	err = m.locked(ctx, id, func(c *Container) error {
 		if c.State.Live() || c.State.Active() && !force {
 			return removeConflict(c) // somebody started it again
 		}
+		if volumes || m.ephemeral(c) {
+			leave = c.anonymous()
+		}
+		if err := claimVolumes(op, leave); err != nil {
+			return err
+		}
 		return m.discard(ctx, op, c)
 	})
-	if err == nil {
-		m.connect(id, nil)
-		err = m.launched(id)
-		trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
+	if err != nil {
+		return err
 	}
-	return err
+	m.connect(id, nil)
+	err = m.launched(id)
+	trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
+	return errors.Join(err, m.dropVolumes(ctx, leave))
+}
+
+// claimVolumes: after a crash they go all the same, once the container is gone.
+func claimVolumes(op *home.Operation, names []string) error {
+	for _, n := range names {
+		if err := op.Claim(volume.ClaimUnused, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Manager) dropVolumes(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	return m.Volumes.RemoveUnused(ctx, names...)
 }
 
 // discard takes a container apart under its lock. From the claim on there is no way back: whoever comes later goes on.
@@ -164,7 +202,7 @@ func (m *Manager) Cleanup(ctx context.Context, id string) error {
 	if !m.ephemeral(c) || c.State.Active() || c.State.Status == container.StateCreated {
 		return nil
 	}
-	err = m.remove(ctx, c.ID, false)
+	err = m.remove(ctx, c.ID, false, true)
 	if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ConflictError)) {
 		return nil
 	}
@@ -207,11 +245,21 @@ func (m *Manager) finish(ctx context.Context, id string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, op.End()) }()
-	if err := m.locked(ctx, id, func(c *Container) error { return m.discard(ctx, op, c) }); err != nil {
+	var leave []string
+	err = m.locked(ctx, id, func(c *Container) error {
+		if m.ephemeral(c) {
+			leave = c.anonymous()
+		}
+		if err := claimVolumes(op, leave); err != nil {
+			return err
+		}
+		return m.discard(ctx, op, c)
+	})
+	if err != nil {
 		return err
 	}
 	trace.Fact(ctx, vocab.ContainerRemove, trace.String("container", id))
-	return nil
+	return m.dropVolumes(ctx, leave)
 }
 
 // ResumeRemovals puts every record right after the machine was restarted or a process died: removals that were cut short are

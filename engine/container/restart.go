@@ -142,7 +142,7 @@ func (m *Manager) stayDown(ctx context.Context, id string, down bool) (rested bo
 		}
 		return dismiss(ctx, task)
 	})
-	announce(ctx, id, done)
+	m.announce(ctx, id, done)
 	return rested, err
 }
 

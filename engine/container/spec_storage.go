@@ -2,11 +2,11 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"path"
+	"io/fs"
+	"os"
 	"slices"
-	"sort"
-	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -14,95 +14,95 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 )
 
+func checkStorage(h *container.HostConfig) error {
+	for _, spec := range h.VolumesFrom {
+		if _, err := parseFrom(spec); err != nil {
+			return err
+		}
+	}
+	_, err := readWishes(h)
+	return err
+}
+
 // specStorage adds what is mounted besides the standard mounts.
 func (m *Manager) specStorage(_ context.Context, c *Container, s *driver.Spec) error {
-	var err error
-	s.Mounts, err = mounts(c.HostConfig)
-	return err
-}
-
-func checkStorage(h *container.HostConfig) error {
-	_, err := mounts(h)
-	return err
-}
-
-// mounts turns docker's three ways to ask for a mount into one list.
-func mounts(h *container.HostConfig) ([]driver.Mount, error) {
-	var out []driver.Mount
-	for _, b := range h.Binds {
-		mnt, err := bind(b)
+	points := c.Mounts
+	if len(c.HostConfig.Tmpfs) > 0 {
+		w, err := readWishes(c.HostConfig)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, mnt)
+		points = slices.Concat(points, w.tmpfs)
+		sortMounts(points)
 	}
-	for _, mm := range h.Mounts {
-		mnt, err := mountOf(mm)
+	for i := range points {
+		mnt, err := m.mountOf(&points[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, mnt)
+		s.Mounts = append(s.Mounts, mnt)
 	}
-	targets := make([]string, 0, len(h.Tmpfs))
-	for t := range h.Tmpfs {
-		targets = append(targets, t)
-	}
-	sort.Strings(targets)
-	for _, t := range targets {
-		mnt := driver.Mount{Type: "tmpfs", Target: path.Clean(t)}
-		if opts := h.Tmpfs[t]; opts != "" {
-			mnt.Options = strings.Split(opts, ",")
-		}
-		out = append(out, mnt)
-	}
-	return out, checkTargets(out)
+	return nil
 }
 
-func bind(spec string) (driver.Mount, error) {
-	parts := strings.Split(spec, ":")
-	if len(parts) < 2 || len(parts) > 3 || !path.IsAbs(parts[0]) {
-		return driver.Mount{}, invalid("invalid volume specification: '%s': expected /host/path:/container/path[:ro]", spec)
-	}
-	mnt := driver.Mount{Type: "bind", Source: path.Clean(parts[0]), Target: path.Clean(parts[1])}
-	if len(parts) == 3 {
-		mnt.ReadOnly = slices.Contains(strings.Split(parts[2], ","), "ro")
-	}
-	return mnt, nil
-}
-
-func mountOf(mm mount.Mount) (driver.Mount, error) {
-	out := driver.Mount{Type: string(mm.Type), Target: path.Clean(mm.Target), ReadOnly: mm.ReadOnly}
-	switch mm.Type {
-	case mount.TypeBind:
-		if !path.IsAbs(mm.Source) {
-			return out, invalid("invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be absolute", mm.Source)
+func (m *Manager) mountOf(p *MountPoint) (driver.Mount, error) {
+	out := driver.Mount{Type: string(p.Type), Source: p.Source}
+	switch p.Type {
+	case mount.TypeVolume:
+		v, err := m.Volumes.Get(p.Name)
+		if err == nil {
+			err = v.Problem
 		}
-		out.Source = path.Clean(mm.Source)
+		if err != nil {
+			return out, err
+		}
+		out = v.Mount()
+		if p.Subpath != "" && out.Type != "folder" {
+			return out, invalid("volume %s stands for a mount of its own, of which no subpath can be mounted", p.Name)
+		}
+		out.Subpath = p.Subpath
+	case mount.TypeImage:
+		out = driver.Mount{Type: "tree", Source: "/" + p.Subpath}
+		if n := len(p.Layers); n > 0 {
+			out.Chain = p.Layers[n-1].ChainID
+		}
 	case mount.TypeTmpfs:
-		if o := mm.TmpfsOptions; o != nil && o.SizeBytes > 0 {
-			out.Options = append(out.Options, fmt.Sprintf("size=%d", o.SizeBytes))
+		out.Options = p.Options
+	case mount.TypeBind:
+		out.Propagation, out.Flat, out.FlatRO = string(p.Propagation), p.Flat, p.FlatRO
+		if err := makeSource(p); err != nil {
+			return out, err
 		}
-		if o := mm.TmpfsOptions; o != nil && o.Mode != 0 {
-			out.Options = append(out.Options, fmt.Sprintf("mode=%o", o.Mode.Perm()))
-		}
-	default:
-		return out, invalid("invalid mount config: mount type %q is not known: bind or tmpfs", mm.Type)
 	}
+	out.Target, out.ReadOnly = p.Destination, out.ReadOnly || !p.RW
 	return out, nil
 }
 
-func checkTargets(all []driver.Mount) error {
-	seen := map[string]bool{}
-	for _, mnt := range all {
-		switch {
-		case !path.IsAbs(mnt.Target):
-			return invalid("invalid mount path: '%s' mount path must be absolute", mnt.Target)
-		case mnt.Target == "/":
-			return invalid("invalid mount: invalid specification: destination can't be '/'")
-		case seen[mnt.Target]:
-			return invalid("Duplicate mount point: %s", mnt.Target)
-		}
-		seen[mnt.Target] = true
+// makeSource makes the folder of the host that -v names, if nothing is there.
+func makeSource(p *MountPoint) error {
+	if !p.MakeSource {
+		return nil
+	}
+	if _, err := os.Stat(p.Source); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.MkdirAll(p.Source, 0o755); err != nil {
+		return fmt.Errorf("error while creating mount source path '%s': %w", p.Source, err)
 	}
 	return nil
+}
+
+// mountView is Mounts as inspect shows them.
+func (m *Manager) mountView(c *Container) []container.MountPoint {
+	out := []container.MountPoint{}
+	for _, p := range c.Mounts {
+		v := p.MountPoint
+		if p.Type == mount.TypeVolume {
+			if vol, err := m.Volumes.Get(p.Name); err == nil {
+				v.Source = m.Volumes.Mountpoint(vol)
+			}
+		}
+		out = append(out, v)
+	}
+	return out
 }

@@ -97,7 +97,7 @@ func (m *Manager) start(ctx context.Context, id string, why cause, streams drive
 	if err == nil {
 		err = m.launched(id)
 	}
-	announce(inner, id, l.done) // the task has told by itself what its supervisor saw until it ran
+	m.announce(inner, id, l.done) // the task has told by itself what its supervisor saw until it ran
 	end(err, trace.Int("pid", int64(l.pid)))
 	return err
 }

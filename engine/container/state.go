@@ -19,8 +19,9 @@ type transition struct {
 }
 
 // announce records transitions. It must be called without the container's lock, by the one process that wrote them.
-func announce(ctx context.Context, id string, done []transition) {
+func (m *Manager) announce(ctx context.Context, id string, done []transition) {
 	for _, t := range done {
+		m.tellVolumes(ctx, id, t)
 		trace.Fact(ctx, vocab.ContainerState, trace.String("container", id), trace.String("from", string(t.from)),
 			trace.String("to", string(t.to)), trace.Int("exit_code", int64(t.exit)), trace.Bool("oom_killed", t.oom))
 	}
@@ -103,7 +104,7 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 	if len(done) > 0 {
 		importEvents(ctx, task)
 	}
-	announce(ctx, id, done)
+	m.announce(ctx, id, done)
 	return after, nil
 }
 

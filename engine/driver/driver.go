@@ -108,6 +108,29 @@ type Folders interface {
 	ListFolders(ctx context.Context) ([]string, error)
 }
 
+// FolderPlacer is an ability that Folders may have besides: to tell where on the host a folder lies.
+type FolderPlacer interface {
+	// FolderPath is an absolute path of the host. ErrNotFound if the folder isn't there.
+	FolderPath(name string) (string, error)
+}
+
+// FolderFiller is an ability that Folders may have besides: to fill a folder from a tree of layers.
+type FolderFiller interface {
+	// FillFolder gives an empty folder what path leads to in the tree of chain: what is in it, and owner and permissions of the folder itself.
+	// Links in the path are followed inside the tree. Nothing happens if the folder is not empty, or path leads to nothing or to no folder.
+	// If the process dies the folder is still empty, or FinishFills fills it. durable: what it puts there must survive a power cut.
+	FillFolder(ctx context.Context, name string, chain digest.Digest, path string, durable bool) (Filling, error)
+	// FinishFills finishes what dead processes had begun. Nobody may be filling meanwhile.
+	FinishFills(ctx context.Context) error
+}
+
+// Filling is what FillFolder did.
+type Filling struct {
+	Filled bool
+	Files  int   // files and folders, and whatever else has a name
+	Bytes  int64 // of files' content
+}
+
 // Trees gives read access to whole trees: all layers together, as a container would see them.
 type Trees interface {
 	// OpenChain opens the tree of a read-only chain; the empty chain is an empty tree.

@@ -127,6 +127,8 @@ type Mount struct {
 	Type     string
 	Source   string
 	Subpath  string // folder: slash-separated path in it, made if it is missing; links are followed inside the folder
+	Strict   bool   // folder: a Subpath that is missing is not made but an error; it may be a file
+	Volume   string // folder: name of the volume that it is, for events of what is written to it; empty: nobody is told
 	Target   string // absolute path inside; links are followed inside the container's root
 	ReadOnly bool
 	Options  []string      // tmpfs: size=..., mode=...
@@ -138,6 +140,7 @@ type Mount struct {
 	// Propagation of a bind or folder (mount_namespaces(7)): private, rprivate (also if empty), slave, rslave, shared, rshared.
 	Propagation string
 	Flat        bool // bind: without the mounts below Source
+	FlatRO      bool // bind: read-only itself, but not the mounts below Source
 }
 
 // Limits bound what a container may use. Zero means no limit.

@@ -65,8 +65,14 @@ const (
 	ContainerRename = "container.rename"
 	ContainerRemove = "container.remove"
 
-	HealthProbe = "health.probe"
-	HealthState = "health.state"
+	HealthProbe   = "health.probe"
+	HealthState   = "health.state"
+	VolumeCreate  = "volume.create"
+	VolumeFill    = "volume.fill"
+	VolumeMount   = "volume.mount"
+	VolumeWrite   = "volume.write"
+	VolumeUnmount = "volume.unmount"
+	VolumeRemove  = "volume.remove"
 
 	ProcClone       = "proc.clone"
 	NamespaceCreate = "ns.create"
@@ -157,6 +163,13 @@ var Kinds = []Kind{
 	{HealthProbe, false, "a container's health check was run", []Attr{{"container", "string", "its id"}, {"argv", "list", "the check"}, {"exit_code", "int", "0 for healthy; -1 when it took too long or could not be run"}}, nil},
 	{HealthState, false, "what is known of a container's health changed", []Attr{{"container", "string", "its id"}, {"status", "string", "starting, healthy or unhealthy"}, {"streak", "int", "checks that failed in a row"}}, nil},
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
+
+	{VolumeCreate, false, "a folder that outlives containers exists", []Attr{{"volume", "string", "its name"}, {"driver", "string", "local"}, {"anonymous", "bool", "it was made for one container, without a name"}}, nil},
+	{VolumeFill, false, "what an image has at the place of an empty volume is copied into it", []Attr{{"volume", "string", "its name"}, {"path", "string", "the folder in the image"}, {"files", "int", "files and folders"}, {"size_bytes", "int", "bytes of content"}}, nil},
+	{VolumeMount, false, "a running container has a volume", []Attr{{"volume", "string", "its name"}, {"container", "string", "the container's id"}, {"target", "string", "where, as the container sees it"}, {"read_only", "bool", "it can't be written there"}}, nil},
+	{VolumeWrite, false, "something in a volume that a container has mounted is changed", []Attr{{"volume", "string", "its name"}, {"path", "string", "in the volume"}, {"change", "string", "create, write or remove"}, {"type", "string", "of what is created: file, dir, symlink, device or pipe; else empty"}, {"size_bytes", "int", "its size now"}}, nil},
+	{VolumeUnmount, false, "a container that has ended lets go of a volume", []Attr{{"volume", "string", "its name"}, {"container", "string", "the container's id"}, {"target", "string", "where it was"}}, nil},
+	{VolumeRemove, false, "a volume and everything in it is gone", []Attr{{"volume", "string", "its name"}}, nil},
 
 	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},
 	{NamespaceCreate, false, "a process gets its own view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "mnt, pid, uts, ipc, net, cgroup or user"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},

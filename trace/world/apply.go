@@ -3,6 +3,7 @@ package world
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -34,6 +35,8 @@ func (f *folder) apply(e trace.Event) {
 		f.applyCow(e)
 	case vocab.ContainerCreate, vocab.ContainerStart, vocab.ContainerState, vocab.ContainerRemove, vocab.ContainerRename, vocab.HealthState:
 		f.applyContainer(e)
+	case vocab.VolumeCreate, vocab.VolumeFill, vocab.VolumeMount, vocab.VolumeUnmount, vocab.VolumeWrite, vocab.VolumeRemove:
+		f.applyVolume(e)
 	case vocab.CacheStore, vocab.CacheRemove:
 		f.applyCache(e)
 	}
@@ -48,6 +51,9 @@ func (f *folder) recovered(what, where string) {
 		f.removeContainer(name)
 	case "snapshot":
 		f.removeSnapshot(name)
+	case "volume", "volume-folder":
+		f.removeVolume(name)
+		f.removeVolume(strings.TrimPrefix(name, "vol-"))
 	case "blob":
 		f.removeBlob(where)
 		f.removeBlob("sha256:" + name)

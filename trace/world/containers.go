@@ -99,4 +99,5 @@ func (f *folder) removeContainer(id string) {
 	f.w.Containers = slices.Delete(f.w.Containers, i, i+1)
 	f.where = nil
 	f.forgetChanges(id)
+	f.unmountAll(id)
 }

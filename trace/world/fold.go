@@ -34,6 +34,7 @@ const (
 	partSnapshots
 	partCache
 	partBlobs
+	partVolumes
 	partOpen
 )
 

@@ -30,6 +30,7 @@ type World struct {
 	Snapshots  []Snapshot        `json:"snapshots" expr:"snapshots"` // writable layers that belong to no container: build steps
 	Cache      []CacheEntry      `json:"cache" expr:"cache"`
 	Blobs      []Blob            `json:"blobs" expr:"blobs"`
+	Volumes    []Volume          `json:"volumes,omitempty" expr:"volumes"`
 
 	open []openStep // steps that have begun and whose end will matter
 }

@@ -163,6 +163,7 @@ func tree(app *App, word string) *cobra.Command {
 		{"builder", "Manage builds", app.builderCommands()},
 		{"buildx", "Manage builds, by another name", app.buildxCommands()},
 		{"system", "Manage the engine", app.systemCommands()},
+		{"volume", "Manage volumes", app.volumeCommands()},
 	}
 	for _, g := range groups {
 		if i := slices.IndexFunc(g.commands, func(c command) bool { return c.top != "" && c.top == word }); i >= 0 {

@@ -74,7 +74,7 @@ func (app *App) removeCommand() *cobra.Command {
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := app.onContainers(cmd.Context(), args, func(e *engine.Engine, n string) error {
-				err := e.Containers.Remove(cmd.Context(), n, force)
+				err := e.Containers.RemoveWith(cmd.Context(), n, container.RemoveOptions{Force: force, Volumes: volumes})
 				missing = missing && (err == nil || isNoContainer(err))
 				return err
 			})

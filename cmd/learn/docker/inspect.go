@@ -11,6 +11,7 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/volume"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ctypes "github.com/moby/moby/api/types/container"
 	itypes "github.com/moby/moby/api/types/image"
@@ -54,19 +55,23 @@ func isNoContainer(err error) bool {
 	return errors.As(err, &missing)
 }
 
-// noObjectError says that neither a container nor an image has the name; docker's client, not its engine, finds that out.
+// noObjectError says that no container, image or volume has the name; docker's client, not its engine, finds that out.
 type noObjectError struct{ name string }
 
 func (e *noObjectError) Error() string { return "No such object: " + e.name }
 
-// inspectAny looks for a container first and then for an image, as docker does.
+// inspectAny looks for a container first, then for an image and for a volume, as docker does.
 func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error) {
 	o, err := inspectContainer(ctx, e, name)
 	if err == nil || !isNoContainer(err) {
 		return o, err
 	}
 	o, err = inspectImage(ctx, e, name)
-	if image.IsNotFound(err) {
+	if !image.IsNotFound(err) {
+		return o, err
+	}
+	o, err = inspectVolume(ctx, e, name)
+	if volume.IsNotFound(err) {
 		return nil, &noObjectError{name}
 	}
 	return o, err
@@ -165,12 +170,12 @@ func (app *App) inspect() *cobra.Command {
 	var kernel, size bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
-		Short: "Return low-level information on containers and images",
+		Short: "Return low-level information on containers, images and volumes",
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			how, ok := map[string]look{"": inspectAny, "container": inspectContainer, "image": inspectImage}[kind]
+			how, ok := map[string]look{"": inspectAny, "container": inspectContainer, "image": inspectImage, "volume": inspectVolume}[kind]
 			if !ok {
-				return usagef("%q is not a valid value for --type: expected container or image", kind)
+				return usagef("%q is not a valid value for --type: expected container, image or volume", kind)
 			}
 			if kernel && kind != "image" {
 				return app.inspectKernel(cmd.Context(), spec, args)
@@ -184,6 +189,6 @@ func (app *App) inspect() *cobra.Command {
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolVar(&kernel, "kernel", false, kernelUsage)
 	cmd.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes if the type is container")
-	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image")`)
+	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image", "volume")`)
 	return cmd
 }

@@ -232,7 +232,12 @@ func (app *App) containerPrune() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.pruneContainers(cmd.Context(), e, filters)
+			freed, err := app.pruneContainers(cmd.Context(), e, filters)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(app.Out, "Total reclaimed space: %s\n", format.Size(freed))
+			return nil
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
@@ -240,18 +245,17 @@ func (app *App) containerPrune() *cobra.Command {
 	return cmd
 }
 
-// pruneContainers removes what is at rest. What starts or goes meanwhile is left alone.
-func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, filters []string) error {
-	keep, err := pruneFilter(filters, e.Now())
+// pruneContainers removes what is at rest, and returns the bytes set free. What starts or goes meanwhile is left alone.
+func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, filters []string) (freed int64, err error) {
+	keep, err := containerPruneFilter(filters, e.Now())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	all, err := e.Containers.List(ctx, true)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var removed []string
-	var freed int64
 	for i := range all {
 		c := &all[i]
 		if c.State.Active() || !keep(c) {
@@ -263,7 +267,7 @@ func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, filters [
 			continue
 		}
 		if err != nil {
-			return err
+			return freed, err
 		}
 		removed = append(removed, c.ID)
 		if sizeErr == nil {
@@ -273,6 +277,5 @@ func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, filters [
 	if len(removed) > 0 {
 		fmt.Fprintf(app.Out, "Deleted Containers:\n%s\n\n", strings.Join(removed, "\n"))
 	}
-	fmt.Fprintf(app.Out, "Total reclaimed space: %s\n", format.Size(freed))
-	return nil
+	return freed, nil
 }

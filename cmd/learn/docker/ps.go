@@ -147,7 +147,7 @@ func psStatus(c *container.Container, now time.Time) string {
 func mountColumns(c *container.Container, noTrunc bool) (mounts, volumes string) {
 	var names []string
 	n := 0
-	for _, p := range container.MountsOf(c) {
+	for _, p := range c.Mounts {
 		name := p.Name
 		switch p.Type {
 		case mount.TypeVolume:

@@ -183,7 +183,7 @@ func testHealth(v string) (psTest, error) {
 
 func testVolume(v string) (psTest, error) {
 	return func(c *container.Container) bool {
-		return slices.ContainsFunc(container.MountsOf(c), func(m ctypes.MountPoint) bool { return m.Name == v || m.Source == v || m.Destination == v })
+		return slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool { return m.Name == v || m.Source == v || m.Destination == v })
 	}, nil
 }
 
@@ -233,8 +233,8 @@ func testPorts(v string, has func(*container.Container, network.Port) bool) (psT
 	}, nil
 }
 
-// pruneFilter turns --filter words of docker container prune into one question: label, label! and until. Several labels must all hold.
-func pruneFilter(words []string, now time.Time) (psTest, error) {
+// containerPruneFilter turns --filter words of docker container prune into one question: label, label! and until. Several labels must all hold.
+func containerPruneFilter(words []string, now time.Time) (psTest, error) {
 	var tests []psTest
 	for _, w := range words {
 		key, value, ok := strings.Cut(w, "=")

@@ -12,7 +12,9 @@ func (app *App) systemCommands() []command {
 	return []command{
 		{app.checkCommand, ""},
 		{app.eventsCommand, "events"},
+		{app.diskCommand, ""},
 		{app.infoCommand, "info"},
+		{app.systemPrune, ""},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 )
@@ -158,6 +159,7 @@ func (s *Snapshots) RemoveFolder(ctx context.Context, name string) error {
 	if err := driver.CheckFolderName(name); err != nil {
 		return fmt.Errorf("remove folder: %w", err)
 	}
+	_ = os.Remove(shim.WatchLock(filepath.Join(s.folders(), name)))
 	if _, err := s.home.Discard("folder.remove", "folder.remove", filepath.Join(s.folders(), name)); err != nil {
 		return fmt.Errorf("remove folder %s: %w", name, err)
 	}

@@ -26,7 +26,7 @@ func (t *task) mounts() ([]shim.Mount, error) {
 
 func (t *task) mount(m *driver.Mount) (shim.Mount, error) {
 	s := shim.Mount{Type: m.Type, Source: m.Source, Subpath: m.Subpath, Target: m.Target, ReadOnly: m.ReadOnly, Options: m.Options,
-		Data: m.Data, Mode: m.Mode, UID: m.UID, GID: m.GID}
+		Data: m.Data, Mode: m.Mode, UID: m.UID, GID: m.GID, Strict: m.Strict, Volume: m.Volume, Propagation: m.Propagation, Flat: m.Flat, FlatRO: m.FlatRO}
 	var err error
 	switch m.Type {
 	case "tree":

@@ -42,12 +42,14 @@ type builder struct {
 	trees   *tree.Snapshots
 	unions  map[string]*tree.Union // writable layers that are mounted besides the root; the owner closes them
 	folders map[string]*folder.FS
+	volumes map[string]*watchedVolume // by their folders
+	report  tree.Report               // nil where nobody records
 }
 
 func newBuilder(h *host) *builder {
 	now := h.machine.clock.Now
 	b := &builder{spec: h.spec, log: h.events, now: now, root: h.root, ns: vfs.New(h.root), pts: vfs.NewPts(now), home: h.machine.home, trees: h.trees,
-		unions: map[string]*tree.Union{}, folders: map[string]*folder.FS{}}
+		unions: map[string]*tree.Union{}, folders: map[string]*folder.FS{}, volumes: map[string]*watchedVolume{}, report: h.reporter()}
 	b.view = b.ns.View(vfs.Cred{Privileged: true}, nobody{now})
 	return b
 }
@@ -63,7 +65,7 @@ func (n nobody) Now() time.Time                              { return n.now() }
 // build mounts everything, for the processes of box, which source tells of.
 func (b *builder) build(box *kernel.Box, source vfs.ProcSource) error {
 	b.box, b.proc, b.sys = box, vfs.NewTunedProc(source, b.spec.Sysctls), vfs.NewSys(source)
-	steps := []func() error{b.mountRoot, b.mountProc, b.mountDev, b.mountSys, b.bindNames, b.mountUser, b.tune, b.mask, b.finish}
+	steps := []func() error{b.mountRoot, b.mountProc, b.mountDev, b.mountSys, b.mountUser, b.bindNames, b.tune, b.mask, b.finish}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -262,10 +264,19 @@ func (b *builder) underDev(m standard.Mount) fsys.FS {
 // bindNames puts the engine's own /etc/hosts, hostname and resolv.conf over the image's.
 func (b *builder) bindNames() error {
 	for _, f := range standard.NameFiles(b.spec.Hostname) {
+		if slices.ContainsFunc(b.spec.Mounts, func(m driver.Mount) bool { return path.Clean(m.Target) == "/etc/"+f.Name }) {
+			continue // the container's owner has something there
+		}
 		source := filepath.Join(b.spec.Dir, f.Name)
 		fs, err := vfs.NewBind(source, false)
 		if err != nil {
 			return fmt.Errorf("bind %s: %w", source, err)
+		}
+		if _, err := b.view.Lstat("/etc/" + f.Name); errors.Is(err, syscall.ENOENT) && b.ensure("/etc/"+f.Name, false) != nil {
+			continue // a volume may be read-only
+		}
+		if real, err := b.view.Real("/etc/" + f.Name); err != nil || strings.HasPrefix(real, "/proc/") {
+			continue
 		}
 		if err := b.ns.Mount("/etc/"+f.Name, vfs.Mount{FS: fs, Source: source, Type: "bind", Options: []string{"rw", "nodev"}}); err != nil {
 			continue // an image may have a dangling link here; it then does without

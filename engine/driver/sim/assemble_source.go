@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 	"syscall"
@@ -84,20 +85,48 @@ func (b *builder) openFolder(m *driver.Mount) (userMount, error) {
 		}
 		b.folders[m.Source] = fs
 	}
-	real := "/"
+	dir, real := true, "/"
 	if sub := path.Join("/", m.Subpath); sub != "/" {
 		inside := &builder{view: vfs.New(fs).View(vfs.Cred{Privileged: true}, nobody{b.now})}
-		err := inside.ensureDir(sub)
-		if err == nil {
-			real, err = inside.view.Real(sub)
-		}
-		if err != nil {
+		var err error
+		if dir, real, err = inside.subpath(sub, m.Strict); err != nil {
 			return userMount{}, fmt.Errorf("subpath of folder %s: %w", m.Source, err)
 		}
 	}
 	source := "folder " + m.Source
-	return userMount{vfs.Mount{FS: fs, Source: source, Type: "bind", Options: writing(m.ReadOnly), File: strings.TrimPrefix(real, "/")}, true,
+	return userMount{vfs.Mount{FS: b.watched(fs, m), Source: source, Type: "bind", Options: writing(m.ReadOnly), File: strings.TrimPrefix(real, "/")}, dir,
 		source, standard.FolderOptions(m.ReadOnly)}, nil
+}
+
+// watched is a folder that tells of its changes if it is a volume.
+func (b *builder) watched(fs *folder.FS, m *driver.Mount) fsys.FS {
+	if m.Volume == "" {
+		return fs
+	}
+	v := b.volumes[m.Source]
+	if v == nil {
+		v = watchVolume(fs, m.Volume, b.report)
+		b.volumes[m.Source] = v
+	}
+	return v
+}
+
+// subpath finds a path in the folder that b sees, and makes it if it may be missing.
+func (b *builder) subpath(sub string, strict bool) (dir bool, real string, err error) {
+	if !strict {
+		err = b.ensureDir(sub)
+	}
+	var fi fs.FileInfo
+	if err == nil {
+		fi, err = b.view.Stat(sub)
+	}
+	if err == nil {
+		real, err = b.view.Real(sub)
+	}
+	if err != nil {
+		return false, "", &fs.PathError{Op: "open", Path: sub, Err: err}
+	}
+	return fi.IsDir(), real, nil
 }
 
 // openFile makes a file that is in memory only.

@@ -103,6 +103,9 @@ func (b *builder) ensureFile(name string) error {
 }
 
 func (b *builder) openBind(m *driver.Mount) (userMount, error) {
+	if strings.HasSuffix(m.Propagation, "shared") || strings.HasSuffix(m.Propagation, "slave") {
+		return userMount{}, fmt.Errorf("bind %s: propagation %s: a simulated machine exchanges no mounts with the host; leave it out, or use the linux driver", m.Source, m.Propagation)
+	}
 	st, err := os.Stat(m.Source)
 	if err != nil {
 		return userMount{}, fmt.Errorf("bind source path does not exist: %s", m.Source)
@@ -111,7 +114,7 @@ func (b *builder) openBind(m *driver.Mount) (userMount, error) {
 	if err != nil {
 		return userMount{}, fmt.Errorf("bind %s: %w", m.Source, err)
 	}
-	return userMount{vfs.Mount{FS: fs, Source: m.Source, Type: "bind", Options: writing(m.ReadOnly)}, st.IsDir(), m.Source, standard.BindOptions(m.ReadOnly)}, nil
+	return userMount{vfs.Mount{FS: fs, Source: m.Source, Type: "bind", Options: writing(m.ReadOnly)}, st.IsDir(), m.Source, standard.BindOptionsOf(m.ReadOnly, m.Flat, m.Propagation)}, nil
 }
 
 // writing are the options of a mount in which devices do not work.

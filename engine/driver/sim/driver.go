@@ -45,7 +45,7 @@ func Open(h *home.Home, o Options) (*Driver, error) {
 	layers := tree.NewLayers(h, m.clock.Now)
 	trees := tree.NewSnapshots(h, layers, m.clock.Now)
 	r := newRuntime(m, trees, o)
-	return &Driver{Layers: layers, Snapshots: &Snapshots{trees, r}, Folders: &Folders{h, m.clock.Now}, Runtime: r, machine: m}, nil
+	return &Driver{Layers: layers, Snapshots: &Snapshots{trees, r}, Folders: &Folders{h, m.clock.Now, trees}, Runtime: r, machine: m}, nil
 }
 
 // Now is the time on the machine.

@@ -13,14 +13,16 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/sim/folder"
+	"github.com/learn-containers/learn/engine/driver/sim/tree"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 )
 
 // Folders are the folders that outlive containers, in snapshots/sim/folders. It implements driver.Folders.
 type Folders struct {
-	home *home.Home
-	now  func() time.Time
+	home  *home.Home
+	now   func() time.Time
+	trees *tree.Snapshots
 }
 
 var _ driver.Folders = (*Folders)(nil)

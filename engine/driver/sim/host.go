@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +39,7 @@ type host struct {
 	log    *jsonfile.Log
 	root   *tree.Union
 	unions map[string]*tree.Union // writable layers that are mounted besides the root
+	volume map[string]*watchedVolume
 	net    *lan.Host
 	view   *vfs.View // the kernel's own, into the container
 	box    *kernel.Box
@@ -104,7 +107,7 @@ func (h *host) prepare(ctx context.Context) error {
 	}
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
-	h.unions, h.view = b.unions, b.view
+	h.unions, h.volume, h.view = b.unions, b.volumes, b.view
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net, Refused: h.witness.refused})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
@@ -189,6 +192,7 @@ func (h *host) closeParts() {
 			h.complain("close writable layer", err)
 		}
 	}
+	h.settleVolumes()
 	for key, u := range h.unions {
 		if err := u.Close(); err != nil {
 			h.complain("close writable layer "+key, err)
@@ -321,7 +325,15 @@ func (h *host) settle() error {
 	if closed {
 		return nil // and so it is written down already
 	}
+	h.settleVolumes()
 	return h.root.Sync()
+}
+
+// settleVolumes tells what is not told yet of what was made in volumes.
+func (h *host) settleVolumes() {
+	for _, name := range slices.Sorted(maps.Keys(h.volume)) {
+		h.volume[name].flush()
+	}
 }
 
 // dropStderr removes the file for a supervisor's own complaints when there were none.

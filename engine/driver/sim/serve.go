@@ -225,6 +225,9 @@ func (h *host) beginTrace() error {
 		return err
 	}
 	h.root.SetReport(h.events.Observed)
+	for _, v := range h.volume {
+		v.setReport(h.events.Observed)
+	}
 	return nil
 }
 

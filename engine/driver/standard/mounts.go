@@ -96,7 +96,7 @@ func Cgroup() Mount {
 	return Mount{Target: "/sys/fs/cgroup", Type: "cgroup2", Flags: Plain | ReadOnly}
 }
 
-// Tmpfs is a tmpfs that the container's owner asked for: options are mount(8)'s flags, of which exec and ro count, and the file system's own.
+// Tmpfs is a tmpfs that the container's owner asked for: options are mount(8)'s flags, of which exec, suid, dev and ro count, and the file system's own.
 func Tmpfs(target string, readOnly bool, options []string) Mount {
 	m := Mount{Target: target, Type: "tmpfs", Flags: Plain, Options: []Option{}}
 	if readOnly {
@@ -107,9 +107,16 @@ func Tmpfs(target string, readOnly bool, options []string) Mount {
 		switch key {
 		case "exec":
 			m.Flags &^= NoExec
+		case "suid":
+			m.Flags &^= NoSuid
+		case "dev":
+			m.Flags &^= NoDev
 		case "ro":
 			m.Flags |= ReadOnly
 		case "rw", "noexec", "nosuid", "nodev":
+		case "defaults", "sync", "async", "dirsync", "remount", "mand", "nomand", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
+			"strictatime", "nostrictatime", "bind", "rbind", "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable":
+			// which change nothing that can be seen in memory of one's own
 		default:
 			m.Options = append(m.Options, Option{key, value})
 		}
@@ -123,6 +130,18 @@ func BindOptions(readOnly bool) string {
 		return "rbind,ro"
 	}
 	return "rbind,rw"
+}
+
+// BindOptionsOf is BindOptions for one whose owner said more.
+func BindOptionsOf(readOnly, flat bool, propagation string) string {
+	o := BindOptions(readOnly)
+	if flat {
+		o = strings.TrimPrefix(o, "r")
+	}
+	if propagation != "" && propagation != "rprivate" {
+		o += "," + propagation
+	}
+	return o
 }
 
 // FolderOptions describes the mount of a persistent folder.

@@ -128,12 +128,19 @@ type Mount struct {
 	ReadOnly bool     `json:"read_only,omitempty"`
 	Options  []string `json:"options,omitempty"`
 	Name     string   `json:"name,omitempty"` // of a tree or folder, for its event
-	Tree     *Root    `json:"tree,omitempty"`
-	Data     []byte   `json:"data,omitempty"`
-	Ours     bool     `json:"ours,omitempty"` // socket: it lies in the home
-	Mode     uint32   `json:"mode,omitempty"`
-	UID      uint32   `json:"uid,omitempty"`
-	GID      uint32   `json:"gid,omitempty"`
+	Strict   bool     `json:"strict,omitempty"`
+	Volume   string   `json:"volume,omitempty"`
+
+	Propagation string `json:"propagation,omitempty"`
+	Flat        bool   `json:"flat,omitempty"`
+	FlatRO      bool   `json:"flat_ro,omitempty"`
+
+	Tree *Root  `json:"tree,omitempty"`
+	Data []byte `json:"data,omitempty"`
+	Ours bool   `json:"ours,omitempty"` // socket: it lies in the home
+	Mode uint32 `json:"mode,omitempty"`
+	UID  uint32 `json:"uid,omitempty"`
+	GID  uint32 `json:"gid,omitempty"`
 }
 
 // Limits bound a container; zero means none.

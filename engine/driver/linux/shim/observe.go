@@ -24,6 +24,7 @@ func (s *shim) watchLayer() error {
 		return fmt.Errorf("watch writable layer: %w", err)
 	}
 	s.watcher = w
+	s.watchVolumes()
 	return nil
 }
 
@@ -50,9 +51,16 @@ func (s *shim) markReported() {
 func (s *shim) syncTrace() {
 	s.mu.Lock()
 	w := s.watcher
+	if w != nil {
+		s.watchVolumes() // another container that watched one may have ended
+	}
+	volumes := s.volumes
 	s.mu.Unlock()
 	if w != nil {
 		w.Sync()
+	}
+	for _, v := range volumes {
+		v.watcher.Sync()
 	}
 }
 
@@ -63,6 +71,9 @@ func (s *shim) endTrace() {
 	s.mu.Unlock()
 	if w != nil && w.Finish() == nil {
 		s.markReported()
+	}
+	for _, v := range s.volumes {
+		_ = v.watcher.Finish()
 	}
 	if o := s.exit.OOM; o != nil {
 		s.events.Fact(vocab.ProcOOM, trace.String("container", s.cfg.ID), trace.Int("limit_bytes", o.LimitBytes),

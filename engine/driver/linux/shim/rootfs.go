@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,14 +28,18 @@ type builder struct {
 	null     int // our own /dev/null, for masking
 	pts      int // the devpts mount
 	console  *terminal
-	groups   []string // names of the hierarchies to show
-	shm      int      // somebody else's /dev/shm as a mount, or -1
-	mountsOf int      // mount namespace of the container whose /dev/shm it is, or -1
-	sources  []source // of cfg.Mounts, in their order
+	groups   []string       // names of the hierarchies to show
+	shm      int            // somebody else's /dev/shm as a mount, or -1
+	mountsOf int            // mount namespace of the container whose /dev/shm it is, or -1
+	sources  []source       // of cfg.Mounts, in their order
+	peers    map[int]source // those that were opened before all others
 }
 
 // build mounts everything and leaves the process in the new root.
 func (b *builder) build() error {
+	if err := b.openPeers(); err != nil {
+		return err
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -55,7 +61,7 @@ func (b *builder) build() error {
 		return err
 	}
 	b.mounted("/", "overlay", "overlay", overlayOptions(b.cfg.Root))
-	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.mountCgroups, b.bindNames, b.mountUser, b.applySysctls, b.mask, b.finish}
+	steps := []func() error{b.mountProc, b.mountDev, b.mountSys, b.mountCgroups, b.mountUser, b.bindNames, b.applySysctls, b.mask, b.finish}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -247,13 +253,20 @@ func (b *builder) bindSys() error {
 func (b *builder) bindNames() error {
 	for _, f := range standard.NameFiles(b.cfg.Hostname) {
 		name := f.Name
+		if b.asked("/etc/" + name) {
+			continue
+		}
 		source := filepath.Join(b.cfg.namesDir(), name)
 		if _, err := os.Lstat(source); err != nil {
 			continue
 		}
 		target, err := b.root.ensureFile("/etc/" + name)
 		if err != nil {
-			continue // an image may have a dangling link here; it then does without
+			continue // an image may have a dangling link here, or a volume may be read-only; it then does without
+		}
+		if b.mayCover(target) != nil {
+			unix.Close(target)
+			continue
 		}
 		if err := bind(source, target, false); err != nil {
 			return err
@@ -269,6 +282,11 @@ func (c *Config) namesDir() string {
 		return c.Names
 	}
 	return c.Dir
+}
+
+// asked reports whether the container's owner has something mounted exactly there.
+func (b *builder) asked(target string) bool {
+	return slices.ContainsFunc(b.cfg.Mounts, func(m Mount) bool { return path.Clean(m.Target) == target })
 }
 
 func (b *builder) mask() error {

@@ -23,7 +23,11 @@ type source struct {
 // openSources makes the mounts that the container's owner asked for, while the host can still be seen as it is.
 func (b *builder) openSources() error {
 	trees := map[string]tree{} // of writable layers, which may be mounted only once
-	for _, m := range b.cfg.Mounts {
+	for i, m := range b.cfg.Mounts {
+		if s, ok := b.peers[i]; ok {
+			b.sources = append(b.sources, s)
+			continue
+		}
 		s, err := b.openSource(&m, trees)
 		if err != nil {
 			return fmt.Errorf("mount %s: %w", m.Target, err)
@@ -63,8 +67,17 @@ func openBind(m *Mount) (source, error) {
 		return source{}, pathError("bind", m.Source, err)
 	}
 	defer unix.Close(fd)
-	s, err := sourceOf(fd, true, m.ReadOnly)
-	s.fstype, s.from, s.options = "bind", m.Source, standard.BindOptions(m.ReadOnly)
+	if err := checkPeers(fd, m); err != nil {
+		return source{}, err
+	}
+	s, err := sourceOf(fd, !m.Flat, m.ReadOnly && !m.FlatRO)
+	if err == nil && m.ReadOnly && m.FlatRO {
+		err = setAttrs(s.mnt, unix.MOUNT_ATTR_RDONLY, false)
+	}
+	if err == nil {
+		err = propagate(s.mnt, m.Propagation)
+	}
+	s.fstype, s.from, s.options = "bind", m.Source, standard.BindOptionsOf(m.ReadOnly, m.Flat, m.Propagation)
 	return s, pathError("bind", m.Source, err)
 }
 
@@ -159,7 +172,7 @@ func openFolder(m *Mount) (source, error) {
 	defer unix.Close(fd)
 	at := fd
 	if sub := path.Clean("/" + m.Subpath); sub != "/" {
-		if at, err = (tree{fd}).ensureDir(sub, 0); err != nil {
+		if at, err = subpath(tree{fd}, sub, m.Strict); err != nil {
 			return source{}, fmt.Errorf("subpath of folder %s: %w", m.Name, err)
 		}
 		defer unix.Close(at)
@@ -170,6 +183,14 @@ func openFolder(m *Mount) (source, error) {
 		err = fmt.Errorf("bind folder %s: %w", m.Name, err)
 	}
 	return s, err
+}
+
+func subpath(t tree, sub string, strict bool) (int, error) {
+	if !strict {
+		return t.ensureDir(sub, 0)
+	}
+	fd, err := t.open(sub, unix.O_PATH, 0)
+	return fd, pathError("open", sub, err)
 }
 
 // openFile makes a file that is in memory only. Its file system has no other name, and is not swapped out where that can be had.

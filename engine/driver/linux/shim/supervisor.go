@@ -45,6 +45,7 @@ type shim struct {
 	mu      sync.Mutex // guards what follows
 	events  *eventlog.Log
 	watcher *cow.Watcher
+	volumes []volumeWatch
 	ended   bool
 	talks   sync.WaitGroup // connections being served
 
@@ -289,6 +290,9 @@ func (s *shim) giveUp(conn *Conn, err error) {
 	}
 	if s.watcher != nil {
 		_ = s.watcher.Finish()
+	}
+	for _, v := range s.volumes {
+		_ = v.watcher.Finish()
 	}
 	s.events.Resume()
 	s.groups.remove()

@@ -19,6 +19,7 @@ type FS struct {
 	dir  string
 	home *home.Home
 	now  func() time.Time
+	root uint64     // the folder that is its root; 0: rootID
 	mu   sync.Mutex // one change of this process at a time: the others need not poll for the lock
 }
 
@@ -57,7 +58,7 @@ func (f *FS) change(do func() error) error {
 
 // find walks to a name.
 func (f *FS) find(name string) (entry, error) {
-	at := entry{name: ".", id: rootID, kind: fsys.Dir}
+	at := entry{name: ".", id: max(f.root, rootID), kind: fsys.Dir}
 	for rest := name; rest != "" && rest != "."; {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
