@@ -54,14 +54,16 @@ const (
 	CowWhiteout = "cow.whiteout"
 	CowOpaque   = "cow.opaque"
 
-	ContainerCreate = "container.create"
-	ContainerStart  = "container.start"
-	ContainerState  = "container.state"
-	ContainerSignal = "container.signal"
-	ContainerExec   = "container.exec"
-	ContainerCommit = "container.commit"
-	ContainerExport = "container.export"
-	ContainerRemove = "container.remove"
+	ContainerCreate  = "container.create"
+	ContainerStart   = "container.start"
+	ContainerState   = "container.state"
+	ContainerSignal  = "container.signal"
+	ContainerExec    = "container.exec"
+	ContainerCommit  = "container.commit"
+	ContainerExport  = "container.export"
+	ContainerCopyIn  = "container.copy.in"
+	ContainerCopyOut = "container.copy.out"
+	ContainerRemove  = "container.remove"
 
 	ProcClone       = "proc.clone"
 	NamespaceCreate = "ns.create"
@@ -141,6 +143,8 @@ var Kinds = []Kind{
 	{ContainerExec, true, "a further process is started in a running container", []Attr{{"container", "string", "its id"}, {"argv", "list", "its command"}}, []Attr{{"exit_code", "int", "what it returned; 0 when it was left running"}}},
 	{ContainerCommit, true, "a container's changes become an image", []Attr{{"container", "string", "its id"}}, []Attr{{"image", "string", "the image's id"}}},
 	{ContainerExport, true, "a container's whole tree is written as one archive", []Attr{{"container", "string", "its id"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
+	{ContainerCopyIn, true, "files are copied into a container", []Attr{{"container", "string", "its id"}, {"source", "string", "path on the host; - for an archive"}, {"path", "string", "where to, in the container"}}, []Attr{{"into", "string", "what keeps them now: the writable layer, a volume, a folder of the host"}, {"files", "int", "files, folders and links"}, {"size_bytes", "int", "bytes of file content"}}},
+	{ContainerCopyOut, true, "files are copied out of a container", []Attr{{"container", "string", "its id"}, {"path", "string", "what, in the container"}, {"dest", "string", "path on the host; - for an archive"}}, []Attr{{"files", "int", "files, folders and links"}, {"size_bytes", "int", "bytes of file content"}}},
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
 
 	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},

@@ -18,6 +18,7 @@ func (app *App) containerCommands() []command {
 		{app.commitCommand, "commit"},
 		{app.createCommand, "create"},
 		{app.diffCommand, "diff"},
+		{app.cpCommand, "cp"},
 		{app.execCommand, "exec"},
 		{app.exportCommand, "export"},
 		{app.containerInspect, ""},

@@ -18,6 +18,7 @@ const (
 	StageExec   = "exec"          // becomes a further process of a running container
 	StageUserNS = "userns"        // waits until its ids are mapped, then becomes the command again
 	StageProbe  = "probe"         // tries something for doctor
+	StageFiles  = "files"         // reaches into a container's files
 )
 
 // Config is everything a supervisor needs to run a container.

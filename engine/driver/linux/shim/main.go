@@ -18,6 +18,8 @@ func Main(stage string) {
 		runStage(execStage)
 	case StageProbe:
 		probeStage()
+	case StageFiles:
+		filesStage()
 	case StageUserNS:
 		userStage()
 	}

@@ -45,6 +45,7 @@ type shim struct {
 	watcher *cow.Watcher
 	ended   bool
 	talks   sync.WaitGroup // connections being served
+	stages  map[int]int    // pidfds of the stages that reach into the container's files, by process id
 
 	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
 
@@ -307,6 +308,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	s.dropStderr()
 	close(s.done) // from here on the folder may be gone at any time
 	s.farewell()
+	s.endFiles()
 	if !s.told.Load() && len(s.cfg.OnExit) > 0 {
 		s.runOnExit()
 	}
