@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -74,7 +73,6 @@ func filesStage() {
 	if dieWithParent() != nil || unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) != nil {
 		os.Exit(1)
 	}
-	debug.SetGCPercent(100) // unlike other stages it may live for long
 	conn, err := NewConn(stageConn)
 	if err != nil {
 		os.Exit(1)

@@ -57,7 +57,7 @@ func (s *shim) forkFiles(client int) (pid, pidfd int, err error) {
 	defer unix.Close(null)
 	pidfd = -1
 	files := []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(client), uintptr(target)}
-	pid, err = syscall.ForkExec(procFD(s.self), []string{"learn-" + StageFiles}, &syscall.ProcAttr{Dir: "/", Env: stageEnv(StageFiles), Files: files,
+	pid, err = syscall.ForkExec(procFD(s.self), []string{"learn-" + StageFiles}, &syscall.ProcAttr{Dir: "/", Env: FilesEnv(), Files: files,
 		Sys: &syscall.SysProcAttr{PidFD: &pidfd}})
 	if err != nil {
 		return 0, -1, fmt.Errorf("start %s stage: %w", StageFiles, err)
@@ -90,5 +90,5 @@ func (s *shim) endFiles() {
 	}
 }
 
-// FilesEnv is all the environment that a files stage gets.
-func FilesEnv() []string { return stageEnv(StageFiles) }
+// FilesEnv is all the environment that a files stage gets. Unlike other stages it may live for long, so it collects its garbage.
+func FilesEnv() []string { return []string{StageVariable + "=" + StageFiles, "GOMAXPROCS=2"} }
