@@ -91,7 +91,7 @@ func (m *Manager) CopyStream(ctx context.Context, ref string, tar io.Reader, des
 
 // copyIn opens the container's files, has do copy into them, and tells of it.
 func (m *Manager) copyIn(ctx context.Context, ref, source, dest string, do func(context.Context, *Container, driver.Files) (dir string, counts driver.FileCounts, err error)) error {
-	return m.withFiles(ctx, ref, func(ctx context.Context, c *Container, f driver.Files) error {
+	return m.withFiles(ctx, ref, dest, func(ctx context.Context, c *Container, f driver.Files) error {
 		ctx, end := trace.Step(ctx, vocab.ContainerCopyIn, trace.String("container", c.ID), trace.String("source", source), trace.String("path", dest))
 		dir, counts, err := do(ctx, c, f)
 		into := ""
@@ -178,7 +178,7 @@ func (m *Manager) CopyArchive(ctx context.Context, ref, source string, w io.Writ
 }
 
 func (m *Manager) copyOut(ctx context.Context, ref, source, dest string, o CopyOptions, do func(ctx context.Context, f driver.Files, from string, src copySource) (driver.FileCounts, error)) error {
-	return m.withFiles(ctx, ref, func(ctx context.Context, c *Container, f driver.Files) error {
+	return m.withFiles(ctx, ref, source, func(ctx context.Context, c *Container, f driver.Files) error {
 		ctx, end := trace.Step(ctx, vocab.ContainerCopyOut, trace.String("container", c.ID), trace.String("path", source), trace.String("dest", dest))
 		var counts driver.FileCounts
 		from, src, err := containerSource(ctx, f, ref, source, o.FollowLink)
@@ -192,7 +192,10 @@ func (m *Manager) copyOut(ctx context.Context, ref, source, dest string, o CopyO
 }
 
 // withFiles opens a container's files for as long as do takes. One that does not run is locked meanwhile: it can't be started or removed.
-func (m *Manager) withFiles(ctx context.Context, ref string, do func(context.Context, *Container, driver.Files) error) error {
+func (m *Manager) withFiles(ctx context.Context, ref, name string, do func(context.Context, *Container, driver.Files) error) error {
+	if name == "" {
+		return invalid("bad parameter: path cannot be empty")
+	}
 	opener, ok := m.runtime.(driver.FileOpener)
 	if !ok {
 		return unsupported("copy files of a container")

@@ -180,9 +180,6 @@ func quote(p string) string { return `"` + p + `"` }
 // containerDest looks at a path of a container that is to be copied to. What can't be looked at may still be made.
 func containerDest(ctx context.Context, f driver.Files, ref, p string) (copyDest, error) {
 	d := copyDest{path: p}
-	if p == "" {
-		d.path = "/"
-	}
 	st, err := f.Stat(ctx, d.path)
 	if err == nil && st.Mode&fs.ModeSymlink != 0 && st.Link != "" {
 		d.path = st.Link

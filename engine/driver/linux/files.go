@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -108,6 +109,10 @@ func (t *task) buildFiles(ctx context.Context) (*files, error) {
 		return nil, err
 	}
 	if err := writeNames(t.spec); err != nil {
+		return nil, err
+	}
+	// What is changed now no events tell; so the next start does.
+	if err := os.Remove(filepath.Join(t.dir, shim.ReportedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	cfg := &shim.Config{ID: t.spec.ID, Dir: t.spec.Dir, Key: t.spec.Key, Hostname: t.spec.Hostname, Root: root, Scratch: root.Lowers[len(root.Lowers)-1],

@@ -36,6 +36,7 @@ type host struct {
 	log    *jsonfile.Log
 	root   *tree.Union
 	unions map[string]*tree.Union // writable layers that are mounted besides the root
+	ns     *vfs.Namespace
 	net    *lan.Host
 	view   *vfs.View // the kernel's own, into the container
 	box    *kernel.Box
@@ -88,7 +89,7 @@ func (h *host) prepare(ctx context.Context) error {
 	h.events.Fact(vocab.HostnameSet, trace.String("container", h.spec.ID), trace.String("hostname", h.spec.Hostname))
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
-	h.unions, h.view = b.unions, b.view
+	h.unions, h.view, h.ns = b.unions, b.view, b.ns
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: h.spec.Hostname, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
