@@ -26,8 +26,9 @@ func (app *App) cpCommand() *cobra.Command {
 	var opts container.CopyOptions
 	var quiet bool
 	cmd := &cobra.Command{
-		Use:   "cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tdocker cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
-		Short: "Copy files/folders between a container and the local filesystem",
+		DisableFlagsInUseLine: true,
+		Use:                   "cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tdocker cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+		Short:                 "Copy files/folders between a container and the local filesystem",
 		Long: `Copy files/folders between a container and the local filesystem
 
 Use '-' as the source to read a tar archive from stdin

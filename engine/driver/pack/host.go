@@ -200,7 +200,7 @@ func (t *hostTarget) Make(h *tar.Header, content io.Reader) error {
 }
 
 func (t *hostTarget) file(at *os.Root, last string, h *tar.Header, content io.Reader) error {
-	f, err := at.OpenFile(last, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := at.OpenFile(last, os.O_WRONLY|os.O_CREATE|os.O_EXCL, h.FileInfo().Mode().Perm()&^0o077|0o200)
 	if err != nil {
 		return err
 	}

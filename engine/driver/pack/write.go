@@ -62,7 +62,7 @@ func (w *Writer) Add(h *tar.Header, content io.Reader) error {
 	if w.buf == nil {
 		w.buf = make([]byte, chunk)
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{w.tar}, struct{ io.Reader }{io.LimitReader(content, h.Size)}, w.buf)
+	n, err := w.copy(content, h.Size)
 	w.Bytes += n
 	if err == nil && n < h.Size {
 		err = fmt.Errorf("it shrank from %d to %d bytes while it was read", h.Size, n)
@@ -71,6 +71,24 @@ func (w *Writer) Add(h *tar.Header, content io.Reader) error {
 		return fmt.Errorf("archive %q: %w", h.Name, err)
 	}
 	return nil
+}
+
+// copy writes size bytes of content, and looks for no end.
+func (w *Writer) copy(content io.Reader, size int64) (done int64, err error) {
+	for done < size && err == nil {
+		var n int
+		n, err = content.Read(w.buf[:min(int64(len(w.buf)), size-done)])
+		if n > 0 {
+			if _, werr := w.tar.Write(w.buf[:n]); werr != nil {
+				return done, werr
+			}
+			done += int64(n)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return done, err
 }
 
 // Close writes the archive's end and everything that is still held back.

@@ -108,32 +108,48 @@ func (w *walker) folder(fd int, as string, st *unix.Stat_t) error {
 	above := w.dev
 	w.dev = st.Dev
 	defer func() { w.dev = above }()
-	names, err := listNames(fd)
+	entries, err := listFolder(fd)
 	if err != nil {
 		return fmt.Errorf("list %q: %w", as, err)
 	}
-	for _, name := range names {
-		at := strings.TrimSuffix(as, "/") + "/" + name
+	for _, e := range entries {
+		at := strings.TrimSuffix(as, "/") + "/" + e.name
 		if len(at) > maxName {
 			return fmt.Errorf("path %.60q... is longer than %d bytes, which no archive can hold", at, maxName)
 		}
-		if err := w.entry(fd, name, at); err != nil {
+		if e.file {
+			err = w.file(fd, e.name, at)
+		} else {
+			err = w.entry(fd, e.name, at)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func listNames(fd int) ([]string, error) {
+// entry is one name of a folder, and whether the folder says that it is a regular file.
+type entry struct {
+	name string
+	file bool
+}
+
+// listFolder lists an open folder, in the order of names.
+func listFolder(fd int) ([]entry, error) {
 	again, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(again), ".")
 	defer f.Close()
-	names, err := f.Readdirnames(-1)
-	slices.Sort(names)
-	return names, err
+	list, err := f.ReadDir(-1)
+	entries := make([]entry, len(list))
+	for i, e := range list {
+		entries[i] = entry{e.Name(), e.Type().IsRegular()}
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return entries, err
 }
 
 func (w *walker) entry(dir int, name, as string) error {
@@ -151,9 +167,9 @@ func (w *walker) entry(dir int, name, as string) error {
 		return nil // sockets live and die with their process
 	case h.Typeflag == tar.TypeDir:
 		return w.subfolder(dir, name, as)
-	case st.Nlink > 1 && w.out.Linked(h, pack.Inode{Dev: st.Dev, Ino: st.Ino}):
 	case h.Typeflag == tar.TypeReg:
-		return w.file(dir, name, h)
+		return w.file(dir, name, as)
+	case st.Nlink > 1 && w.out.Linked(h, pack.Inode{Dev: st.Dev, Ino: st.Ino}):
 	case h.Typeflag == tar.TypeSymlink:
 		buf := make([]byte, unix.PathMax)
 		n, err := unix.Readlinkat(dir, name, buf)
@@ -181,29 +197,33 @@ func (w *walker) subfolder(dir int, name, as string) error {
 	return w.folder(fd, as, &st)
 }
 
-func (w *walker) file(dir int, name string, h *tar.Header) error {
+// file writes a file. It is opened first: what is said of it and what is read belong together, and one look is enough.
+func (w *walker) file(dir int, name, as string) error {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
-		return nil
+		return nil // removed since the folder was listed
 	}
 	if err != nil {
-		return pathError("open", h.Name, err)
+		return pathError("open", as, err)
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return pathError("stat", h.Name, err)
+		return pathError("stat", as, err)
 	}
-	now, _ := headerOf(h.Name, &st)
-	if now == nil || now.Typeflag != tar.TypeReg {
-		return fmt.Errorf("%q changed from a file to something else while it was read", h.Name)
+	h, ok := headerOf(as, &st)
+	if !ok || h.Typeflag != tar.TypeReg {
+		return fmt.Errorf("%q changed from a file to something else while it was read", as)
+	}
+	if st.Nlink > 1 && w.out.Linked(h, pack.Inode{Dev: st.Dev, Ino: st.Ino}) {
+		return w.out.Add(h, nil)
 	}
 	attrs, err := readAttrs(fd)
 	if err != nil {
-		return fmt.Errorf("read attributes of %q: %w", h.Name, err)
+		return fmt.Errorf("read attributes of %q: %w", as, err)
 	}
-	pack.SetXattrs(now, attrs)
-	return w.out.Add(now, rawReader(fd))
+	pack.SetXattrs(h, attrs)
+	return w.out.Add(h, rawReader(fd))
 }
 
 // rawReader reads a descriptor without the poller's bookkeeping.

@@ -184,7 +184,7 @@ func (t *fileTarget) link(dir int, name string, h *tar.Header) error {
 }
 
 func (t *fileTarget) file(dir int, name string, h *tar.Header, content io.Reader) error {
-	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(h.Mode&0o777))
 	if err != nil {
 		return t.error("open", h.Name, err)
 	}
@@ -197,19 +197,29 @@ func (t *fileTarget) file(dir int, name string, h *tar.Header, content io.Reader
 			return t.error("write", h.Name, err)
 		}
 	}
-	return t.error("set attributes of", h.Name, dress(fd, h, unix.UtimesNanoAt(dir, name, timesOf(h), unix.AT_SYMLINK_NOFOLLOW)))
+	if err := dress(fd, h); err != nil {
+		return t.error("set attributes of", h.Name, err)
+	}
+	return t.error("chtimes", h.Name, unix.UtimesNanoAt(dir, name, timesOf(h), unix.AT_SYMLINK_NOFOLLOW))
 }
 
-// dress gives an open file its owner, mode and attributes. The owner comes first: changing it takes setuid and capabilities away.
-func dress(fd int, h *tar.Header, before error) error {
-	if before != nil {
-		return before
-	}
-	if err := unix.Fchown(fd, h.Uid, h.Gid); err != nil {
-		return fmt.Errorf("give to owner %d:%d: %w", h.Uid, h.Gid, err)
-	}
-	if err := unix.Fchmod(fd, uint32(h.Mode&0o7777)); err != nil {
+// dress gives an open file its owner, mode and attributes, as far as it has others: each change costs the disk something. The owner comes
+// first: changing it takes setuid and capabilities away.
+func dress(fd int, h *tar.Header) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return err
+	}
+	changed := int(st.Uid) != h.Uid || int(st.Gid) != h.Gid
+	if changed {
+		if err := unix.Fchown(fd, h.Uid, h.Gid); err != nil {
+			return fmt.Errorf("give to owner %d:%d: %w", h.Uid, h.Gid, err)
+		}
+	}
+	if mode := uint32(h.Mode & 0o7777); changed || st.Mode&0o7777 != mode {
+		if err := unix.Fchmod(fd, mode); err != nil {
+			return err
+		}
 	}
 	return pack.Xattrs(h, func(name, value string) error {
 		err := unix.Fsetxattr(fd, name, []byte(value), 0)
@@ -234,7 +244,7 @@ func (t *fileTarget) Dress(h *tar.Header) error {
 		return t.error("open", h.Name, err)
 	}
 	defer unix.Close(fd)
-	if err := dress(fd, h, nil); err != nil {
+	if err := dress(fd, h); err != nil {
 		return t.error("set attributes of", h.Name, err)
 	}
 	return t.error("chtimes", h.Name, unix.UtimesNanoAt(fd, ".", timesOf(h), 0))
