@@ -155,8 +155,12 @@ func spawnFiles(far int) (func(), error) {
 
 // Close implements driver.Files. When it returns nothing is mounted any more.
 func (f *files) Close() error {
+	if f.end == nil {
+		return nil
+	}
 	err := f.conn.Close()
 	f.end()
+	f.end = nil
 	return err
 }
 
