@@ -28,7 +28,7 @@ func Change(c *oci.ImageConfig, changes []string) error {
 	for _, n := range res.AST.Children {
 		in := instructionOf(n)
 		if !strings.Contains(changeable, " "+in.Name+" ") {
-			return fmt.Errorf("%s is not a valid change command", in.Name)
+			return fmt.Errorf("%s is not a valid change command", strings.ToLower(in.Name))
 		}
 		if _, err := typed(n); err != nil {
 			return plainError(err)

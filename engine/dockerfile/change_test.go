@@ -50,16 +50,16 @@ func TestEntrypointKeepsOnlyACommandOfTheSameChange(t *testing.T) {
 
 func TestChangeRefuses(t *testing.T) {
 	for change, want := range map[string]string{
-		"RUN x":           "RUN is not a valid change command",
-		"from scratch":    "FROM is not a valid change command",
-		"Bogus x":         "BOGUS is not a valid change command",
+		"RUN x":           "run is not a valid change command",
+		"from scratch":    "from is not a valid change command",
+		"Bogus x":         "bogus is not a valid change command",
 		"ENV":             "ENV requires at least one argument",
 		"ENV A":           "ENV must have two arguments",
 		"EXPOSE seven":    "invalid containerPort: seven",
 		"STOPSIGNAL no":   "invalid signal no",
 		"LABEL a=b c":     "can't find = in \"c\"",
 		"":                "no instructions",
-		"CMD x\nRUN y":    "RUN is not a valid change command",
+		"CMD x\nRUN y":    "run is not a valid change command",
 		"ONBUILD ONBUILD": "isn't allowed",
 	} {
 		err := Change(&oci.ImageConfig{}, []string{change})

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -95,7 +96,12 @@ func (s *Store) importLayer(ctx context.Context, op *home.Operation, r io.Reader
 		return Layer{}, err
 	}
 	defer w.Close()
-	raw := io.TeeReader(&cancelable{ctx, r}, w)
+	in, done, err := layerForm(&cancelable{ctx, r})
+	if err != nil {
+		return Layer{}, err
+	}
+	defer done()
+	raw := io.TeeReader(in, w)
 	archive, kind, err := layer.DecompressLayer(raw)
 	if err != nil {
 		return Layer{}, err
@@ -122,6 +128,23 @@ func (s *Store) importLayer(ctx context.Context, op *home.Operation, r io.Reader
 		l.DiffID, l.Size = sum.digest(), sum.n
 	}
 	return l, nil
+}
+
+// layerForm gives r as a layer may be: as it is, or decompressed if it is compressed in a way that no layer is.
+func layerForm(r io.Reader) (in io.Reader, done func(), err error) {
+	head := bufio.NewReader(r)
+	magic, err := head.Peek(10)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	if kind := layer.Sniff(magic); kind != layer.Bzip2 && kind != layer.Xz {
+		return head, func() {}, nil
+	}
+	plain, _, err := layer.Decompress(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	return plain, func() { _ = plain.Close() }, nil
 }
 
 // checkLayer reads a whole layer archive and refuses what can't be unpacked.

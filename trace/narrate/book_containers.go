@@ -62,6 +62,22 @@ var containerBook = []phrase{
 				why: "It is a further process in the container that its supervisor starts now and then: 0 means healthy, anything else a failure."}
 		}},
 	{kind: vocab.HealthState, tell: healthChanged},
+	{kind: vocab.ContainerCopyIn, doing: "copying files into the container",
+		tell: func(f *facts) text {
+			return text{say: "Copying " + f.source("source") + " to " + f.path("path") + " in container " + f.container("container") + ".",
+				why: "A process of the engine goes into the container's view of files, finds the place there, and unpacks an archive. Nothing of the container is run for it."}
+		},
+		done: func(f *facts) text {
+			return text{say: f.count("files", "file") + " with " + f.bytes("size_bytes") + " went into " + f.whole("into") + "."}
+		}},
+	{kind: vocab.ContainerCopyOut, doing: "copying files out of the container",
+		tell: func(f *facts) text {
+			return text{say: "Copying " + f.path("path") + " of container " + f.container("container") + " to " + f.dest("dest") + ".",
+				why: "A process of the engine goes into the container's view of files, and packs what is there into an archive."}
+		},
+		done: func(f *facts) text {
+			return text{min: Full, say: f.count("files", "file") + " with " + f.bytes("size_bytes") + " came out."}
+		}},
 	{kind: vocab.ContainerRemove,
 		tell: func(f *facts) text {
 			return text{say: "Container " + f.container("container") + " is gone, and its writable layer with it.",

@@ -53,6 +53,14 @@ func (f *facts) source(key string) string {
 	return f.path(key)
 }
 
+// dest is a file name or what - stands for.
+func (f *facts) dest(key string) string {
+	if f.value(key).Str() == "-" {
+		return "standard output"
+	}
+	return f.path(key)
+}
+
 func (f *facts) num(key string) int64                     { return f.value(key).Int() }
 func (f *facts) flag(key string) bool                     { return f.value(key).Bool() }
 func (f *facts) number(key string) string                 { return Number(f.num(key)) }

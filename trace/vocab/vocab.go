@@ -54,16 +54,18 @@ const (
 	CowWhiteout = "cow.whiteout"
 	CowOpaque   = "cow.opaque"
 
-	ContainerCreate = "container.create"
-	ContainerStart  = "container.start"
-	ContainerState  = "container.state"
-	ContainerSignal = "container.signal"
-	ContainerExec   = "container.exec"
-	ContainerCommit = "container.commit"
-	ContainerExport = "container.export"
-	ContainerUpdate = "container.update"
-	ContainerRename = "container.rename"
-	ContainerRemove = "container.remove"
+	ContainerCreate  = "container.create"
+	ContainerStart   = "container.start"
+	ContainerState   = "container.state"
+	ContainerSignal  = "container.signal"
+	ContainerExec    = "container.exec"
+	ContainerCommit  = "container.commit"
+	ContainerExport  = "container.export"
+	ContainerUpdate  = "container.update"
+	ContainerRename  = "container.rename"
+	ContainerCopyIn  = "container.copy.in"
+	ContainerCopyOut = "container.copy.out"
+	ContainerRemove  = "container.remove"
 
 	HealthProbe   = "health.probe"
 	HealthState   = "health.state"
@@ -162,6 +164,8 @@ var Kinds = []Kind{
 	{ContainerRename, false, "a container has another name", []Attr{{"container", "string", "its id"}, {"name", "string", "its name now"}, {"previous", "string", "its name before"}}, nil},
 	{HealthProbe, false, "a container's health check was run", []Attr{{"container", "string", "its id"}, {"argv", "list", "the check"}, {"exit_code", "int", "0 for healthy; -1 when it took too long or could not be run"}}, nil},
 	{HealthState, false, "what is known of a container's health changed", []Attr{{"container", "string", "its id"}, {"status", "string", "starting, healthy or unhealthy"}, {"streak", "int", "checks that failed in a row"}}, nil},
+	{ContainerCopyIn, true, "files are copied into a container", []Attr{{"container", "string", "its id"}, {"source", "string", "path on the host; - for an archive"}, {"path", "string", "where to, in the container"}}, []Attr{{"into", "string", "what keeps them now: the writable layer, a volume, a folder of the host"}, {"files", "int", "files, folders and links"}, {"size_bytes", "int", "bytes of file content"}}},
+	{ContainerCopyOut, true, "files are copied out of a container", []Attr{{"container", "string", "its id"}, {"path", "string", "what, in the container"}, {"dest", "string", "path on the host; - for an archive"}}, []Attr{{"files", "int", "files, folders and links"}, {"size_bytes", "int", "bytes of file content"}}},
 	{ContainerRemove, false, "a container's record and writable layer are gone", []Attr{{"container", "string", "its id"}}, nil},
 
 	{VolumeCreate, false, "a folder that outlives containers exists", []Attr{{"volume", "string", "its name"}, {"driver", "string", "local"}, {"anonymous", "bool", "it was made for one container, without a name"}}, nil},

@@ -14,7 +14,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -100,6 +102,7 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	}
 	var usage *usageError
 	var built *buildError
+	var host *container.HostError
 	code, prefix := 1, ""
 	if cmd.Name() == "run" || cmd.Name() == "create" && errors.As(err, &usage) {
 		code, prefix = 125, "docker: " // so that it can't be taken for the container's own code
@@ -110,6 +113,8 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	switch {
 	case errors.As(err, &built):
 		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
+	case errors.As(err, &host):
+		fmt.Fprintln(app.Err, format.Clean(err.Error()))
 	case errors.As(err, &usage):
 		fmt.Fprintf(app.Err, "%s%s\n\n%s\n", prefix, err, hint(cmd))
 	default:

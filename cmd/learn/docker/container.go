@@ -19,6 +19,7 @@ func (app *App) containerCommands() []command {
 		{app.commitCommand, "commit"},
 		{app.createCommand, "create"},
 		{app.diffCommand, "diff"},
+		{app.cpCommand, "cp"},
 		{app.execCommand, "exec"},
 		{app.exportCommand, "export"},
 		{app.containerInspect, ""},

@@ -1,8 +1,11 @@
 package docker
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/container"
@@ -12,9 +15,10 @@ import (
 
 func (app *App) diffCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "diff CONTAINER",
-		Short: "Inspect changes to files or directories on a container's filesystem",
-		Args:  exactly(1),
+		DisableFlagsInUseLine: true,
+		Use:                   "diff CONTAINER",
+		Short:                 "Inspect changes to files or directories on a container's filesystem",
+		Args:                  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := app.engine(cmd.Context())
 			if err != nil {
@@ -33,9 +37,10 @@ func (app *App) commitCommand() *cobra.Command {
 	var opts container.CommitOptions
 	var pause bool
 	cmd := &cobra.Command{
-		Use:   "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
-		Short: "Create a new image from a container's changes",
-		Args:  func(cmd *cobra.Command, args []string) error { return between(cmd, args, 1, 2) },
+		DisableFlagsInUseLine: true,
+		Use:                   "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+		Short:                 "Create a new image from a container's changes",
+		Args:                  func(cmd *cobra.Command, args []string) error { return between(cmd, args, 1, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				ref, err := oci.ParseRef(args[1])
@@ -64,20 +69,25 @@ func (app *App) commitCommand() *cobra.Command {
 	return cmd
 }
 
+// between checks the number of arguments with docker's words.
 func between(cmd *cobra.Command, args []string, low, high int) error {
-	if err := atLeast(low)(cmd, args); err != nil {
-		return err
+	if len(args) >= low && len(args) <= high {
+		return nil
 	}
-	return atMost(high)(cmd, args)
+	return arguments(cmd, fmt.Sprintf("requires at least %d and at most %%d argument%%s", low), high)
 }
 
 func (app *App) exportCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use:   "export [OPTIONS] CONTAINER",
-		Short: "Export a container's filesystem as a tar archive",
-		Args:  exactly(1),
+		DisableFlagsInUseLine: true,
+		Use:                   "export [OPTIONS] CONTAINER",
+		Short:                 "Export a container's filesystem as a tar archive",
+		Args:                  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := app.checkExport(output); err != nil {
+				return err
+			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err
@@ -87,4 +97,27 @@ func (app *App) exportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "Write to a file, instead of STDOUT")
 	return cmd
+}
+
+// checkExport refuses, before anything is read, a file that can't be written, in docker's words.
+func (app *App) checkExport(output string) error {
+	if output == "" || output == "-" {
+		return nil
+	}
+	final := app.path(output)
+	reason := ""
+	if dir := filepath.Dir(final); !isFolder(dir) {
+		reason = fmt.Sprintf("invalid output path: stat %s: no such file or directory", dir)
+	} else if isFolder(final) {
+		reason = "cannot write to a directory"
+	}
+	if reason == "" {
+		return nil
+	}
+	return &container.HostError{Err: errors.New("failed to export container: " + reason)}
+}
+
+func isFolder(name string) bool {
+	fi, err := os.Stat(name)
+	return err == nil && fi.IsDir()
 }

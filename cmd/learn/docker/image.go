@@ -131,43 +131,6 @@ func (app *App) output(name string, write func(io.Writer) error) error {
 	return err
 }
 
-func (app *App) imageImport() *cobra.Command {
-	var message string
-	var changes []string
-	cmd := &cobra.Command{
-		Use:   "import [OPTIONS] file|- [REPOSITORY[:TAG]]",
-		Short: "Import the contents from a tarball to create a filesystem image",
-		Args:  atLeast(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			opts := image.ImportOptions{Message: message, Changes: configChanges(changes)}
-			if len(args) > 1 {
-				ref, err := oci.ParseRef(args[1])
-				if err != nil {
-					return err
-				}
-				opts.Ref = &ref
-			}
-			in, source, done, err := app.input(args[0])
-			if err != nil {
-				return err
-			}
-			defer done()
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			img, err := e.Images.Import(cmd.Context(), in, source, opts)
-			if err == nil {
-				fmt.Fprintln(app.Out, img.ID)
-			}
-			return err
-		},
-	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "Set commit message for imported image")
-	cmd.Flags().StringArrayVarP(&changes, "change", "c", nil, "Apply Dockerfile instruction to the created image")
-	return cmd
-}
-
 func (app *App) imageInspect() *cobra.Command {
 	var spec string
 	cmd := &cobra.Command{

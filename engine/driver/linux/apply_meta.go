@@ -192,8 +192,19 @@ func sortedKeys(m map[string]string) []string {
 
 // readXattrs reads the extended attributes at a host path, without following a link and without overlay's own.
 func readXattrs(host string) (map[string]string, error) {
+	return xattrs(func(buf []byte) (int, error) { return unix.Llistxattr(host, buf) },
+		func(name string, buf []byte) (int, error) { return unix.Lgetxattr(host, name, buf) })
+}
+
+// readOpenXattrs is readXattrs of an open file.
+func readOpenXattrs(fd int) (map[string]string, error) {
+	return xattrs(func(buf []byte) (int, error) { return unix.Flistxattr(fd, buf) },
+		func(name string, buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
+}
+
+func xattrs(list func([]byte) (int, error), get func(name string, buf []byte) (int, error)) (map[string]string, error) {
 	var small [512]byte
-	names, err := sized(small[:], func(buf []byte) (int, error) { return unix.Llistxattr(host, buf) })
+	names, err := sized(small[:], list)
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) {
 		return nil, nil
 	}
@@ -205,7 +216,7 @@ func readXattrs(host string) (map[string]string, error) {
 		if name == "" || isOverlayXattr(name) || name == "security.selinux" {
 			continue
 		}
-		value, err := sized(small[:], func(buf []byte) (int, error) { return unix.Lgetxattr(host, name, buf) })
+		value, err := sized(small[:], func(buf []byte) (int, error) { return get(name, buf) })
 		if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EPERM) {
 			continue
 		}

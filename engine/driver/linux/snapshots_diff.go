@@ -40,7 +40,7 @@ func (s *Snapshots) diff(ctx context.Context, key string, w io.Writer) (driver.D
 		return driver.DiffStats{}, fmt.Errorf("open %s: %w", s.upper(key), err)
 	}
 	defer unix.Close(fd)
-	buffered := bufio.NewWriterSize(w, 64<<10)
+	buffered := bufio.NewWriterSize(w, copyBytes)
 	a := archiver{ctx: ctx, out: layer.NewWriter(buffered), links: map[inode]string{}, changes: true, userXattr: s.mode.UserXattr}
 	a.below = func(p string) (bool, error) {
 		f, ok, err := stack.Lookup(p)

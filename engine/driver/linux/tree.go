@@ -68,7 +68,7 @@ func (t *tree) error(verb, p string, err error) error {
 
 // Export implements driver.Tree.
 func (t *tree) Export(ctx context.Context, w io.Writer) error {
-	buffered := bufio.NewWriterSize(w, 64<<10)
+	buffered := bufio.NewWriterSize(w, copyBytes)
 	a := archiver{ctx: ctx, out: layer.NewWriter(buffered), links: map[inode]string{}}
 	err := a.folder(t.root, ".")
 	if err == nil {

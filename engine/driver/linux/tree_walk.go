@@ -3,12 +3,14 @@
 package linux
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,20 +44,77 @@ func (a *archiver) folder(fd int, dir string) error {
 	if err := a.ctx.Err(); err != nil {
 		return err
 	}
-	names, err := readNames(fd)
+	entries, err := readEntries(fd)
 	if err != nil {
 		return fmt.Errorf("list %q: %w", dir, err)
 	}
-	for _, name := range names {
-		p := path.Join(dir, name)
+	for _, e := range entries {
+		p := e.name
+		if dir != "." {
+			p = dir + "/" + e.name
+		}
 		if len(p) > maxPath {
 			return fmt.Errorf("path %.60q... is longer than %d bytes, which no archive can hold", p, maxPath)
 		}
-		if err := a.entry(fd, name, p); err != nil {
+		if e.file {
+			err = a.file(fd, e.name, p)
+		} else {
+			err = a.entry(fd, e.name, p)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// folderEntry is one name of a folder, and whether the folder says that it is a regular file.
+type folderEntry struct {
+	name string
+	file bool
+}
+
+// readEntries lists an open folder, sorted, from its beginning.
+func readEntries(fd int) ([]folderEntry, error) {
+	again, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(again)
+	var entries []folderEntry
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := unix.Getdents(again, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			break
+		}
+		entries = appendEntries(entries, buf[:n])
+	}
+	slices.SortFunc(entries, func(a, b folderEntry) int { return strings.Compare(a.name, b.name) })
+	return entries, nil
+}
+
+// appendEntries takes a buffer of getdents64(2) apart: inode and offset of eight bytes each, length of two, type of one, name and zero.
+func appendEntries(entries []folderEntry, buf []byte) []folderEntry {
+	const head = 19
+	for len(buf) > head {
+		size := int(binary.NativeEndian.Uint16(buf[16:]))
+		if size <= head || size > len(buf) {
+			break
+		}
+		name, _, _ := bytes.Cut(buf[head:size], []byte{0})
+		if ino := binary.NativeEndian.Uint64(buf); ino != 0 && string(name) != "." && string(name) != ".." {
+			entries = append(entries, folderEntry{string(name), buf[18] == unix.DT_REG})
+		}
+		buf = buf[size:]
+	}
+	return entries
 }
 
 // readNames lists an open folder, sorted, from its beginning.
@@ -67,7 +126,7 @@ func readNames(fd int) ([]string, error) {
 	f := os.NewFile(uintptr(again), ".")
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, err
 }
 
@@ -90,14 +149,14 @@ func (a *archiver) entry(fd int, name, p string) error {
 	if !ok {
 		return nil // sockets live and die with their process
 	}
-	if e.Kind != layer.Dir && st.Nlink > 1 && a.hardLink(&e, &st) {
+	if e.Kind != layer.Dir && e.Kind != layer.File && st.Nlink > 1 && a.hardLink(&e, &st) {
 		return a.write(e, nil)
 	}
 	switch e.Kind {
 	case layer.Dir:
 		return a.subfolder(fd, name, e)
 	case layer.File:
-		return a.file(fd, name, e)
+		return a.file(fd, name, p)
 	case layer.Symlink:
 		text, err := readLink(fd, name)
 		if err != nil {
@@ -138,15 +197,14 @@ func (a *archiver) subfolder(fd int, name string, e layer.Entry) error {
 		return fmt.Errorf("open folder %q: %w", e.Path, err)
 	}
 	defer unix.Close(sub)
-	host := procPath(sub, ".")
-	if e.Xattrs, err = readXattrs(host); err != nil {
+	if e.Xattrs, err = readOpenXattrs(sub); err != nil {
 		return fmt.Errorf("%q: %w", e.Path, err)
 	}
 	if err := a.write(e, nil); err != nil {
 		return err
 	}
 	if a.changes {
-		if err := a.marks(host, e.Path); err != nil {
+		if err := a.marks(procPath(sub, "."), e.Path); err != nil {
 			return err
 		}
 	}
@@ -176,25 +234,54 @@ func overlayXattr(name string, user bool) string {
 	return "trusted.overlay." + name
 }
 
-func (a *archiver) file(fd int, name string, e layer.Entry) error {
-	file, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open %q: %w", e.Path, err)
+// file writes a file. It is opened first: what is said of it and what is read belong together, and one look is enough.
+func (a *archiver) file(fd int, name, p string) error {
+	file, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil // removed since the folder was listed
 	}
-	f := os.NewFile(uintptr(file), e.Path)
-	defer f.Close()
+	if err != nil {
+		return fmt.Errorf("open %q: %w", p, err)
+	}
+	defer unix.Close(file)
 	var st unix.Stat_t
 	if err := unix.Fstat(file, &st); err != nil {
-		return fmt.Errorf("stat %q: %w", e.Path, err)
+		return fmt.Errorf("stat %q: %w", p, err)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return fmt.Errorf("%q changed from a file to something else while it was read", e.Path)
+	e, ok := entryOf(p, &st)
+	if e.Kind != layer.File {
+		return fmt.Errorf("%q changed from a file to something else while it was read", p)
 	}
-	e.Size = st.Size
-	if e.Xattrs, err = readXattrs(procPath(fd, name)); err != nil {
-		return fmt.Errorf("%q: %w", e.Path, err)
+	if !ok || st.Nlink > 1 && a.hardLink(&e, &st) {
+		return a.write(e, nil)
 	}
-	return a.write(e, io.LimitReader(f, e.Size)) // what is appended meanwhile is left for the next time
+	if e.Xattrs, err = readOpenXattrs(file); err != nil {
+		return fmt.Errorf("%q: %w", p, err)
+	}
+	return a.write(e, &content{file, e.Size}) // what is appended meanwhile is left for the next time
+}
+
+// content reads the first bytes of an open file, without a further look for its end.
+type content struct {
+	fd   int
+	left int64
+}
+
+func (c *content) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	for {
+		n, err := unix.Read(c.fd, p[:min(int64(len(p)), c.left)])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err == nil && n == 0 {
+			err = io.EOF // it shrank
+		}
+		c.left -= int64(max(n, 0))
+		return max(n, 0), err
+	}
 }
 
 func readLink(fd int, name string) (string, error) {

@@ -40,6 +40,7 @@ type host struct {
 	root   *tree.Union
 	unions map[string]*tree.Union // writable layers that are mounted besides the root
 	volume map[string]*watchedVolume
+	ns     *vfs.Namespace
 	net    *lan.Host
 	view   *vfs.View // the kernel's own, into the container
 	box    *kernel.Box
@@ -107,7 +108,7 @@ func (h *host) prepare(ctx context.Context) error {
 	}
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
-	h.unions, h.volume, h.view = b.unions, b.volumes, b.view
+	h.unions, h.volume, h.view, h.ns = b.unions, b.volumes, b.view, b.ns
 	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net, Refused: h.witness.refused})
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err

@@ -12,6 +12,7 @@ const (
 	doWait      = "wait"      // answered by exit when the task has ended
 	doAttach    = "attach"    // connects the client's streams; answered by exit
 	doExec      = "exec"      // answered by started and, unless detached, exit
+	doFiles     = "files"     // reaches into the container's files; answered by ok when it is done
 	doSignal    = "signal"    // answered by ok, like all that follow
 	doResize    = "resize"    // also within start, attach and exec, for their own terminal, without an answer
 	doPause     = "pause"     //
@@ -31,6 +32,7 @@ const (
 type request struct {
 	Do      string          `json:"do"`
 	Process *driver.Process `json:"process,omitempty"`
+	Files   *filesRequest   `json:"files,omitempty"`
 	Detach  bool            `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *driver.Limits  `json:"limits,omitempty"`
 	Signal  int             `json:"signal,omitempty"`
@@ -70,6 +72,7 @@ type reply struct {
 	Processes []driver.ProcessInfo `json:"processes,omitempty"`
 	Usage     *driver.Usage        `json:"usage,omitempty"`
 	Reveal    *driver.Reveal       `json:"reveal,omitempty"`
+	Files     *filesReply          `json:"files,omitempty"`
 }
 
 // orders are what a host needs to run its container. A supervisor reads them from its standard input.

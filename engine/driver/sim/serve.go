@@ -68,6 +68,8 @@ func (h *host) serve(w *wire) {
 		h.awaitEnd(w, &req, h.io.attach(w, &req))
 	case doExec:
 		h.exec(w, &req)
+	case doFiles:
+		h.serveFiles(w, &req)
 	case doDelete:
 		h.witness.sent(h.box.Source(), sigKILL, req.Why, req.Client)
 		h.dismiss()

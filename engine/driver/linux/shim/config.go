@@ -20,6 +20,7 @@ const (
 	StageReap   = "reap"          // small init of a container
 	StageUserNS = "userns"        // waits until its ids are mapped, then becomes the command again
 	StageProbe  = "probe"         // tries something for doctor
+	StageFiles  = "files"         // reaches into a container's files
 )
 
 // Config is everything a supervisor needs to run a container.

@@ -20,6 +20,8 @@ func Main(stage string) {
 		probeStage()
 	case StageReap:
 		reapStage()
+	case StageFiles:
+		filesStage()
 	case StageUserNS:
 		userStage()
 	}

@@ -10,6 +10,7 @@ const (
 	DoWait      = "wait"      // answered by exit when the task has ended
 	DoAttach    = "attach"    // connects the streams that come along; answered by exit
 	DoExec      = "exec"      // answered by started and, unless detached, exit
+	DoFiles     = "files"     // starts a files stage for the client, whose end of a connection comes along as its input; answered by started and exit
 	DoSignal    = "signal"    // answered by ok, like all that follow
 	DoResize    = "resize"    //
 	DoPause     = "pause"     //

@@ -118,6 +118,8 @@ func (s *shim) serve(conn *Conn) {
 		s.awaitEnd(conn, s.io.attach(client))
 	case DoExec:
 		s.exec(conn, &req, client)
+	case DoFiles:
+		s.serveFiles(conn, client)
 	case DoDelete:
 		s.witness.sent(s.pid, unix.SIGKILL, req.Why, req.Client)
 		s.dismiss()

@@ -48,6 +48,7 @@ type shim struct {
 	volumes []volumeWatch
 	ended   bool
 	talks   sync.WaitGroup // connections being served
+	stages  map[int]int    // pidfds of the stages that reach into the container's files, by process id
 
 	monitor   *health.Monitor // nil: its health is not checked
 	dismissed chan struct{}   // closed when nobody is to start the container again
@@ -366,6 +367,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	}
 	close(s.done) // from here on the folder may be gone at any time
 	s.farewell()
+	s.endFiles()
 	if !s.told.Load() && len(s.cfg.OnExit) > 0 {
 		s.runOnExit()
 	}
