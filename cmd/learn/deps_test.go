@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
 	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// commit takes Dockerfile instructions, hence dockerfile
-	"engine/container": {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/jsonfile", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},

@@ -118,7 +118,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	if s.groups, err = makeGroups(s.cfg, s.events, stage == nil); err != nil {
 		return nil, err
 	}
-	if s.log, err = jsonfile.Open(s.cfg.Log, time.Now); err != nil {
+	if s.log, err = jsonfile.Open(s.cfg.Log.options()); err != nil {
 		return nil, err
 	}
 	hasInput := client.stdin >= 0 || s.cfg.OpenStdin
