@@ -80,6 +80,7 @@ var legality = []struct{ state, command, message, after string }{
 	{"paused", "rm -f", "", "gone"},
 	{"paused", "exec", "Container web is paused, unpause the container before exec", "paused"},
 	{"paused", "commit", "", "paused"},
+	{"paused", "attach", "container ID is paused, unpause the container before attach", "paused"},
 
 	{"exited", "start", "", "running"},
 	{"exited", "stop", "", "exited"},
@@ -91,6 +92,7 @@ var legality = []struct{ state, command, message, after string }{
 	{"exited", "rm -f", "", "gone"},
 	{"exited", "exec", "container ID is not running", "exited"},
 	{"exited", "top", "container ID is not running", "exited"},
+	{"exited", "attach", "container ID is not running", "exited"},
 }
 
 // TestCommandInState holds every command against every state.
