@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
 	"engine/driver/standard":   {},
-	"engine/driver/jsonfile":   {},
+	"engine/driver/jsonfile":   {"engine/failpoint"},
 	"engine/driver/eventlog":   {"trace"},
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
 	"engine/driver/drivertest": {"engine/driver", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
