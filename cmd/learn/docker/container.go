@@ -16,6 +16,7 @@ func (app *App) containerCommands() []command {
 	return []command{
 		{app.supervisorCommand("again", (*container.Manager).Again), ""},
 		{app.supervisorCommand("cleanup", (*container.Manager).Cleanup), ""},
+		{app.attachCommand, "attach"},
 		{app.commitCommand, "commit"},
 		{app.createCommand, "create"},
 		{app.diffCommand, "diff"},
