@@ -8,6 +8,7 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/linux"
+	"github.com/learn-containers/learn/engine/driver/linux/bundle/command"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -80,3 +81,6 @@ func doctor(h *home.Home) []finding {
 	}
 	return out
 }
+
+// runBundles carries out a command line of the OCI runtime.
+func runBundles(words []string) (int, error) { return command.Main(words), nil }
