@@ -155,7 +155,7 @@ func (g *group) make() error {
 // enable hands the controllers down one at a time, as one that can't be must not keep the others.
 func (g *group) enable(dir string) {
 	for _, c := range g.Controllers {
-		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+c), 0)
+		_ = writeTo(filepath.Join(dir, "cgroup.subtree_control"), "+"+c)
 	}
 }
 
@@ -170,22 +170,29 @@ func inheritCpuset(dir string) error {
 		if err != nil {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), up, 0); err != nil {
+		if err := writeTo(filepath.Join(dir, name), string(up)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tasks are the version 1 files through which a thread joins.
-func (gs groups) tasks() []string {
-	var files []string
+// tasks opens the version 1 files through which a thread joins.
+func (gs groups) tasks() ([]int, error) {
+	var fds []int
 	for _, g := range gs {
-		if g.Version == 1 {
-			files = append(files, filepath.Join(g.dir(), "tasks"))
+		if g.Version != 1 {
+			continue
 		}
+		name := filepath.Join(g.dir(), "tasks")
+		fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			closeAll(fds)
+			return nil, &os.PathError{Op: "open", Path: name, Err: err}
+		}
+		fds = append(fds, fd)
 	}
-	return files
+	return fds, nil
 }
 
 // unified opens the version 2 group; -1 if there is none.
@@ -298,7 +305,7 @@ func (gs groups) freeze(on bool) error {
 
 func freezeWith(file, look, write, want string) error {
 	for range 500 {
-		if err := os.WriteFile(file, []byte(write), 0); err != nil {
+		if err := writeTo(file, write); err != nil {
 			return err
 		}
 		data, err := os.ReadFile(look)

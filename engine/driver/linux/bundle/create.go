@@ -157,7 +157,7 @@ func (c *creation) fork() (forked, *orders, error) {
 		return forked{}, nil, err
 	}
 	defer sp.close()
-	o := &orders{Spec: c.spec, Process: c.spec.Process, Bundle: c.rec.Bundle, Rootfs: c.rec.Rootfs, Groups: c.rec.Groups, Tasks: groups(c.rec.Groups).tasks(),
+	o := &orders{Spec: c.spec, Process: c.spec.Process, Bundle: c.rec.Bundle, Rootfs: c.rec.Rootfs, Groups: c.rec.Groups,
 		Wait: c.wait, Preserve: c.o.PreserveFDs, Fresh: sp.fresh}
 	if o.Filter, err = compileFilter(c.spec.Linux.Seccomp); err != nil {
 		return forked{}, nil, err
@@ -284,9 +284,14 @@ func (c *creation) sendOrders(o *orders, listener int) error {
 		}
 	}()
 	o.Sources = len(mounts)
-	var fds []int
+	fds, err := groups(c.rec.Groups).tasks()
+	if err != nil {
+		return err
+	}
+	o.Tasks = len(fds)
+	defer closeAll(fds)
 	if listener >= 0 {
-		fds = append(fds, listener)
+		fds = append(fds[:len(fds):len(fds)], listener)
 	}
 	if err := c.conn.Send(o, fds...); err != nil {
 		return fmt.Errorf("send orders: %w", err)
@@ -379,11 +384,11 @@ func CommandCode(err error) int {
 
 func (c *creation) runtimeHooks() error {
 	h := c.spec.Hooks
-	st := c.state(specs.StateCreating)
-	if err := runHooks("prestart", h.Prestart, c.rec.Bundle, st); err != nil {
+	// Prestart hooks are older than the state "creating", and know it not.
+	if err := runHooks("prestart", h.Prestart, c.rec.Bundle, c.state(specs.StateCreated)); err != nil {
 		return err
 	}
-	return runHooks("createRuntime", h.CreateRuntime, c.rec.Bundle, st)
+	return runHooks("createRuntime", h.CreateRuntime, c.rec.Bundle, c.state(specs.StateCreating))
 }
 
 func (c *creation) takeTerminal() error {

@@ -90,7 +90,7 @@ func (g group) writeDevices(rules []specs.LinuxDeviceCgroup) error {
 		if rules[i].Allow {
 			file = "devices.allow"
 		}
-		err := os.WriteFile(filepath.Join(g.dir(), file), []byte(ruleText(&rules[i])), 0)
+		err := writeTo(filepath.Join(g.dir(), file), ruleText(&rules[i]))
 		if errors.Is(err, unix.EPERM) && !initialUsers() {
 			return nil
 		}

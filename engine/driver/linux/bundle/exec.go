@@ -147,14 +147,20 @@ func (e *creation) runExec(p *specs.Process) error {
 	if err := adjustOOM(f.pid, p.OOMScoreAdj); err != nil {
 		return err
 	}
-	o := &orders{Spec: &specs.Spec{Linux: &specs.Linux{Personality: linux.Personality}}, Process: p, Filter: filter, Tasks: groups(e.rec.Groups).tasks(), Preserve: e.o.PreserveFDs}
+	o := &orders{Spec: &specs.Spec{Linux: &specs.Linux{Personality: linux.Personality}}, Process: p, Filter: filter, Preserve: e.o.PreserveFDs}
 	if a := p.ExecCPUAffinity; a != nil {
 		if err := setAffinity(f.pid, a.Initial); err != nil {
 			return err
 		}
 		o.CPUs = a.Final
 	}
-	if err := conn.Send(o); err != nil {
+	fds, err := groups(e.rec.Groups).tasks()
+	if err != nil {
+		return err
+	}
+	defer closeAll(fds)
+	o.Tasks = len(fds)
+	if err := conn.Send(o, fds...); err != nil {
 		return fmt.Errorf("send orders: %w", err)
 	}
 	if err := e.serve(); err != nil {

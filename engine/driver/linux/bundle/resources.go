@@ -267,17 +267,27 @@ func (gs groups) write(s setting) error {
 // set writes one file. Memory limits of version 1 depend on each other: the one with swap can never be below the one without.
 func (g group) set(file, value string) error {
 	name := filepath.Join(g.dir(), file)
-	err := os.WriteFile(name, []byte(value), 0)
+	err := writeTo(name, value)
 	if err != nil && file == "memory.limit_in_bytes" {
 		// The old limit with swap is in the way of a higher one: it goes first.
-		if os.WriteFile(filepath.Join(g.dir(), "memory.memsw.limit_in_bytes"), []byte(value), 0) == nil {
-			err = os.WriteFile(name, []byte(value), 0)
+		if writeTo(filepath.Join(g.dir(), "memory.memsw.limit_in_bytes"), value) == nil {
+			err = writeTo(name, value)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("write %q to control group: %w", value, err)
 	}
 	return nil
+}
+
+// writeTo writes a file that must be there: cgroup file systems answer the wish to create one with a misleading error.
+func writeTo(name, value string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
 }
 
 func (gs groups) writeUnified(files map[string]string) error {

@@ -34,7 +34,7 @@ type orders struct {
 	Bundle   string
 	Rootfs   string
 	Groups   groups
-	Tasks    []string
+	Tasks    int    // so many files of version 1 control groups come along, each for a task to join by
 	Keyring  string // name of the session keyring to make
 	State    specs.State
 	Sources  int  // so many mounts follow, each with a message of its own
@@ -110,6 +110,9 @@ func (s *stage) warn(err error) { _ = s.conn.Send(report{Kind: reportWarning, Er
 // create becomes the first process of a container.
 func (s *stage) create() error {
 	o := &s.o
+	if err := s.joinGroups(); err != nil {
+		return err
+	}
 	listener, err := s.takeListener()
 	if err != nil {
 		return err
@@ -148,12 +151,9 @@ func (s *stage) create() error {
 	return s.await(listener, lab)
 }
 
-// enterSpaces finishes what clone left: control groups, their namespace, names, the loopback interface, the session.
+// enterSpaces finishes what clone left: the namespace of control groups, names, the loopback interface, the session.
 func (s *stage) enterSpaces() error {
 	o := &s.o
-	if err := shim.JoinTasks(o.Tasks); err != nil {
-		return err
-	}
 	if o.Fresh&unix.CLONE_NEWCGROUP != 0 {
 		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 			return fmt.Errorf("make cgroup namespace: %w", err)
@@ -181,6 +181,22 @@ func (s *stage) enterSpaces() error {
 		}
 	}
 	return setPersonality(o.Spec.Linux.Personality)
+}
+
+// joinGroups moves this thread, the only one that execve leaves, into the version 1 groups. Its own number written as 0 is free of the long
+// wait that moving a process costs.
+func (s *stage) joinGroups() error {
+	fds, err := s.conn.TakeFDs(s.o.Tasks)
+	if err != nil {
+		return err
+	}
+	defer closeAll(fds)
+	for _, fd := range fds {
+		if _, err := unix.Write(fd, []byte("0")); err != nil {
+			return fmt.Errorf("join control group: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *stage) takeListener() (int, error) {
@@ -320,7 +336,7 @@ func (s *stage) program(lab *label) *program {
 // exec becomes a further process of a running container. Its namespaces were entered before it was executed.
 func (s *stage) exec() error {
 	o := &s.o
-	if err := shim.JoinTasks(o.Tasks); err != nil {
+	if err := s.joinGroups(); err != nil {
 		return err
 	}
 	lab, err := openLabel(o.Process)

@@ -26,7 +26,9 @@ func (t Tree) Open(name string, flags int, resolve uint64) (int, error) {
 }
 
 // EnsureDir opens the folder name inside and makes what is missing on the way.
-func (t Tree) EnsureDir(name string, resolve uint64) (int, error) { return t.t.ensureDir(name, resolve) }
+func (t Tree) EnsureDir(name string, resolve uint64) (int, error) {
+	return t.t.ensureDir(name, resolve)
+}
 
 // EnsureFile opens the file name inside and makes an empty one if there is none.
 func (t Tree) EnsureFile(name string) (int, error) { return t.t.ensureFile(name) }
@@ -56,9 +58,6 @@ func LastCapability() uint { return lastCapability() }
 
 // EnterCwd changes to the folder and makes sure that it lies in the process's root.
 func EnterCwd(cwd string) error { return enterCwd(cwd) }
-
-// JoinTasks moves the calling thread into version 1 control groups.
-func JoinTasks(files []string) error { return joinTasks(files) }
 
 // LoopbackUp switches on the lo interface of the calling thread's network namespace.
 func LoopbackUp() error { return loopbackUp() }
