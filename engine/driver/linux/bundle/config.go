@@ -210,8 +210,6 @@ func checkUnsupported(s *specs.Spec) error {
 		return errors.New("linux.memoryPolicy is not supported")
 	case len(l.NetDevices) > 0:
 		return errors.New("linux.netDevices are not supported: move them into the container's network namespace in a createRuntime hook")
-	case l.MountLabel != "" && !enabled("/sys/fs/selinux/enforce"):
-		return fmt.Errorf("linux.mountLabel %q: SELinux is not enabled on this machine", l.MountLabel)
 	}
 	return nil
 }

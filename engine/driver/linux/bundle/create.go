@@ -77,6 +77,10 @@ func (r *Runtime) begin(id string, o CreateOptions) (*creation, error) {
 	if spec.Process.Terminal == (o.ConsoleSocket == "") && o.ConsoleSocket != "" {
 		return nil, errors.New("--console-socket needs process.terminal to be true")
 	}
+	if spec.Linux.MountLabel != "" && !enabled("/sys/fs/selinux/enforce") {
+		r.Warn(fmt.Errorf("linux.mountLabel %q is left out: SELinux is not enabled on this machine", spec.Linux.MountLabel))
+		spec.Linux.MountLabel = ""
+	}
 	rootfs := spec.Root.Path
 	if !filepath.IsAbs(rootfs) {
 		rootfs = filepath.Join(bundle, rootfs)
