@@ -58,7 +58,7 @@ func groupPath(spec *specs.Spec, id string) string {
 func makeGroups(spec *specs.Spec, id string) (groups, error) {
 	var all groups
 	hybrid := false
-	mounted := shim.Hierarchies()
+	mounted := shim.Hierarchies(false)
 	for _, h := range mounted {
 		hybrid = hybrid || h.Version == 1 && h.Has("freezer")
 	}

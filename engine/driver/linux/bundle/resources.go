@@ -329,7 +329,7 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 
 // hierarchies is kept for features: which versions the machine has.
 func hierarchies() (v1, v2 bool) {
-	for _, h := range shim.Hierarchies() {
+	for _, h := range shim.Hierarchies(false) {
 		v1, v2 = v1 || h.Version == 1, v2 || h.Version == 2
 	}
 	return v1, v2
