@@ -78,6 +78,7 @@ func verbs() []verb {
 
 // Main runs a command line and gives the exit code. words come after the runtime's name.
 func Main(words []string) int {
+	debug.SetGCPercent(-1) // it lives for milliseconds
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	fl := a.flags()
 	if err := fl.Parse(words); err != nil {
