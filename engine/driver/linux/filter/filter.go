@@ -198,16 +198,14 @@ func (c *compiler) spans(a abi) []span {
 			continue
 		}
 		for _, name := range call.Names {
-			n, ok := numbers[name]
-			if !ok {
-				continue
+			for _, n := range numbers[name] {
+				s := byNumber[n]
+				if s == nil {
+					s = &span{from: n | a.bit, verdict: c.fallback}
+					byNumber[n] = s
+				}
+				s.add(call.Args, verdict)
 			}
-			s := byNumber[n]
-			if s == nil {
-				s = &span{from: n | a.bit, verdict: c.fallback}
-				byNumber[n] = s
-			}
-			s.add(call.Args, verdict)
 		}
 	}
 	single := make([]span, 0, len(byNumber))
@@ -254,15 +252,16 @@ func (s *span) add(args []specs.LinuxSeccompArg, verdict uint32) {
 	s.rules = append(s.rules, rule{args, verdict})
 }
 
-func table(text string) map[string]uint32 {
+// table reads the numbers of names. One name may have two: x32 has some calls besides those of 64 bit.
+func table(text string) map[string][]uint32 {
 	f := strings.Fields(text)
-	m := make(map[string]uint32, len(f)/2)
+	m := make(map[string][]uint32, len(f)/2)
 	for i := 0; i+1 < len(f); i += 2 {
 		var n uint32
 		for _, d := range []byte(f[i+1]) {
 			n = n*10 + uint32(d-'0')
 		}
-		m[f[i]] = n
+		m[f[i]] = append(m[f[i]], n)
 	}
 	return m
 }
