@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/linux"
@@ -83,4 +84,4 @@ func doctor(h *home.Home) []finding {
 }
 
 // runBundles carries out a command line of the OCI runtime.
-func runBundles(words []string) (int, error) { return command.Main(words), nil }
+func runBundles(words []string) (int, error) { return command.Main(words, docker.Version()), nil }

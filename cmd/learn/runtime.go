@@ -2,6 +2,9 @@ package main
 
 import "github.com/spf13/cobra"
 
+// runtimeName is what the program is called when it is nothing but an OCI runtime.
+const runtimeName = "learn-runtime"
+
 // runtimeCommand makes containers of bundles. Usually package boot has taken over long before; this is for options of learn that stand
 // before the word, and for the list of commands.
 func (s *session) runtimeCommand() *cobra.Command {

@@ -14,7 +14,7 @@ func init() {
 		bundle.Stage(stage)
 		shim.Main(stage)
 	}
-	if words, ok := command.Words(os.Args); ok {
-		os.Exit(command.Main(words))
+	if words, ok := command.Words(os.Args); ok && !command.AsksVersion(words) {
+		os.Exit(command.Main(words, ""))
 	}
 }

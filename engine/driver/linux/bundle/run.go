@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -66,7 +65,6 @@ func adoptOrphans(on bool) (release func()) {
 
 // follow waits for a process that has this one's streams or the terminal, and passes signals on.
 func follow(pid, master int) int {
-	debug.SetGCPercent(100) // from here on it may live long
 	sigs := make(chan os.Signal, 64)
 	signal.Notify(sigs)
 	defer signal.Stop(sigs)

@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +35,11 @@ func Words(argv []string) ([]string, bool) {
 		return argv[2:], true
 	}
 	return nil, false
+}
+
+// AsksVersion reports whether a command line asks for the version, which is known to the whole program only.
+func AsksVersion(words []string) bool {
+	return len(words) > 0 && (words[0] == "--version" || words[0] == "-version" || words[0] == "-v")
 }
 
 // app is one run of the command line.
@@ -76,9 +80,9 @@ func verbs() []verb {
 	}
 }
 
-// Main runs a command line and gives the exit code. words come after the runtime's name.
-func Main(words []string) int {
-	debug.SetGCPercent(-1) // it lives for milliseconds
+// Main runs a command line and gives the exit code. words come after the runtime's name. No package that is initialised late may be imported
+// here: package boot calls it.
+func Main(words []string, version string) int {
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	fl := a.flags()
 	if err := fl.Parse(words); err != nil {
@@ -91,7 +95,7 @@ func Main(words []string) int {
 	rest := fl.Args()
 	switch {
 	case a.version:
-		fmt.Fprint(a.out, versionText())
+		fmt.Fprint(a.out, versionText(version))
 		return 0
 	case len(rest) == 0 || rest[0] == "help":
 		a.usage(a.out)
@@ -141,11 +145,7 @@ func (a *app) usage(w io.Writer) {
 	fl.PrintDefaults()
 }
 
-func versionText() string {
-	version := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		version = info.Main.Version
-	}
+func versionText(version string) string {
 	return fmt.Sprintf("learn-runtime version %s\nspec: %s\n", version, bundle.SpecVersion)
 }
 

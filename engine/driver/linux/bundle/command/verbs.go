@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -170,12 +169,32 @@ func (a *app) list(v *verb, words []string) (int, error) {
 	case *format != "table":
 		return 0, fmt.Errorf("list: no such format: %q", *format)
 	}
-	w := tabwriter.NewWriter(a.out, 12, 1, 3, ' ', 0)
-	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
+	rows := [][]string{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}}
 	for _, s := range states {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t#%d\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+		rows = append(rows, []string{s.ID, strconv.Itoa(s.Pid), string(s.Status), s.Bundle, s.Created.Format(time.RFC3339Nano), "#" + strconv.Itoa(s.Owner)})
 	}
-	return 0, w.Flush()
+	return 0, a.table(rows)
+}
+
+// table prints rows with columns as wide as they need.
+func (a *app) table(rows [][]string) error {
+	width := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, cell := range r {
+			width[i] = max(width[i], len(cell)+3)
+		}
+	}
+	for _, r := range rows {
+		for i, cell := range r[:len(r)-1] {
+			if _, err := fmt.Fprintf(a.out, "%-*s", width[i], cell); err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintln(a.out, r[len(r)-1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) ps(v *verb, words []string) (int, error) {
