@@ -74,3 +74,8 @@ func resized() (<-chan struct{}, func()) { return nil, func() {} }
 func doctor(*home.Home) []finding {
 	return []finding{{"kernel", false, "this is " + systemName() + ": containers run on the simulator", "real containers need Linux, or a Linux virtual machine"}}
 }
+
+// runBundles tells why there is no OCI runtime.
+func runBundles([]string) (int, error) {
+	return 1, fmt.Errorf("run a bundle: this is %s, and real containers need a Linux kernel", systemName())
+}

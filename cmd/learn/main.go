@@ -31,6 +31,9 @@ func run(argv []string) int {
 	if userland.Has(name) {
 		return userland.Main(argv)
 	}
+	if name == runtimeName {
+		name, argv = "learn", append([]string{"learn", "runtime"}, argv[1:]...)
+	}
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
 	rest, err := s.parse(argv[1:])
 	if err == nil && !strings.HasPrefix(name, "docker") && len(rest) > 0 && rest[0] == "docker" {

@@ -93,6 +93,9 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 	if err := errors.Join(checkHost(&opts.HostConfig), checkNames(&opts.Config, &opts.HostConfig)); err != nil {
 		return nil, err
 	}
+	if err := m.checkRuntime(&opts.HostConfig); err != nil {
+		return nil, err
+	}
 	if err := checkHealth(opts.Config.Healthcheck); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (m *Manager) spec(ctx context.Context, c *Container) (driver.Spec, error) {
 		},
 		OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce, Ephemeral: m.ephemeral(c),
 	}
-	for _, add := range []func(context.Context, *Container, *driver.Spec) error{m.specLimits, m.specSecurity, m.specStorage, m.specLifecycle, m.specLog} {
+	for _, add := range []func(context.Context, *Container, *driver.Spec) error{m.specLimits, m.specSecurity, m.specStorage, m.specLifecycle, m.specLog, m.specRuntime} {
 		if err := add(ctx, c, &s); err != nil {
 			return driver.Spec{}, err
 		}

@@ -213,6 +213,14 @@ func Sleep(ctx context.Context, r Runtime, d time.Duration) error {
 	}
 }
 
+// RuntimeFinder is an ability that a Runtime may have besides: to let another OCI runtime make containers (Spec.Runtime).
+type RuntimeFinder interface {
+	// FindRuntime gives the program of a runtime by its name or absolute path; ErrNotFound if there is none.
+	FindRuntime(name string) (program string, err error)
+	// Runtimes names those that are there, besides the own one.
+	Runtimes() []string
+}
+
 // Leaker is an ability that a Runtime may have besides: to name, in words, what dead processes left on the machine outside the home.
 type Leaker interface {
 	Leaks(ctx context.Context) []string

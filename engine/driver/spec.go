@@ -39,6 +39,7 @@ type Spec struct {
 	LogAttrs    map[string]string // written beside each line, for docker logs --details
 	Ephemeral   bool              // record of a build step or the like: needs not survive a power cut
 	OnExit      []string          // command (argv) the supervisor runs after the task ended when no client is connected
+	Runtime     string            // name of the OCI runtime that makes it, of those that Runtimes finds; empty: the driver's own
 	OnEnd       []string          // command (argv) the supervisor runs some time after the task ended, whoever is connected: it may start the container again
 	Rested      time.Duration     // how long OnEnd waited the last time; respawn.Next says from it how long it waits now
 }

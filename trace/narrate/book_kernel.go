@@ -146,6 +146,12 @@ var kernelBook = []phrase{
 				why: "All the walls are up before its first instruction runs.",
 				how: "execve of " + f.path("program") + " in process " + f.plain("pid") + " of " + f.container("container") + ". Every descriptor but 0, 1 and 2 is closed by it."}
 		}},
+	{kind: vocab.RuntimeCall, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Told the runtime " + f.str("runtime") + " to " + f.str("command") + " " + f.container("container") + ".",
+				why: "The OCI runtime specification says what a runtime is told and what it has to do, so that one can stand in for another.",
+				how: f.str("runtime") + " " + f.str("command") + ", with a bundle in the container's folder."}
+		}},
 	{kind: vocab.ProcSignal, from: Kernel,
 		tell: func(f *facts) text {
 			return text{say: "The supervisor delivered " + f.str("signal") + " to process " + f.plain("pid") + " of " + f.container("container") + "."}

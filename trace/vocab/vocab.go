@@ -100,6 +100,7 @@ const (
 	DeviceRules     = "device.rules"
 	InitRun         = "init.run"
 	ProcExec        = "proc.exec"
+	RuntimeCall     = "runtime.call"
 	ProcSignal      = "proc.signal"
 	ProcOOM         = "proc.oom"
 	ProcExit        = "proc.exit"
@@ -203,6 +204,7 @@ var Kinds = []Kind{
 	{DeviceAdd, false, "a container gets a device of the host", []Attr{{"container", "string", "its id"}, {"path", "string", "inside; /dev for all of them"}, {"source", "string", "on the host"}, {"access", "string", "of r, w and m"}}, nil},
 	{DeviceRules, false, "a control group says what may be done with devices", []Attr{{"container", "string", "its id"}, {"rules", "list", "what is allowed: kind, numbers, access"}}, nil},
 	{InitRun, false, "a small init is the first process and runs the command as its child", []Attr{{"container", "string", "its id"}}, nil},
+	{RuntimeCall, false, "another OCI runtime is told to do something", []Attr{{"container", "string", "its id"}, {"runtime", "string", "which one, as it was chosen"}, {"command", "string", "create, start, exec, kill, pause, resume or delete"}}, nil},
 	{ProcSignal, false, "the supervisor delivers a signal", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"signal", "string", "its name"}}, nil},
 	{ProcOOM, false, "processes of a container were killed because memory ran out", []Attr{{"container", "string", "its id"}, {"limit_bytes", "int", "what it may have; 0 for no limit"}, {"peak_bytes", "int", "most that it ever had; 0 if it is not known"}, {"kills", "int", "processes killed"}}, nil},
 	{ProcExit, false, "a process ended", []Attr{{"container", "string", "its id"}, {"pid", "int", "process id on the host"}, {"exit_code", "int", "0 to 255; 128 and the signal's number when a signal ended it"}, {"signal", "string", "the signal that ended it, or empty"}, {"oom_killed", "bool", "the memory limit ended it"}}, nil},

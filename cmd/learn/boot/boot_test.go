@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/learn-containers/learn/engine/driver/linux/bundle"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 )
 
@@ -20,7 +21,7 @@ func TestStagesBranchOffBeforeHeavyPackages(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, stage := range []string{shim.StageShim, shim.StageInit, shim.StageExec, shim.StageUserNS, shim.StageProbe, shim.StageReap, shim.StageFiles} {
+	for _, stage := range []string{shim.StageShim, shim.StageInit, shim.StageExec, shim.StageUserNS, shim.StageProbe, shim.StageReap, shim.StageFiles, bundle.StageCreate, bundle.StageExec} {
 		cmd := exec.Command(binary)
 		cmd.Env = []string{shim.StageVariable + "=" + stage, "GODEBUG=inittrace=1"}
 		null, err := os.Open(os.DevNull)

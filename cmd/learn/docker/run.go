@@ -33,6 +33,7 @@ type runFlags struct {
 	storage                                                           storageFlags
 	lifecycle                                                         lifecycleFlags
 	log                                                               logFlags
+	runtime                                                           runtimeFlags
 }
 
 // flagGroup is a part of the options. apply is called after parsing and writes what they say into the two configs.
@@ -42,7 +43,7 @@ type flagGroup interface {
 }
 
 func (f *runFlags) groups() []flagGroup {
-	return []flagGroup{&f.limits, &f.security, &f.storage, &f.lifecycle, &f.log}
+	return []flagGroup{&f.limits, &f.security, &f.storage, &f.lifecycle, &f.log, &f.runtime}
 }
 
 func (f *runFlags) register(fl *pflag.FlagSet) {

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/learn-containers/learn/engine/container"
 )
 
 func (app *App) systemCommands() []command {
@@ -69,8 +72,9 @@ func (app *App) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(app.Out, "Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s\nDriver: %s (%s)\nRoot Dir: %s\n",
-				len(containers), count["running"]+count["restarting"], count["paused"], len(containers)-count["running"]-count["paused"]-count["restarting"], len(images), Version(), e.Driver.Name, e.Driver.Reason, e.Home.Root())
+			fmt.Fprintf(app.Out, "Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s\nDriver: %s (%s)\nRuntimes: %s\nDefault Runtime: %s\nRoot Dir: %s\n",
+				len(containers), count["running"]+count["restarting"], count["paused"], len(containers)-count["running"]-count["paused"]-count["restarting"], len(images), Version(), e.Driver.Name, e.Driver.Reason,
+				strings.Join(e.Containers.Runtimes(), " "), container.OwnRuntime, e.Home.Root())
 			return nil
 		},
 	}

@@ -125,6 +125,11 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	if err := t.secure(cfg); err != nil {
 		return nil, err
 	}
+	if spec.Runtime != "" {
+		if cfg.Foreign, err = t.foreign(cfg); err != nil {
+			return nil, err
+		}
+	}
 	cfg.Scratch = root.Lowers[len(root.Lowers)-1]
 	if len(spec.OnExit)+len(spec.OnEnd) > 0 {
 		cfg.OnExitEnv = withoutFailpoint(os.Environ())

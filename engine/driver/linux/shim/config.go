@@ -56,6 +56,7 @@ type Config struct {
 	Spaces      Spaces    `json:"spaces"`
 	Rootless    bool      `json:"rootless,omitempty"`
 	Trace       bool      `json:"trace,omitempty"`
+	Foreign     *Foreign  `json:"foreign,omitempty"` // nil: no other runtime has a part in it
 
 	OnEnd  []string      `json:"on_end,omitempty"` // with the environment of OnExit
 	Rested time.Duration `json:"rested_ns,omitempty"`

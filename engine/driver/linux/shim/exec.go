@@ -78,6 +78,10 @@ func (s *shim) startExec(req *Request, client streams) (std *stdio, program stri
 // runInside runs a process with the child's ends of std, which it takes. After an error a pid that is not zero is still to be waited for.
 func (s *shim) runInside(std *stdio, p *Process) (program string, pid int, err error) {
 	defer std.releaseChild()
+	if s.foreign != nil {
+		pid, err = s.foreign.exec(std, p)
+		return p.Args[0], pid, err
+	}
 	stage, pid, err := s.forkInside()
 	if err != nil {
 		return "", pid, err

@@ -17,6 +17,9 @@ import (
 // freeze stops or resumes all processes of the container: by the version 2 control group, by a freezer of version 1 that
 // is made when it is first needed, or, where neither may be used, by signals.
 func (s *shim) freeze(on bool) error {
+	if s.foreign != nil {
+		return s.foreign.freeze(on)
+	}
 	for _, m := range s.groups.members {
 		if m.Version == 2 {
 			if err := freezeV2(m.Dir, on); err == nil {

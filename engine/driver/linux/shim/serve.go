@@ -211,13 +211,20 @@ func (s *shim) signal(req *Request) error {
 	}
 	events := s.eventLog()
 	events.Postpone() // what the signal causes comes after it
-	if err := unix.PidfdSendSignal(s.pidfd, sig, nil, 0); err != nil {
+	if err := s.deliver(sig); err != nil {
 		events.Resume()
 		return fmt.Errorf("signal process %d: %w", s.pid, err)
 	}
 	events.Resume(eventlog.Note(vocab.ProcSignal, trace.String("container", s.cfg.ID),
 		trace.Int("pid", int64(s.pid)), trace.String("signal", unix.SignalName(sig))))
 	return nil
+}
+
+func (s *shim) deliver(sig unix.Signal) error {
+	if s.foreign != nil {
+		return s.foreign.signal(sig)
+	}
+	return unix.PidfdSendSignal(s.pidfd, sig, nil, 0)
 }
 
 // thaw lets a paused container take its signal. One that runs is left alone: the control groups may be on their way out.

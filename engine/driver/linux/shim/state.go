@@ -39,6 +39,7 @@ type Record struct {
 	Cgroups       []string  `json:"cgroups,omitempty"`
 	Mounts        uint64    `json:"mounts,omitempty"`    // number of its mount namespace, where its processes are told apart by that
 	Uncharged     bool      `json:"uncharged,omitempty"` // the memory group does not count what the container had before it came
+	Foreign       bool      `json:"foreign,omitempty"`   // another runtime made it
 }
 
 // ReadRecord reads task.json in dir. A broken or empty file counts as absent.

@@ -33,6 +33,7 @@ type shim struct {
 	self     int // descriptor of the engine's binary, read-only
 	groups   *groups
 	log      *jsonfile.Log
+	foreign  *foreign // nil: no other runtime has a part in it
 	io       *stdio
 	listener int
 	pid      int     // of the first process
@@ -138,6 +139,9 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (attached *attachmen
 	if s.io, err = newStdio(&s.cfg.Process, hasInput, s.cfg.StdinOnce || !s.cfg.OpenStdin, s.log); err != nil {
 		return nil, err
 	}
+	if s.cfg.Foreign != nil {
+		return s.startForeign(conn, client, stage)
+	}
 	ahead := stage
 	joined, err := s.cfg.Spaces.open()
 	if err != nil {
@@ -228,7 +232,7 @@ func (s *shim) writeRecord() error {
 		return fmt.Errorf("identify supervisor: %w", err)
 	}
 	s.record = Record{Ephemeral: s.cfg.Ephemeral, Pid: s.pid, StartTime: start, ShimPid: os.Getpid(), ShimStartTime: own, BootID: BootID(),
-		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs(), Rests: len(s.cfg.OnEnd) > 0}
+		StartedAt: time.Now().UTC(), Cgroups: s.groups.dirs(), Rests: len(s.cfg.OnEnd) > 0, Foreign: s.foreign != nil}
 	if !s.cfg.Spaces.PID.Own() {
 		s.record.Mounts = mountsOf(s.pid)
 	}
@@ -296,6 +300,9 @@ func (s *shim) giveUp(conn *Conn, err error) {
 		_ = v.watcher.Finish()
 	}
 	s.events.Resume()
+	if s.foreign != nil {
+		s.foreign.remove()
+	}
 	s.groups.remove()
 	for _, name := range []string{TaskFile, socketName} {
 		_ = os.Remove(filepath.Join(s.cfg.Dir, name))
@@ -349,6 +356,9 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	s.monitor.Stop()
 	s.io.drain()
 	s.log.Close()
+	if s.foreign != nil {
+		s.foreign.remove()
+	}
 	s.endTrace()
 	s.groups.remove()
 	s.witness.close()

@@ -22,6 +22,9 @@ func groupName(owner, id string) string {
 	return owner + "-" + id
 }
 
+// GroupPath is where a container's control groups are in each hierarchy.
+func GroupPath(owner, id string) string { return "/" + groupParent + "/" + groupName(owner, id) }
+
 // DeadGroups lists the control groups of a home that hold no process and that nobody will fill any more: a supervisor was
 // killed together with its record.
 func DeadGroups(owner string, rootless bool) []string {

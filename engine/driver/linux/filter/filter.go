@@ -1,0 +1,277 @@
+//go:build linux
+
+// Package filter compiles a system call filter in the words of the runtime specification (config-linux.md, "Seccomp") into the program that
+// the kernel takes (seccomp(2)). Numbers are found by a binary search, so that a call costs about ten instructions whatever the filter's
+// length. It imports nothing that takes time to initialise.
+package filter
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Program is a compiled filter.
+type Program struct {
+	Code   []byte // struct sock_filter[], native byte order
+	Flags  uint   // for seccomp(2)
+	Notify bool   // some calls are left to a listener
+}
+
+// Compile makes the program of a filter for the machine that this process runs on. Names that an architecture does not have are left out.
+func Compile(s *specs.LinuxSeccomp) (*Program, error) {
+	c := &compiler{spec: s}
+	var err error
+	if c.fallback, err = action(s.DefaultAction, s.DefaultErrnoRet); err != nil {
+		return nil, err
+	}
+	if c.fallback == unix.SECCOMP_RET_USER_NOTIF {
+		return nil, fmt.Errorf("%s can't be the default action: the listener itself could not be handed over", specs.ActNotify)
+	}
+	p := &Program{}
+	for _, f := range s.Flags {
+		bit, ok := map[specs.LinuxSeccompFlag]uint{specs.LinuxSeccompFlagLog: unix.SECCOMP_FILTER_FLAG_LOG, specs.LinuxSeccompFlagSpecAllow: unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			specs.LinuxSeccompFlagWaitKillableRecv: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_TSYNC": 0}[f]
+		if !ok {
+			return nil, fmt.Errorf("no such flag: %q", f)
+		}
+		p.Flags |= bit
+	}
+	for _, call := range s.Syscalls {
+		p.Notify = p.Notify || call.Action == specs.ActNotify
+		if err := c.checkCall(&call); err != nil {
+			return nil, err
+		}
+	}
+	code, err := c.program()
+	if err != nil {
+		return nil, err
+	}
+	p.Code = encode(code)
+	return p, nil
+}
+
+// action is what the kernel takes as a verdict.
+func action(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
+	e := uint(unix.EPERM)
+	if errno != nil {
+		e = *errno
+	}
+	const maxErrno = 4095
+	switch a {
+	case specs.ActKill, specs.ActKillThread:
+		return unix.SECCOMP_RET_KILL_THREAD, nil
+	case specs.ActKillProcess:
+		return unix.SECCOMP_RET_KILL_PROCESS, nil
+	case specs.ActTrap:
+		return unix.SECCOMP_RET_TRAP, nil
+	case specs.ActAllow:
+		return unix.SECCOMP_RET_ALLOW, nil
+	case specs.ActLog:
+		return unix.SECCOMP_RET_LOG, nil
+	case specs.ActNotify:
+		return unix.SECCOMP_RET_USER_NOTIF, nil
+	case specs.ActErrno, specs.ActTrace:
+		if e > maxErrno {
+			return 0, fmt.Errorf("errnoRet %d: at most %d", e, maxErrno)
+		}
+		if a == specs.ActTrace {
+			return unix.SECCOMP_RET_TRACE | uint32(e), nil
+		}
+		return unix.SECCOMP_RET_ERRNO | uint32(e), nil
+	}
+	return 0, fmt.Errorf("no such action: %q", a)
+}
+
+type compiler struct {
+	spec     *specs.LinuxSeccomp
+	fallback uint32
+}
+
+func (c *compiler) checkCall(call *specs.LinuxSyscall) error {
+	if len(call.Names) == 0 {
+		return fmt.Errorf("a rule names no system call")
+	}
+	if _, err := action(call.Action, call.ErrnoRet); err != nil {
+		return fmt.Errorf("%s: %w", call.Names[0], err)
+	}
+	for _, a := range call.Args {
+		if a.Index > 5 {
+			return fmt.Errorf("%s: there is no argument %d: system calls have six, from 0", call.Names[0], a.Index)
+		}
+		if _, ok := comparison(a); !ok {
+			return fmt.Errorf("%s: no such comparison: %q", call.Names[0], a.Op)
+		}
+	}
+	return nil
+}
+
+// abi is a way to call this machine's kernel.
+type abi struct {
+	audit uint32
+	bit   uint32 // set in every number: the mark of x32
+	calls string
+	name  specs.Arch
+}
+
+// abis are those that the processor has; the first is the native one.
+func abis() []abi {
+	switch runtime.GOARCH {
+	case "amd64":
+		return []abi{{unix.AUDIT_ARCH_X86_64, 0, amd64Calls, specs.ArchX86_64}, {unix.AUDIT_ARCH_X86_64, x32Bit, x32Calls, specs.ArchX32},
+			{unix.AUDIT_ARCH_I386, 0, i386Calls, specs.ArchX86}}
+	case "arm64":
+		return []abi{{unix.AUDIT_ARCH_AARCH64, 0, arm64Calls, specs.ArchAARCH64}, {unix.AUDIT_ARCH_ARM, 0, armCalls, specs.ArchARM}}
+	}
+	return nil
+}
+
+const x32Bit = 0x40000000
+
+// program puts the parts for each way to call together. Any way that is not listed ends the thread, as with libseccomp.
+func (c *compiler) program() ([]insn, error) {
+	all := abis()
+	if all == nil {
+		return nil, fmt.Errorf("system call filters are not supported on %s", runtime.GOARCH)
+	}
+	var code []insn
+	code = append(code, insn{code: ldAbs, k: offArch})
+	for i := 0; i < len(all); i++ {
+		group := []abi{all[i]} // those with one number in the kernel's data
+		for i+1 < len(all) && all[i+1].audit == all[i].audit {
+			i++
+			group = append(group, all[i])
+		}
+		var body []insn
+		var spans []span
+		for j, a := range group {
+			if j == 0 && a.audit == all[0].audit || slices.Contains(c.spec.Architectures, a.name) {
+				spans = append(spans, c.spans(a)...)
+			} else {
+				spans = append(spans, span{from: a.bit, verdict: unix.SECCOMP_RET_KILL_THREAD})
+			}
+		}
+		if len(group) == 1 && i > 0 && !slices.Contains(c.spec.Architectures, group[0].name) {
+			continue
+		}
+		body = append([]insn{{code: ldAbs, k: offNumber}}, search(spans)...)
+		code = append(code, insn{code: jeq, k: group[0].audit, jt: 1}, insn{code: ja, k: uint32(len(body))})
+		code = append(code, body...)
+	}
+	code = append(code, insn{code: ret, k: unix.SECCOMP_RET_KILL_THREAD})
+	if len(code) > unix.BPF_MAXINSNS {
+		return nil, fmt.Errorf("the filter has %d instructions: at most %d", len(code), unix.BPF_MAXINSNS)
+	}
+	return code, nil
+}
+
+// span is a verdict for all numbers from one on up to the next span.
+type span struct {
+	from    uint32
+	verdict uint32
+	rules   []rule // tried first
+}
+
+func (s span) same(t span) bool {
+	return len(s.rules) == 0 && len(t.rules) == 0 && s.verdict == t.verdict
+}
+
+// rule is a verdict for calls whose arguments all fit.
+type rule struct {
+	args    []specs.LinuxSeccompArg
+	verdict uint32
+}
+
+// spans gives the verdicts of one way to call, in the order of the numbers, neighbours with one verdict as one.
+func (c *compiler) spans(a abi) []span {
+	numbers := table(a.calls)
+	byNumber := map[uint32]*span{}
+	for i := range c.spec.Syscalls {
+		call := &c.spec.Syscalls[i]
+		verdict, _ := action(call.Action, call.ErrnoRet)
+		if verdict == c.fallback {
+			continue
+		}
+		for _, name := range call.Names {
+			for _, n := range numbers[name] {
+				s := byNumber[n]
+				if s == nil {
+					s = &span{from: n | a.bit, verdict: c.fallback}
+					byNumber[n] = s
+				}
+				s.add(call.Args, verdict)
+			}
+		}
+	}
+	single := make([]span, 0, len(byNumber))
+	for _, s := range byNumber {
+		single = append(single, *s)
+	}
+	slices.SortFunc(single, func(x, y span) int { return int(int64(x.from) - int64(y.from)) })
+	out := []span{{from: a.bit, verdict: c.fallback}}
+	add := func(s span) {
+		last := &out[len(out)-1]
+		switch {
+		case last.same(s):
+		case last.from == s.from:
+			*last = s
+		default:
+			out = append(out, s)
+		}
+	}
+	for i, s := range single {
+		add(s)
+		if i+1 == len(single) || single[i+1].from != s.from+1 {
+			add(span{from: s.from + 1, verdict: c.fallback})
+		}
+	}
+	return out
+}
+
+// add takes a rule in. Conditions on one argument twice are alternatives, as for runc and libseccomp.
+func (s *span) add(args []specs.LinuxSeccompArg, verdict uint32) {
+	if len(args) == 0 {
+		s.verdict = verdict
+		return
+	}
+	seen := map[uint]bool{}
+	for _, a := range args {
+		if seen[a.Index] {
+			for i := range args {
+				s.rules = append(s.rules, rule{args[i : i+1], verdict})
+			}
+			return
+		}
+		seen[a.Index] = true
+	}
+	s.rules = append(s.rules, rule{args, verdict})
+}
+
+// table reads the numbers of names. One name may have two: x32 has some calls besides those of 64 bit.
+func table(text string) map[string][]uint32 {
+	f := strings.Fields(text)
+	m := make(map[string][]uint32, len(f)/2)
+	for i := 0; i+1 < len(f); i += 2 {
+		var n uint32
+		for _, d := range []byte(f[i+1]) {
+			n = n*10 + uint32(d-'0')
+		}
+		m[f[i]] = append(m[f[i]], n)
+	}
+	return m
+}
+
+func encode(code []insn) []byte {
+	out := make([]byte, 0, 8*len(code))
+	for _, i := range code {
+		out = binary.NativeEndian.AppendUint16(out, i.code)
+		out = append(out, i.jt, i.jf)
+		out = binary.NativeEndian.AppendUint32(out, i.k)
+	}
+	return out
+}
