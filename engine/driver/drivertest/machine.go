@@ -40,7 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Machine) {
 	}{
 		{"layers", testLayers}, {"hostile archives", testHostile}, {"snapshots", testSnapshots}, {"overlay", testOverlay}, {"trees", testTrees},
 		{"programs", testPrograms}, {"streams", testStreams}, {"terminals", testTerminals}, {"signals", testSignals}, {"exec", testExec},
-		{"life", testLife}, {"mounts", testMounts}, {"mounted trees", testTreeMounts}, {"folders", testFolders}, {"volumes", testVolumes}, {"mounted files", testFileMounts}, {"networks", testNetwork}, {"limits", testLimits}, {"accounting", testAccounting}, {"events", testEvents}, {"files", testFiles},
+		{"life", testLife}, {"mounts", testMounts}, {"mounted trees", testTreeMounts}, {"folders", testFolders}, {"volumes", testVolumes}, {"mounted files", testFileMounts}, {"networks", testNetwork}, {"security", testSecurity}, {"limits", testLimits}, {"accounting", testAccounting}, {"events", testEvents}, {"files", testFiles},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

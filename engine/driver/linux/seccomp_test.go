@@ -38,6 +38,8 @@ func forbiddenCalls() map[string]func() error {
 		"userfaultfd":                call(unix.SYS_USERFAULTFD, 0),
 		"io_uring_setup":             call(unix.SYS_IO_URING_SETUP, 1, 0),
 		"unshare(user)":              call(unix.SYS_UNSHARE, unix.CLONE_NEWUSER),
+		"clone(new user)":            call(unix.SYS_CLONE, unix.CLONE_NEWUSER, 0, 0, 0, 0),
+		"kexec_file_load":            call(unix.SYS_KEXEC_FILE_LOAD, 0, 0, 0, 0, 0),
 		"setns":                      call(unix.SYS_SETNS, 0, 0),
 		"mount":                      call(unix.SYS_MOUNT, 0, 0, 0, 0, 0),
 		"kexec_load":                 call(unix.SYS_KEXEC_LOAD, 0, 0, 0, 0),

@@ -312,7 +312,7 @@ func (f *foreign) remove() {
 }
 
 // startForeign runs the container by a runtime of others.
-func (s *shim) startForeign(conn *Conn, client streams, stage *Conn) (detach func(), err error) {
+func (s *shim) startForeign(conn *Conn, client streams, stage *Conn) (attached *attachment, err error) {
 	if stage != nil { // the one that was forked ahead has nothing to do
 		_ = stage.Close()
 		s.abandonInit()
@@ -336,9 +336,10 @@ func (s *shim) startForeign(conn *Conn, client streams, stage *Conn) (detach fun
 	}
 	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
 		trace.Int("pid", int64(s.pid)), trace.String("program", s.cfg.Process.Args[0]), trace.Strings("argv", s.cfg.Process.Args)))
-	detach = s.io.attach(client)
+	attached = s.io.attach(client)
 	s.io.run()
-	return detach, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
+	s.watchHealth()
+	return attached, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
 }
 
 // consoleSocket takes a terminal from a runtime. Its name has to be short, so it is not in the container's folder.

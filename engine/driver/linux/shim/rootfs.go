@@ -202,7 +202,12 @@ func (b *builder) bindProc() (int, error) {
 
 // sysctl writes a file below /proc/sys of the mount that was made here, whatever lies over it meanwhile.
 func (b *builder) sysctl(name, value string) error {
-	fd, err := (tree{b.proc}).open("sys/"+name, unix.O_WRONLY, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
+	sys, err := (tree{b.proc}).open("sys", unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
+	if err != nil {
+		return pathError("open", "/proc/sys", err)
+	}
+	defer unix.Close(sys)
+	fd, err := (tree{sys}).open(name, unix.O_WRONLY, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
 	if err != nil {
 		return pathError("open", "/proc/sys/"+name, err)
 	}
