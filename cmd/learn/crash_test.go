@@ -37,6 +37,7 @@ func operations(t *testing.T) []operation {
 		{"restart", nil, [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"restart", "-s", "KILL", "yy"}},
 		{"rm", nil, [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rm", "xx"}},
 		{"rm -f", nil, [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"rm", "-f", "yy"}},
+		{"update", nil, [][]string{{"run", "-d", "--name", "yy", "learn/base", "sleep", "60"}}, []string{"update", "--pids-limit", "50", "-m", "64m", "--memory-swap", "64m", "yy"}},
 		{"rmi", nil, [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"rmi", "gone"}},
 		{"import", [][]string{{"create", "--name", "xx", "learn/base"}, {"export", "-o", "tree.tar", "xx"}}, nil, []string{"import", "tree.tar", "imported"}},
 		{"cp in", nil, [][]string{{"create", "--name", "xx", "learn/base"}}, []string{"cp", "Dockerfile", "xx:/copied"}},

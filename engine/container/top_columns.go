@@ -79,6 +79,9 @@ func userID(p *driver.ProcessInfo, _ psMachine) string { return strconv.FormatUi
 func userName(p *driver.ProcessInfo, m psMachine) string {
 	const most = 8
 	name := or(p.User, userID(p, m))
+	if name == "0" {
+		return "root" // whoever else has that name
+	}
 	if len(name) > most && p.User != "" {
 		return name[:most-1] + "+"
 	}

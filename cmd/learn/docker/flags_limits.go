@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -39,10 +40,13 @@ func (f *resourceFlags) register(fl *pflag.FlagSet) {
 	fl.Uint16Var(&f.blkio, "blkio-weight", 0, "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)")
 	fl.Int64Var(&f.pids, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
 	fl.Var(new(memBytes), "kernel-memory", "Kernel memory limit (deprecated)")
-	_ = fl.MarkDeprecated("kernel-memory", "and no longer supported by the kernel")
+	_ = fl.MarkHidden("kernel-memory")
 }
 
-func (f *resourceFlags) resources(r *ctypes.Resources) {
+func (f *resourceFlags) resources(app *App, r *ctypes.Resources) {
+	if f.set.Changed("kernel-memory") {
+		fmt.Fprintln(app.Err, "Flag --kernel-memory has been deprecated, and no longer supported by the kernel")
+	}
 	r.Memory, r.MemoryReservation, r.MemorySwap = int64(f.memory), int64(f.reservation), int64(f.swap)
 	r.NanoCPUs, r.CPUPeriod, r.CPUQuota, r.CPUShares = int64(f.cpus), f.period, f.quota, f.shares
 	r.CPURealtimePeriod, r.CPURealtimeRuntime = f.rtPeriod, f.rtRuntime
@@ -72,8 +76,8 @@ func (f *limitFlags) register(fl *pflag.FlagSet) {
 	fl.Var(f.ulimits, "ulimit", "Ulimit options")
 }
 
-func (f *limitFlags) apply(_ *App, _ *ctypes.Config, host *ctypes.HostConfig) error {
-	f.resources(&host.Resources)
+func (f *limitFlags) apply(app *App, _ *ctypes.Config, host *ctypes.HostConfig) error {
+	f.resources(app, &host.Resources)
 	host.ShmSize, host.OomScoreAdj = int64(f.shm), f.oomScoreAdj
 	if f.swappiness != -1 {
 		host.MemorySwappiness = &f.swappiness

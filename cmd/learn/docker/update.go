@@ -23,7 +23,7 @@ func (app *App) updateCommand() *cobra.Command {
 				return usagef("you must provide one or more flags when using this command")
 			}
 			var want ctypes.UpdateConfig
-			f.resources(&want.Resources)
+			f.resources(app, &want.Resources)
 			var err error
 			if want.RestartPolicy, err = policy(restart); err != nil {
 				return err
