@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"engine/passwd":          {"engine/driver"},
 	"engine/events":          {"engine/home"},
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
-	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/image":           {"engine/events", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":         {},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/home", "engine/failpoint", "trace", "trace/vocab"},

@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -59,6 +60,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, source string, opts Imp
 	if err != nil {
 		return Image{}, fmt.Errorf("import %s: %w", sourceName(source), err)
 	}
+	s.tell(events.ActionImport, img.ID, "")
 	return img, nil
 }
 
