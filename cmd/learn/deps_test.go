@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"engine/passwd":          {"engine/driver"},
 	"engine/events":          {"engine/home"},
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
-	"engine/image":           {"engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/image":           {"engine/events", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":         {},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 	"engine/driver/respawn":    {},
 	"engine/driver/eventlog":   {"trace"},
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
-	"engine/driver/drivertest": {"engine/driver", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
+	"engine/driver/drivertest": {"engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
 	"engine/driver/sim":        {"engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},

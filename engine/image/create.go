@@ -119,6 +119,9 @@ func (s *Store) publish(ctx context.Context, op *home.Operation, list []publicat
 			recordCreate(ctx, p.image, origin)
 		}
 		recordTags(ctx, p.image.ID, p.tags)
+		if origin != "load" && origin != "pull" { // which are events of their own
+			s.tellTags(p.image.ID, p.tags)
+		}
 	}
 	return nil
 }
@@ -218,5 +221,6 @@ func (s *Store) Tag(ctx context.Context, source string, ref oci.Ref) error {
 		return err
 	}
 	recordTags(ctx, id, tags)
+	s.tellTags(id, tags)
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -60,6 +61,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, source string, opts Imp
 	if err != nil {
 		return Image{}, fmt.Errorf("import %s: %w", sourceName(source), err)
 	}
+	s.tell(events.ActionImport, img.ID, "")
 	return img, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -38,6 +39,9 @@ func (s *Store) Load(ctx context.Context, r io.Reader, source string) (loaded []
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load images from %s: %w", sourceName(source), err)
+	}
+	for _, l := range loaded {
+		s.tell(events.ActionLoad, l.Image.ID, "")
 	}
 	return loaded, nil
 }

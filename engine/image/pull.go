@@ -11,6 +11,7 @@ import (
 	"github.com/learn-containers/learn/engine/registry"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -35,6 +36,7 @@ func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, platf
 	if err != nil {
 		return Image{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 	}
+	s.tellTransfer(events.ActionPull, ref)
 	return img, nil
 }
 

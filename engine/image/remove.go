@@ -11,6 +11,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -148,9 +149,11 @@ func (r *removal) remove(x *index) {
 func (r *removal) record(ctx context.Context) {
 	failpoint.Hit("image.remove.after-index")
 	for _, ref := range r.untagged {
+		r.store.tell(events.ActionUnTag, r.id, "")
 		trace.Fact(ctx, vocab.ImageUntag, trace.String("ref", ref.String()), trace.String("image", string(r.id)))
 	}
 	if r.deleted {
+		r.store.tell(events.ActionDelete, r.id, "")
 		trace.Fact(ctx, vocab.ImageRemove, trace.String("image", string(r.id)))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -51,6 +52,9 @@ func (s *Store) Save(ctx context.Context, w io.Writer, names []string, format st
 	}
 	if err := s.writeArchive(ctx, out, images, format); err != nil {
 		return fmt.Errorf("save images: %w", err)
+	}
+	for i := range images {
+		s.tell(events.ActionSave, images[i].image.ID, "")
 	}
 	return nil
 }

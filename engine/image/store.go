@@ -8,6 +8,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/engine/registry"
@@ -25,6 +26,8 @@ type Store struct {
 	Keep func(ctx context.Context) (Roots, error)
 	// Now is the time that new images carry: the host's, unless the machine below has one of its own.
 	Now func() time.Time
+	// Events is told what happens to images; nil for nobody.
+	Events *events.Log
 	// Registry is what Pull and Push talk through; nil: a client with docker's credentials.
 	Registry *registry.Client
 

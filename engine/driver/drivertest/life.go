@@ -13,7 +13,7 @@ import (
 )
 
 func testLife(t *testing.T, l *lab) {
-	l.tests(t, stateTests(), refusedStarts(), deleteTests(), againTests(), waitTests(), waiters(), pauseTests(), pausedTests(), listTests(), revealTests(), evidenceTests(), neighbourTests())
+	l.tests(t, stateTests(), refusedStarts(), deleteTests(), againTests(), waitTests(), waiters(), pauseTests(), pausedTests(), listTests(), revealTests(), evidenceTests(), neighbourTests(), restTests(), healthTests())
 }
 
 func stateTests() []test {

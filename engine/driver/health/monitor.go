@@ -23,6 +23,7 @@ type Monitor struct {
 	host    Host
 	started time.Time
 	orders  chan order
+	obeyed  chan struct{} // one for each order
 	over    chan struct{}
 	stop    sync.Once
 }
@@ -37,14 +38,14 @@ const (
 
 // Start begins to probe a container that runs since started. before is the record of its last run.
 func Start(c *Check, h Host, started time.Time, before Record) *Monitor {
-	m := &Monitor{check: c, host: h, started: started, orders: make(chan order), over: make(chan struct{})}
+	m := &Monitor{check: c, host: h, started: started, orders: make(chan order), obeyed: make(chan struct{}), over: make(chan struct{})}
 	r := Begin(before)
 	h.Keep(r, nil, true)
 	go m.run(r)
 	return m
 }
 
-// Pause breaks off a probe and begins none until Resume. A nil monitor does nothing, here and in the other methods.
+// Pause breaks off a probe and begins none until Resume; the record says so when it returns. A nil monitor does nothing, here and in the other methods.
 func (m *Monitor) Pause() { m.order(pause) }
 
 // Resume has the next probe made an interval from now.
@@ -65,6 +66,11 @@ func (m *Monitor) order(o order) {
 	}
 	select {
 	case m.orders <- o:
+	case <-m.over:
+		return
+	}
+	select {
+	case <-m.obeyed:
 	case <-m.over:
 	}
 }
@@ -96,6 +102,7 @@ func (m *Monitor) run(r Record) {
 		if o == end {
 			return
 		}
+		m.obeyed <- struct{}{}
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *shim) startProbe(argv []string, w int) (pid int, err error) {
 		return 0, pathError("open", "/dev/null", err)
 	}
 	p := s.cfg.Process
-	p.Args, p.Terminal = argv, false
+	p.Args, p.Terminal, p.Init = argv, false, false
 	_, pid, err = s.runInside(&stdio{child: [3]int{null, w, dup(w)}}, &p)
 	return pid, err
 }
