@@ -78,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Containers.CleanupCommand, e.Containers.AgainCommand = c.Cleanup, c.Again
 	e.Containers.Driver, e.Containers.Events = d.Storage, e.Events
 	e.Volumes = volume.New(c.Home, d.Folders, d.Storage)
-	e.Volumes.Uses, e.Volumes.Now, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Volumes
+	e.Volumes.Uses, e.Volumes.Now, e.Volumes.Events, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Events, e.Volumes
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))

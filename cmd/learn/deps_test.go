@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"engine/image":           {"engine/events", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":         {},
 	// commit takes Dockerfile instructions, hence dockerfile
-	"engine/volume":    {"engine/driver", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/volume":    {"engine/driver", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/container": {"engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/mount"
 
 	"github.com/learn-containers/learn/engine/image"
 )
@@ -52,11 +53,27 @@ func (m *Manager) tellSteps(c *Container, steps []transition) {
 		case t.from == container.StatePaused && t.to == container.StateRunning:
 			m.tell(c, events.ActionUnPause)
 		case t.to == container.StateRunning:
+			m.tellMounts(c, events.ActionMount)
 			m.tellAt(c, parseStamp(c.State.StartedAt), events.ActionStart)
 		case t.from == container.StateRestarting: // its end has been told
 		case t.to == container.StateExited || t.to == container.StateRestarting:
 			m.tellEnd(c, t)
+			m.tellMounts(c, events.ActionUnmount)
 		}
+	}
+}
+
+// tellMounts tells that the container gets its volumes, or lets them go.
+func (m *Manager) tellMounts(c *Container, action events.Action) {
+	for _, p := range c.Mounts {
+		if p.Type != mount.TypeVolume {
+			continue
+		}
+		attributes := map[string]string{"container": c.ID, "driver": p.Driver}
+		if action == events.ActionMount {
+			attributes["destination"], attributes["propagation"], attributes["read/write"] = p.Destination, string(p.Propagation), strconv.FormatBool(p.RW)
+		}
+		m.Events.Add(events.VolumeEventType, action, p.Name, attributes)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"os"
 
+	"github.com/moby/moby/api/types/events"
+
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -38,6 +40,7 @@ func (s *Store) Create(ctx context.Context, o CreateOptions) (*Volume, error) {
 	if err != nil || there != nil {
 		return there, err
 	}
+	s.Events.Add(events.VolumeEventType, events.ActionCreate, v.Name, map[string]string{"driver": v.Driver})
 	trace.Fact(ctx, vocab.VolumeCreate, trace.String("volume", v.Name), trace.String("driver", v.Driver), trace.Bool("anonymous", v.Anonymous()))
 	return v, nil
 }

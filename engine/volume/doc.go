@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -27,6 +28,8 @@ type Store struct {
 	Storage string
 	// Uses tells by volume which containers have it, running or not. It asks no runtime.
 	Uses func(context.Context) (map[string][]string, error)
+	// Events is told what happens to volumes; nil for nobody.
+	Events *events.Log
 	// Now is the time that new volumes get.
 	Now func() time.Time
 	// Random gives the bytes that names of anonymous volumes are made of.

@@ -3,6 +3,9 @@ package volume
 import (
 	"context"
 	"errors"
+	"strconv"
+
+	"github.com/moby/moby/api/types/events"
 )
 
 // Prune removes the volumes that no container has and that pick picks. It names them and counts the bytes of their files. What belongs to
@@ -33,5 +36,6 @@ func (s *Store) Prune(ctx context.Context, pick func(*Volume) bool) (gone []stri
 		}
 		gone, freed = append(gone, v.Name), freed+max(size, 0)
 	}
+	s.Events.Add(events.VolumeEventType, events.ActionPrune, "", map[string]string{"reclaimed": strconv.FormatInt(freed, 10)})
 	return gone, freed, nil
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/moby/api/types/events"
+
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -29,6 +31,7 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 	if err := s.removeAlone(ctx, name); err != nil {
 		return err
 	}
+	s.Events.Add(events.VolumeEventType, events.ActionDestroy, name, map[string]string{"driver": Local})
 	trace.Fact(ctx, vocab.VolumeRemove, trace.String("volume", name))
 	return nil
 }
