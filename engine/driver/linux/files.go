@@ -82,7 +82,7 @@ func (t *task) joinFiles(ctx context.Context) (*files, error) {
 		if err != nil {
 			return nil, errors.Join(driver.ErrNotRunning, err)
 		}
-		l := &wire{conn: conn}
+		l := bareWire(conn)
 		if err := conn.Send(shim.Request{Do: shim.DoFiles, Stdin: true}, far); err != nil {
 			l.close()
 			return nil, err

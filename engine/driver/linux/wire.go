@@ -26,9 +26,12 @@ type wire struct {
 	ending sync.Once
 }
 
+// bareWire is a connection without streams.
+func bareWire(conn *shim.Conn) *wire { return &wire{conn: conn, done: make(chan struct{})} }
+
 // newWire sends the request with the streams.
 func newWire(conn *shim.Conn, req shim.Request, s driver.Streams) (*wire, error) {
-	l := &wire{conn: conn, done: make(chan struct{})}
+	l := bareWire(conn)
 	fds, err := l.connect(&req, s)
 	if err == nil {
 		err = conn.Send(req, fds...)
