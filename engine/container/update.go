@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -34,6 +35,7 @@ func (m *Manager) Update(ctx context.Context, ref string, want container.UpdateC
 		if err := m.update(ctx, c, &want); err != nil {
 			return fmt.Errorf("Cannot update container %s: %w", c.ID, err) //nolint:staticcheck // docker's words
 		}
+		m.tell(c, events.ActionUpdate)
 		return nil
 	})
 	if err == nil {
@@ -49,7 +51,7 @@ func (m *Manager) checkUpdate(ctx context.Context, want *container.UpdateConfig)
 			return nil, err
 		}
 	}
-	if err := checkPolicy(want.RestartPolicy); err != nil {
+	if err := checkRestart(&container.HostConfig{RestartPolicy: want.RestartPolicy}); err != nil {
 		return nil, err
 	}
 	swap := want.MemorySwap // left out, it stays as it is: nothing is filled in
@@ -58,22 +60,6 @@ func (m *Manager) checkUpdate(ctx context.Context, want *container.UpdateConfig)
 		want.MemorySwap = swap
 	}
 	return warnings, err
-}
-
-func checkPolicy(p container.RestartPolicy) error {
-	switch p.Name {
-	case "", container.RestartPolicyDisabled, container.RestartPolicyAlways, container.RestartPolicyUnlessStopped:
-		if p.MaximumRetryCount != 0 {
-			return invalid("maximum retry count cannot be used with restart policy '%s'", p.Name)
-		}
-	case container.RestartPolicyOnFailure:
-		if p.MaximumRetryCount < 0 {
-			return invalid("maximum retry count cannot be negative")
-		}
-	default:
-		return invalid("invalid restart policy '%s'", p.Name)
-	}
-	return nil
 }
 
 // update writes the record first: where the process dies before the machine follows, the next start, or the same update again, brings them
@@ -96,7 +82,11 @@ func (m *Manager) update(ctx context.Context, c *Container, want *container.Upda
 	if !c.State.Live() {
 		return nil
 	}
-	if err := m.updateTask(ctx, c); err != nil {
+	err := m.updateTask(ctx, c)
+	if err == nil && want.RestartPolicy.Name != "" {
+		err = m.policyChanged(ctx, c)
+	}
+	if err != nil {
 		c.HostConfig = &before
 		return errors.Join(err, m.rewrite(c))
 	}

@@ -42,22 +42,23 @@ func pids(n int64) api.UpdateConfig {
 
 func TestUpdate(t *testing.T) {
 	for _, state := range []string{"created", "running", "paused", "exited"} {
-		b := newBench(t, oci.ImageConfig{})
-		id := b.create("web", "sleep").ID
-		b.bring(state)
-		if _, err := b.Update(b.ctx, "web", pids(9)); err != nil {
-			t.Errorf("%s: %v", state, err)
-		}
-		c, err := b.Find(b.ctx, "web")
-		if err != nil || *c.HostConfig.PidsLimit != 9 || string(c.State.Status) != state {
-			t.Errorf("%s: %v, %+v, %s", state, err, c.HostConfig.PidsLimit, c.State.Status)
-		}
-		if live := state == "running" || state == "paused"; live && b.task(id).spec.Limits.Pids != 9 {
-			t.Errorf("%s: the task has %+v", state, b.task(id).spec.Limits)
-		}
-		if len(b.events.kinds("container.update")) != 1 {
-			t.Errorf("%s: announced %q", state, b.events.kinds("container.update"))
-		}
+		t.Run(state, func(t *testing.T) {
+			b := newBench(t, oci.ImageConfig{})
+			id := b.bring(state)
+			if _, err := b.Update(b.ctx, "web", pids(9)); err != nil {
+				t.Error(err)
+			}
+			c, err := b.Find(b.ctx, "web")
+			if err != nil || *c.HostConfig.PidsLimit != 9 || string(c.State.Status) != state {
+				t.Errorf("%v, %+v, %s", err, c.HostConfig.PidsLimit, c.State.Status)
+			}
+			if live := state == "running" || state == "paused"; live && b.task(id).spec.Limits.Pids != 9 {
+				t.Errorf("the task has %+v", b.task(id).spec.Limits)
+			}
+			if n := len(b.events.kinds("container.update")); n != 1 {
+				t.Errorf("announced %d times", n)
+			}
+		})
 	}
 }
 

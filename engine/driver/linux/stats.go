@@ -25,7 +25,7 @@ func (r *Runtime) Stats(ctx context.Context, ids []string) ([]driver.Usage, erro
 	all := make([]driver.Usage, len(ids))
 	for i, id := range ids {
 		rec, ok := shim.ReadRecord(filepath.Join(r.home.Containers(), id))
-		if !ok || !rec.Supervised(boot) {
+		if !ok || !census.Supervised(rec, boot) {
 			continue
 		}
 		u, err := census.Usage(rec)

@@ -30,8 +30,12 @@ type Usage struct {
 	PidsLimit     int64         `json:"pids_limit"`
 }
 
-// Census is all processes of the machine at one moment, by their parents.
-type Census map[int][]Counted
+// Census is all processes of the machine at one moment.
+type Census struct {
+	children map[int][]Counted
+	all      map[int]Counted
+	network  string // of this process
+}
 
 // Counted is one process and what its status line says of it.
 type Counted struct {
@@ -39,15 +43,17 @@ type Counted struct {
 	waited  time.Duration
 	own     time.Duration
 	threads int64
+	start   uint64
 }
 
 // TakeCensus reads /proc once. What many containers use can then be told without reading it again for each.
-func TakeCensus() (Census, error) {
+func TakeCensus() (*Census, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
-	c := Census{}
+	c := &Census{children: map[int][]Counted{}, all: map[int]Counted{}}
+	c.network, _ = os.Readlink("/proc/self/ns/net")
 	buf := make([]byte, 4096)
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -59,7 +65,9 @@ func TakeCensus() (Census, error) {
 			continue // ended meanwhile
 		}
 		if st, err := parseStat(string(data)); err == nil && st.state != 'Z' {
-			c[st.ppid] = append(c[st.ppid], Counted{pid, ticks(st.waited), ticks(st.utime + st.stime), st.threads})
+			p := Counted{pid, ticks(st.waited), ticks(st.utime + st.stime), st.threads, st.start}
+			c.all[pid] = p
+			c.children[st.ppid] = append(c.children[st.ppid], p)
 		}
 	}
 	return c, nil
@@ -68,24 +76,30 @@ func TakeCensus() (Census, error) {
 func ticks(n uint64) time.Duration { return time.Duration(n) * time.Second / clockTicks }
 
 // below lists everything that descends from a supervisor.
-func (c Census) below(root int) []Counted {
-	found := append([]Counted(nil), c[root]...)
+func (c *Census) below(root int) []Counted {
+	found := append([]Counted(nil), c.children[root]...)
 	for i := 0; i < len(found); i++ {
-		found = append(found, c[found[i].pid]...)
+		found = append(found, c.children[found[i].pid]...)
 	}
 	return found
 }
 
+// Supervised is Record.Supervised at the moment of the census.
+func (c *Census) Supervised(r Record, bootID string) bool {
+	p, there := c.all[r.ShimPid]
+	return there && r.BootID == bootID && p.start == r.ShimStartTime
+}
+
 // Usage tells what the container of a record uses. What its control groups count is taken from there; the rest is added up over its
 // processes. An error is fs.ErrPermission where this user may not see that, and its supervisor may.
-func (c Census) Usage(rec Record) (Usage, error) {
+func (c *Census) Usage(rec Record) (Usage, error) {
 	var u Usage
 	var from counters
 	for _, dir := range rec.Cgroups {
 		from.read(dir, &u)
 	}
-	if st, err := readStat(rec.ShimPid); err == nil && !from.cpu {
-		u.CPU = ticks(st.waited) // of processes that exec ran; the supervisor's own time is not the container's
+	if !from.cpu {
+		u.CPU = c.all[rec.ShimPid].waited // of processes that exec ran; the supervisor's own time is not the container's
 	}
 	counted := u.MemoryBytes
 	if rec.Uncharged {
@@ -93,7 +107,7 @@ func (c Census) Usage(rec Record) (Usage, error) {
 	}
 	err := u.addUp(c.below(rec.ShimPid), from)
 	u.MemoryBytes = max(u.MemoryBytes, counted)
-	u.network(rec.Pid)
+	u.addNetwork(rec.Pid, c.network)
 	return u, err
 }
 
@@ -184,12 +198,11 @@ func (p Counted) used() time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// network adds what came and went by the interfaces of the process's own network.
-func (u *Usage) network(pid int) {
+// addNetwork adds what came and went by the interfaces of the process's own network.
+func (u *Usage) addNetwork(pid int, ours string) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	theirs, err := os.Readlink(dir + "/ns/net")
-	ours, err2 := os.Readlink("/proc/self/ns/net")
-	if err != nil || err2 != nil || theirs == ours {
+	if err != nil || theirs == ours {
 		return // with the machine's own network it counts nothing, as in docker
 	}
 	data, err := os.ReadFile(dir + "/net/dev")
