@@ -43,7 +43,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 			must(t, err)
 			t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 			must(t, os.Chmod(dir, 0o777))
-			cmd := exec.Command(program, "-test.v", "-test.run", "^Test(Run|Command|Attach|Resize|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl|Mount|Folder|Network)")
+			cmd := exec.Command(program, "-test.v", "-test.run", "^Test(Run|Command|Attach|Resize|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl|Mount|Folder|Network|Shared|HostNamespaces|ProfileIs)")
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, enterVariable + "=1"}
 			setup(cmd)

@@ -3,6 +3,7 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -157,6 +158,12 @@ func (b *builder) mountUnderDev(dev int) error {
 			continue
 		}
 		fd, err := b.placeStandard(m)
+		if errors.Is(err, unix.EPERM) && m.Type == "mqueue" && b.cfg.Rootless && !b.cfg.Spaces.IPC.Own() {
+			if err := b.bindQueues(m.Target); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -167,6 +174,23 @@ func (b *builder) mountUnderDev(dev int) error {
 		unix.Close(fd)
 	}
 	return nil
+}
+
+// bindQueues serves a user namespace that shares the message queues of an outer one: the kernel makes no fresh view of them for it. Where the
+// host shows none, they are there for programs all the same (mq_overview(7)).
+func (b *builder) bindQueues(name string) error {
+	target, err := b.fixed(name)
+	if err != nil {
+		return err
+	}
+	err = bind(name, target, false)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err == nil {
+		b.mounted(name, "bind", name, standard.BindOptions(false))
+	}
+	return err
 }
 
 // openConsole makes the container's terminal from its own devpts and puts it at /dev/console as well.
