@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/learn-containers/learn/engine"
@@ -25,7 +24,7 @@ func (app *App) updateCommand() *cobra.Command {
 			var want ctypes.UpdateConfig
 			f.resources(app, &want.Resources)
 			var err error
-			if want.RestartPolicy, err = policy(restart); err != nil {
+			if want.RestartPolicy, err = restartPolicy(restart); err != nil {
 				return err
 			}
 			return app.update(cmd.Context(), args, want)
@@ -47,22 +46,4 @@ func (app *App) update(ctx context.Context, names []string, want ctypes.UpdateCo
 		fmt.Fprintln(app.Out, strings.Join(warnings, "\n"))
 	}
 	return err
-}
-
-// policy reads a restart policy: a word, and for one of them a number. Whether the word is a policy, the engine says.
-func policy(s string) (ctypes.RestartPolicy, error) {
-	word, number, counted := strings.Cut(s, ":")
-	p := ctypes.RestartPolicy{Name: ctypes.RestartPolicyMode(word)}
-	if !counted {
-		return p, nil
-	}
-	if word == "" {
-		return p, usagef("invalid restart policy format: no policy provided before colon")
-	}
-	n, err := strconv.Atoi(number)
-	if err != nil {
-		return p, usagef("invalid restart policy format: maximum retry count must be an integer")
-	}
-	p.MaximumRetryCount = n
-	return p, nil
 }
