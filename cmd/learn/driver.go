@@ -44,14 +44,14 @@ func (m openedDriver) close() error {
 	return m.sim.Close()
 }
 
-// openDriver opens the driver that the user wants, or the best there is. inside says that the containers of a simulated machine live and
-// end with this process, on a clock of their own, so that everything repeats.
-func (s *session) openDriver(h *home.Home, inside bool) (openedDriver, error) {
+// openDriver opens the driver that the user wants, or the best there is. o is for a simulated one: where its
+// containers live.
+func (s *session) openDriver(h *home.Home, o sim.Options) (openedDriver, error) {
 	if err := checkDriver(s.driver); err != nil {
 		return openedDriver{}, err
 	}
 	if s.driver == simName {
-		return openSim(h, inside, "asked for")
+		return openSim(h, o, "asked for")
 	}
 	d, err := s.native(h)
 	if err == nil {
@@ -60,7 +60,7 @@ func (s *session) openDriver(h *home.Home, inside bool) (openedDriver, error) {
 	if s.driver != "" {
 		return openedDriver{}, fmt.Errorf("driver %s can't be had: %w", s.driver, err)
 	}
-	return openSim(h, inside, err.Error())
+	return openSim(h, o, err.Error())
 }
 
 // native opens the driver that uses the host's own kernel.
@@ -71,8 +71,8 @@ func (s *session) native(h *home.Home) (engine.Driver, error) {
 	return openNative(h)
 }
 
-func openSim(h *home.Home, inside bool, reason string) (openedDriver, error) {
-	d, err := sim.Open(h, sim.Options{InProcess: inside})
+func openSim(h *home.Home, o sim.Options, reason string) (openedDriver, error) {
+	d, err := sim.Open(h, o)
 	if err != nil {
 		return openedDriver{}, fmt.Errorf("open the simulated machine: %w", err)
 	}

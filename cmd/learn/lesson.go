@@ -13,6 +13,7 @@ import (
 
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/learn-containers/learn/lessons"
@@ -53,8 +54,16 @@ func (e *lessonEngine) openDriver() error {
 	if err != nil {
 		return err
 	}
-	e.driver, err = e.session.openDriver(h, true)
+	// The containers live and end with this process, on a clock of their own, so that everything repeats.
+	e.driver, err = e.session.openDriver(h, sim.Options{InProcess: true, Run: e.startAgain})
 	return err
+}
+
+// startAgain is what a command of its own does outside of lessons: it starts a container again whose restart policy wants that.
+func (e *lessonEngine) startAgain(argv []string) {
+	if err := e.engine.Containers.Again(trace.With(context.Background(), e.recorder), argv[len(argv)-1]); err != nil {
+		fmt.Fprintln(e.session.err, "learn:", err)
+	}
 }
 
 // Home implements lessons.Engine. It has slashes on every system: command lines show and take it.
@@ -77,7 +86,7 @@ func (e *lessonEngine) Reset(ctx context.Context) error {
 
 // open opens the engine. Ids and made-up names follow from the lesson and its seed, so that a replay is the same to the letter.
 func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
-	opened, err := engine.Open(ctx, engine.Config{Home: e.driver.home, Driver: e.driver.Driver, Binary: ownFile(), Cleanup: containerCommand(e.Home(), "cleanup")})
+	opened, err := engine.Open(ctx, engine.Config{Home: e.driver.home, Driver: e.driver.Driver, Binary: ownFile(), Cleanup: containerCommand(e.Home(), "cleanup"), Again: containerCommand(e.Home(), "again")})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/narrate"
@@ -65,7 +66,7 @@ func (s *session) driverOf(root string) (openedDriver, error) {
 	if err != nil {
 		return openedDriver{}, err
 	}
-	d, err := s.openDriver(h, false)
+	d, err := s.openDriver(h, sim.Options{})
 	if err != nil {
 		return openedDriver{}, err
 	}

@@ -212,16 +212,3 @@ func (m *Manager) writeConfig(dir string, c *Container) error {
 	}
 	return nil
 }
-
-// replaceConfig replaces the record of a container that is there, under its lock.
-func (m *Manager) replaceConfig(c *Container) error {
-	path := filepath.Join(m.dir(c.ID), "config.json")
-	if !m.ephemeral(c) {
-		return home.WriteJSON(path, c, 0o600)
-	}
-	data, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
-	}
-	return home.WriteVolatile(path, append(data, '\n'), 0o600)
-}

@@ -70,7 +70,7 @@ func (m *Manager) rename(ctx context.Context, c *Container, name string) error {
 	failpoint.Hit("container.rename.linked")
 	before := c.Name
 	c.Name = name
-	if err := m.replaceConfig(c); err != nil {
+	if err := m.rewrite(c); err != nil {
 		c.Name = before
 		return errors.Join(err, os.Remove(m.link(name)))
 	}

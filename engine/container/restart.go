@@ -12,18 +12,8 @@ import (
 
 // checkRestart refuses a policy that makes no sense, with docker's words.
 func checkRestart(h *container.HostConfig) error {
-	p := h.RestartPolicy
-	switch p.Name {
-	case "", container.RestartPolicyDisabled, container.RestartPolicyAlways, container.RestartPolicyUnlessStopped:
-		if p.MaximumRetryCount != 0 {
-			return invalid("maximum retry count cannot be used with restart policy '%s'", p.Name)
-		}
-	case container.RestartPolicyOnFailure:
-		if p.MaximumRetryCount < 0 {
-			return invalid("maximum retry count cannot be negative")
-		}
-	default:
-		return invalid("invalid restart policy '%s'", p.Name)
+	if err := checkPolicy(h.RestartPolicy); err != nil {
+		return err
 	}
 	if h.AutoRemove && restarts(h) {
 		return conflict("can't create 'AutoRemove' container with restart policy")

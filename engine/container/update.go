@@ -79,18 +79,18 @@ func (m *Manager) update(ctx context.Context, c *Container, want *container.Upda
 		return err
 	}
 	failpoint.Hit("container.update.recorded")
-	if !c.State.Live() {
-		return nil
+	if c.State.Live() {
+		err := m.updateTask(ctx, c)
+		if err == nil && before.RestartPolicy != c.HostConfig.RestartPolicy {
+			err = m.policyChanged(ctx, c)
+		}
+		if err != nil {
+			c.HostConfig = &before
+			return errors.Join(err, m.rewrite(c))
+		}
+		failpoint.Hit("container.update.applied")
 	}
-	err := m.updateTask(ctx, c)
-	if err == nil && want.RestartPolicy.Name != "" {
-		err = m.policyChanged(ctx, c)
-	}
-	if err != nil {
-		c.HostConfig = &before
-		return errors.Join(err, m.rewrite(c))
-	}
-	failpoint.Hit("container.update.applied")
+	m.tell(c, events.ActionUpdate)
 	return nil
 }
 

@@ -22,6 +22,8 @@ type Options struct {
 	// Supervisor is the command that starts a supervisor. A first word without a folder is only the name under which the running program
 	// is started again; that, with SupervisorName, is what an empty list means.
 	Supervisor []string
+	// Run carries out Spec.OnEnd of a container that lives in this process. Nil: it is started as a process, where that can be done.
+	Run func(argv []string)
 }
 
 // Driver is the simulated machine of one home, as this process sees it.

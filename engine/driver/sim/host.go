@@ -55,9 +55,10 @@ type host struct {
 	ended   bool           // the exit is recorded
 	talks   sync.WaitGroup // connections being served
 
-	resting   bool            // guarded by mu: after the end, clients are served still
-	monitor   *health.Monitor // nil: its health is not checked
-	dismissed chan struct{}   // closed when nobody is to start the container again
+	run       func(argv []string) (ended <-chan struct{}, err error) // starts what is to be done after the rest
+	resting   bool                                                   // guarded by mu: after the end, clients are served still
+	monitor   *health.Monitor                                        // nil: its health is not checked
+	dismissed chan struct{}                                          // closed when nobody is to start the container again
 	dismiss   func()
 
 	told atomic.Bool // somebody got to know the end, and will see to what is to be done then
@@ -72,6 +73,7 @@ func newHost(m *machine, trees *tree.Snapshots, o *orders, address string) *host
 	h := &host{machine: m, trees: trees, orders: o, spec: &o.Spec, address: address, events: new(eventlog.Log), done: make(chan struct{}), dismissed: make(chan struct{})}
 	h.witness.dir, h.witness.now, h.witness.complain = o.Spec.Dir, m.clock.Now, h.complain
 	h.dismiss = sync.OnceFunc(func() { close(h.dismissed) })
+	h.run = func(argv []string) (<-chan struct{}, error) { return startDetached(argv, h.orders.OnExitEnv) }
 	return h
 }
 
@@ -306,6 +308,7 @@ func (h *host) kill() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.killed = true
+	h.dismiss()
 	if h.started && !h.ended {
 		h.box.Kill()
 	}

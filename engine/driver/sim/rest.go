@@ -61,7 +61,7 @@ func (h *host) rest() {
 		return
 	case <-due:
 	}
-	ended, err := startDetached(h.spec.OnEnd, h.orders.OnExitEnv)
+	ended, err := h.run(h.spec.OnEnd)
 	if err != nil {
 		h.complain("start the container again", err)
 		return

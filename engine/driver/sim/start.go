@@ -62,6 +62,9 @@ func (r *Runtime) launch(ctx context.Context, o *orders) (*wire, error) {
 		return nil, err
 	}
 	h := newHost(r.machine, r.trees, o, "")
+	if r.options.Run != nil {
+		h.run = r.run
+	}
 	if err := r.keep(h); err != nil {
 		release()
 		return nil, err
@@ -76,6 +79,18 @@ func (r *Runtime) launch(ctx context.Context, o *orders) (*wire, error) {
 		}
 	}()
 	return newWire(near), nil
+}
+
+// run has Options.Run do its work; Close waits for it. The caller's host is alive, and so waited for as well.
+func (r *Runtime) run(argv []string) (<-chan struct{}, error) {
+	over := make(chan struct{})
+	r.living.Add(1)
+	go func() {
+		defer r.living.Done()
+		defer close(over)
+		r.options.Run(argv)
+	}()
+	return over, nil
 }
 
 // startError adds what a supervisor that died left on its standard error.
