@@ -226,7 +226,7 @@ func startEvents() []test {
 				}
 			}
 			same(t, "mounts", []string{"/ overlay", "/proc proc", "/dev tmpfs", "/dev/null bind", "/dev/pts devpts", "/dev/shm tmpfs", "/dev/mqueue mqueue", "/sys sysfs",
-				"/etc/hosts bind", "/etc/hostname bind", "/etc/resolv.conf bind", "/mnt tmpfs", "/srv bind"}, got)
+				"/mnt tmpfs", "/srv bind", "/etc/hosts bind", "/etc/hostname bind", "/etc/resolv.conf bind"}, got)
 		}},
 	}
 }
