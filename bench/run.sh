@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench/run.sh [GROUP...]   groups: start lifecycle build builds saveload trace memory sim
+# bench/run.sh [GROUP...]   groups: start lifecycle build builds saveload files trace memory sim
 # Times learn against the peers that are there, all in one run. It wants root, a busybox binary, and, for the columns of the peers: crun, podman, and a
 # docker whose daemon answers (DOCKER_HOST). PODMAN_RUN adds flags to podman run. N=rounds.
 # The ratio in each table is to its first row.
@@ -162,5 +162,6 @@ sim() {
     c 'RUN makes 10,000 files, simulator' "$S $clean; $S $prune" "$S docker build -t k -f $W/10k/run $W/ten"; } | t 'sim: build with 10,000 files made by a step' 5 1
 }
 
+. bench/files.sh
 inputs; peers
-for g in ${@:-start lifecycle build builds saveload trace memory sim}; do "$g"; done
+for g in ${@:-start lifecycle build builds saveload files trace memory sim}; do "$g"; done

@@ -3,7 +3,6 @@
 package linux
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -40,7 +39,8 @@ func (s *Snapshots) diff(ctx context.Context, key string, w io.Writer) (driver.D
 		return driver.DiffStats{}, fmt.Errorf("open %s: %w", s.upper(key), err)
 	}
 	defer unix.Close(fd)
-	buffered := bufio.NewWriterSize(w, copyBytes)
+	buffered := newBehind(w)
+	defer buffered.Close()
 	a := archiver{ctx: ctx, out: layer.NewWriter(buffered), links: map[inode]string{}, changes: true, userXattr: s.mode.UserXattr}
 	a.below = func(p string) (bool, error) {
 		f, ok, err := stack.Lookup(p)
@@ -55,7 +55,7 @@ func (s *Snapshots) diff(ctx context.Context, key string, w io.Writer) (driver.D
 	if err := a.out.Close(); err != nil {
 		return a.stats, err
 	}
-	return a.stats, buffered.Flush()
+	return a.stats, buffered.Close()
 }
 
 func (a *archiver) rootEntry(fd int, stack *cow.Stack) error {

@@ -3,7 +3,6 @@
 package linux
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -68,14 +67,15 @@ func (t *tree) error(verb, p string, err error) error {
 
 // Export implements driver.Tree.
 func (t *tree) Export(ctx context.Context, w io.Writer) error {
-	buffered := bufio.NewWriterSize(w, copyBytes)
+	buffered := newBehind(w)
+	defer buffered.Close()
 	a := archiver{ctx: ctx, out: layer.NewWriter(buffered), links: map[inode]string{}}
 	err := a.folder(t.root, ".")
 	if err == nil {
 		err = a.out.Close()
 	}
 	if err == nil {
-		err = buffered.Flush()
+		err = buffered.Close()
 	}
 	if err != nil {
 		return fmt.Errorf("export %s: %w", t.name, err)
