@@ -274,7 +274,7 @@ func adjustOOM(pid int, score *int) error {
 func (c *creation) sendOrders(o *orders, listener int) error {
 	o.State = c.state(specs.StateCreating)
 	if h := c.spec.Hooks; h != nil {
-		o.Hooks = len(h.Prestart)+len(h.CreateRuntime) > 0
+		o.Hooks = len(prestart(h))+len(h.CreateRuntime) > 0
 	}
 	thin := *c.spec
 	linux := *c.spec.Linux
@@ -406,7 +406,7 @@ func CommandCode(err error) int {
 func (c *creation) runtimeHooks() error {
 	h := c.spec.Hooks
 	// Prestart hooks are older than the state "creating", and know it not.
-	if err := runHooks("prestart", h.Prestart, c.rec.Bundle, c.state(specs.StateCreated)); err != nil {
+	if err := runHooks("prestart", prestart(h), c.rec.Bundle, c.state(specs.StateCreated)); err != nil {
 		return err
 	}
 	return runHooks("createRuntime", h.CreateRuntime, c.rec.Bundle, c.state(specs.StateCreating))
