@@ -224,7 +224,7 @@ func checkHooks(s *specs.Spec) error {
 		return nil
 	}
 	h := s.Hooks
-	for name, list := range map[string][]specs.Hook{"prestart": h.Prestart, "createRuntime": h.CreateRuntime, "createContainer": h.CreateContainer,
+	for name, list := range map[string][]specs.Hook{"prestart": prestart(h), "createRuntime": h.CreateRuntime, "createContainer": h.CreateContainer,
 		"startContainer": h.StartContainer, "poststart": h.Poststart, "poststop": h.Poststop} {
 		if len(list) > maxEntries {
 			return fmt.Errorf("hooks.%s has %d entries: at most %d", name, len(list), maxEntries)

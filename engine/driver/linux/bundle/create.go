@@ -33,6 +33,7 @@ type creation struct {
 	conn   *shim.Conn
 	stage  int
 	wait   bool // for the command start
+	mount  int  // mount namespace to enter, or -1
 	master int  // the terminal, if it is this process's
 }
 
@@ -91,7 +92,7 @@ func (r *Runtime) begin(id string, o CreateOptions) (*creation, error) {
 	if st, err := os.Stat(rootfs); err != nil || !st.IsDir() {
 		return nil, fmt.Errorf("root.path: %s is not a folder", rootfs)
 	}
-	c := &creation{spec: spec, o: o, master: -1, Container: &Container{dir: filepath.Join(r.Root, id), warn: r.Warn,
+	c := &creation{spec: spec, o: o, mount: -1, master: -1, Container: &Container{dir: filepath.Join(r.Root, id), warn: r.Warn,
 		rec: record{Version: spec.Version, ID: id, BootID: shim.BootID(), Bundle: bundle, Rootfs: rootfs, Annotations: spec.Annotations, Created: time.Now().UTC(), Owner: os.Getuid()}}}
 	return c, c.claim(r.Root)
 }
@@ -160,6 +161,7 @@ func (c *creation) fork() (forked, *orders, error) {
 	if err != nil {
 		return forked{}, nil, err
 	}
+	c.mount, sp.mount = sp.mount, -1
 	defer sp.close()
 	o := &orders{Spec: c.spec, Process: c.spec.Process, Bundle: c.rec.Bundle, Rootfs: c.rec.Rootfs, Groups: c.rec.Groups,
 		Wait: c.wait, Preserve: c.o.PreserveFDs, Fresh: sp.fresh}
@@ -272,7 +274,7 @@ func adjustOOM(pid int, score *int) error {
 func (c *creation) sendOrders(o *orders, listener int) error {
 	o.State = c.state(specs.StateCreating)
 	if h := c.spec.Hooks; h != nil {
-		o.Hooks = len(h.Prestart)+len(h.CreateRuntime) > 0
+		o.Hooks = len(prestart(h))+len(h.CreateRuntime) > 0
 	}
 	thin := *c.spec
 	linux := *c.spec.Linux
@@ -288,11 +290,10 @@ func (c *creation) sendOrders(o *orders, listener int) error {
 		}
 	}()
 	o.Sources = len(mounts)
-	fds, err := groups(c.rec.Groups).tasks()
+	fds, err := c.passed(o)
 	if err != nil {
 		return err
 	}
-	o.Tasks = len(fds)
 	defer closeAll(fds)
 	if listener >= 0 {
 		fds = append(fds[:len(fds):len(fds)], listener)
@@ -306,6 +307,22 @@ func (c *creation) sendOrders(o *orders, listener int) error {
 		}
 	}
 	return nil
+}
+
+// passed are the descriptors that every stage gets: the mount namespace to enter, if there is one, and the groups to join.
+func (c *creation) passed(o *orders) ([]int, error) {
+	var fds []int
+	if o.Enter = c.mount >= 0; o.Enter {
+		fds = append(fds, c.mount)
+		c.mount = -1
+	}
+	tasks, err := groups(c.rec.Groups).tasks()
+	if err != nil {
+		closeAll(fds)
+		return nil, err
+	}
+	o.Tasks = len(tasks)
+	return append(fds, tasks...), nil
 }
 
 type openedSource struct{ index, fd int }
@@ -389,7 +406,7 @@ func CommandCode(err error) int {
 func (c *creation) runtimeHooks() error {
 	h := c.spec.Hooks
 	// Prestart hooks are older than the state "creating", and know it not.
-	if err := runHooks("prestart", h.Prestart, c.rec.Bundle, c.state(specs.StateCreated)); err != nil {
+	if err := runHooks("prestart", prestart(h), c.rec.Bundle, c.state(specs.StateCreated)); err != nil {
 		return err
 	}
 	return runHooks("createRuntime", h.CreateRuntime, c.rec.Bundle, c.state(specs.StateCreating))

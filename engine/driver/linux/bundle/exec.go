@@ -53,7 +53,7 @@ func (c *Container) startExec(o ExecOptions) (*creation, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &creation{Container: c, spec: spec, master: -1, wait: o.Detach, o: CreateOptions{ConsoleSocket: o.ConsoleSocket, PidFile: o.PidFile, PreserveFDs: o.PreserveFDs}}
+	e := &creation{Container: c, spec: spec, mount: -1, master: -1, wait: o.Detach, o: CreateOptions{ConsoleSocket: o.ConsoleSocket, PidFile: o.PidFile, PreserveFDs: o.PreserveFDs}}
 	if err := e.runExec(p); err != nil {
 		if e.conn != nil {
 			_ = e.conn.Close()
@@ -121,6 +121,12 @@ func (e *creation) runExec(p *specs.Process) error {
 	}
 	defer unix.Close(pidfd)
 	flags, users := foreign(e.rec.Pid)
+	if flags&unix.CLONE_NEWNS != 0 {
+		if e.mount, err = unix.FcntlInt(uintptr(pidfd), unix.F_DUPFD_CLOEXEC, 3); err != nil {
+			return err
+		}
+		flags &^= unix.CLONE_NEWNS
+	}
 	plan := &forkPlan{cgroup: -1}
 	if flags != 0 {
 		plan.joins = []join{{pidfd, flags}}
@@ -154,12 +160,11 @@ func (e *creation) runExec(p *specs.Process) error {
 		}
 		o.CPUs = a.Final
 	}
-	fds, err := groups(e.rec.Groups).tasks()
+	fds, err := e.passed(o)
 	if err != nil {
 		return err
 	}
 	defer closeAll(fds)
-	o.Tasks = len(fds)
 	if err := conn.Send(o, fds...); err != nil {
 		return fmt.Errorf("send orders: %w", err)
 	}

@@ -42,8 +42,6 @@ type raw struct {
 	joins      []join
 	fresh      uintptr
 	offsets    []byte
-	cgroup     uintptr
-	hasCgroup  bool
 	twice      bool
 	waits      bool
 	becomeRoot bool

@@ -19,6 +19,11 @@ import (
 // maxSaid bounds what of a hook's output gets into its error.
 const maxSaid = 2000
 
+// prestart are the hooks that the specification has deprecated and engines still write.
+func prestart(h *specs.Hooks) []specs.Hook {
+	return h.Prestart //lint:ignore SA1019 a bundle may have them
+}
+
 // runHooks runs hooks one after another, up to the first that fails. Each gets the state on standard input, the environment that the config
 // gives it and nothing of anybody else's.
 func runHooks(kind string, hooks []specs.Hook, dir string, state specs.State) error {

@@ -23,6 +23,7 @@ func TestHooks(t *testing.T) {
 	inside := filepath.Join(l.dir, "rootfs", "log")
 	l.env = []string{"LD_PRELOAD=/nosuch.so", "SECRET=1"}
 	l.spec.Process.Env = append(l.spec.Process.Env, "LD_PRELOAD=/evil.so", "SECRET=2")
+	//lint:ignore SA1019 engines still write prestart hooks
 	l.spec.Hooks = &specs.Hooks{Prestart: hook("prestart", log), CreateRuntime: hook("createRuntime", log), CreateContainer: hook("createContainer", log),
 		StartContainer: hook("startContainer", "/log"), Poststart: hook("poststart", log), Poststop: hook("poststop", log)}
 	l.config("unset LD_PRELOAD; exec sleep 1000")
@@ -54,6 +55,7 @@ func TestFailingHooks(t *testing.T) {
 		verb  string
 		want  string
 	}{
+		//lint:ignore SA1019 engines still write prestart hooks
 		"prestart":        {&specs.Hooks{Prestart: bad}, "create", "sorry"},
 		"createRuntime":   {&specs.Hooks{CreateRuntime: bad}, "create", "exit status 3"},
 		"createContainer": {&specs.Hooks{CreateContainer: bad}, "create", "sorry"},

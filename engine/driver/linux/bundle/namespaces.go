@@ -37,6 +37,7 @@ func namespaceFlag(t specs.LinuxNamespaceType) (int, bool) {
 type spaces struct {
 	fresh int
 	joins []join
+	mount int // the mount namespace to join, -1 for none: the stage enters it by itself, when its binary and its loader have been found
 }
 
 // join is an open namespace and its flag.
@@ -49,21 +50,20 @@ func (s *spaces) close() {
 	for _, j := range s.joins {
 		unix.Close(j.fd)
 	}
-	s.joins = nil
+	if s.mount >= 0 {
+		unix.Close(s.mount)
+	}
+	s.joins, s.mount = nil, -1
 }
 
 // openSpaces opens the namespaces of a config. Those by path are checked for their type; user comes first, since entering the others may
-// need its powers, and mount last, since it takes the host's paths away.
+// need its powers.
 func openSpaces(list []specs.LinuxNamespace) (*spaces, error) {
-	s := &spaces{}
-	for _, pass := range []func(int) bool{
-		func(f int) bool { return f == unix.CLONE_NEWUSER },
-		func(f int) bool { return f != unix.CLONE_NEWUSER && f != unix.CLONE_NEWNS },
-		func(f int) bool { return f == unix.CLONE_NEWNS },
-	} {
+	s := &spaces{mount: -1}
+	for _, users := range []bool{true, false} {
 		for _, ns := range list {
 			flag, _ := namespaceFlag(ns.Type)
-			if !pass(flag) {
+			if users != (flag == unix.CLONE_NEWUSER) {
 				continue
 			}
 			if ns.Path == "" {
@@ -74,6 +74,10 @@ func openSpaces(list []specs.LinuxNamespace) (*spaces, error) {
 			if err != nil {
 				s.close()
 				return nil, fmt.Errorf("join %s namespace: %w", ns.Type, err)
+			}
+			if flag == unix.CLONE_NEWNS {
+				s.mount = fd
+				continue
 			}
 			if fd >= 0 {
 				s.joins = append(s.joins, join{fd, flag})
@@ -103,6 +107,17 @@ func openSpace(name string, flag int) (int, error) {
 func sameFile(fd int, name string) bool {
 	var a, b unix.Stat_t
 	return unix.Fstat(fd, &a) == nil && unix.Stat(name, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+// enterMounts puts the calling thread into a mount namespace. It must share its root and working folder with no other.
+func enterMounts(fd int) error {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("part from the file system state: %w", err)
+	}
+	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("enter mount namespace: %w", err)
+	}
+	return unix.Close(fd)
 }
 
 // foreign tells which kinds of namespaces a process has that are not this process's.

@@ -14,8 +14,6 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-
-	"github.com/learn-containers/learn/engine/driver/linux/shim"
 )
 
 // setting is one value for one file of a controller, in either version. A version without a file leaves it out.
@@ -325,12 +323,4 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 		return fmt.Errorf("update container %s: it is %s", c.rec.ID, st)
 	}
 	return groups(c.rec.Groups).apply(r, false)
-}
-
-// hierarchies is kept for features: which versions the machine has.
-func hierarchies() (v1, v2 bool) {
-	for _, h := range shim.Hierarchies(false) {
-		v1, v2 = v1 || h.Version == 1, v2 || h.Version == 2
-	}
-	return v1, v2
 }

@@ -34,6 +34,7 @@ type orders struct {
 	Bundle   string
 	Rootfs   string
 	Groups   groups
+	Enter    bool   // a mount namespace to enter comes along
 	Tasks    int    // so many files of version 1 control groups come along, each for a task to join by
 	Keyring  string // name of the session keyring to make
 	State    specs.State
@@ -110,6 +111,9 @@ func (s *stage) warn(err error) { _ = s.conn.Send(report{Kind: reportWarning, Er
 // create becomes the first process of a container.
 func (s *stage) create() error {
 	o := &s.o
+	if err := s.enter(); err != nil {
+		return err
+	}
 	if err := s.joinGroups(); err != nil {
 		return err
 	}
@@ -181,6 +185,18 @@ func (s *stage) enterSpaces() error {
 		}
 	}
 	return setPersonality(o.Spec.Linux.Personality)
+}
+
+// enter goes into the mount namespace that came along. What is needed of the host's files has been opened before.
+func (s *stage) enter() error {
+	if !s.o.Enter {
+		return nil
+	}
+	fds, err := s.conn.TakeFDs(1)
+	if err != nil {
+		return err
+	}
+	return enterMounts(fds[0])
 }
 
 // joinGroups moves this thread, the only one that execve leaves, into the version 1 groups. Its own number written as 0 is free of the long
@@ -336,11 +352,14 @@ func (s *stage) program(lab *label) *program {
 // exec becomes a further process of a running container. Its namespaces were entered before it was executed.
 func (s *stage) exec() error {
 	o := &s.o
-	if err := s.joinGroups(); err != nil {
-		return err
-	}
 	lab, err := openLabel(o.Process)
 	if err != nil {
+		return err
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	if err := s.joinGroups(); err != nil {
 		return err
 	}
 	if _, err := unix.Setsid(); err != nil && !errors.Is(err, unix.EPERM) {
