@@ -65,7 +65,8 @@ inject() {
   also=$(grep -ho '"shim_pid":[0-9]*' "$LEARN_HOME"/containers/[0-9a-f]*/task.json 2>/dev/null | head -1)
   { strace -f -qq ${also:+-p "${also#*:}"} -o "$W/trace" -e trace=$CALLS -e inject=$CALLS:signal=KILL:when="$when" "$@" & } >/dev/null 2>&1 </dev/null
   tracer=$!
-  for _ in $(seq 300); do pgrep -P "$tracer" >/dev/null || break; sleep 0.05; done
+  for _ in $(seq 100); do pgrep -P "$tracer" >/dev/null || break; sleep 0.1; done
+  kill -9 $(pgrep -P "$tracer") # a command that does not end, which the next check would tell
   sleep 0.3; kill "$tracer" 2>/dev/null; wait "$tracer" 2>/dev/null
 }
 

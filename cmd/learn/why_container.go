@@ -86,8 +86,25 @@ func (a *verdict) think() {
 	a.oomElsewhere()
 	a.refused()
 	a.health()
-	if w.Restart != nil && w.Cause != container.CauseNone {
-		a.say("Its restart policy is %s.", restartWords(w))
+	if w.Restart != nil {
+		a.restarts()
+	}
+}
+
+func (a *verdict) restarts() {
+	w := a.w
+	a.say("Its restart policy is %s.", restartWords(w))
+	if w.RestartCount > 0 {
+		a.say("The policy has started it again %s since somebody last did.", narrate.Count(int64(w.RestartCount), "time"))
+	}
+	switch {
+	case w.Status != "exited":
+	case w.Stopped:
+		a.say("It is left alone because somebody stopped it.")
+	case w.Restart.MaximumRetryCount > 0 && w.RestartCount >= w.Restart.MaximumRetryCount:
+		a.say("It is left alone because that was the last time.")
+	case w.Restart.Name == "on-failure" && w.ExitCode == 0:
+		a.say("It is left alone because it succeeded.")
 	}
 }
 

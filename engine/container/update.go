@@ -35,7 +35,6 @@ func (m *Manager) Update(ctx context.Context, ref string, want container.UpdateC
 		if err := m.update(ctx, c, &want); err != nil {
 			return fmt.Errorf("Cannot update container %s: %w", c.ID, err) //nolint:staticcheck // docker's words
 		}
-		m.tell(c, events.ActionUpdate)
 		return nil
 	})
 	if err == nil {

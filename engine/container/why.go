@@ -41,6 +41,8 @@ type Why struct {
 	StopSignal      driver.Signal            // what docker stop sends
 	ShellForm       bool                     `json:",omitempty"` // its first process is a shell that runs the command
 	Restart         *container.RestartPolicy `json:",omitempty"`
+	RestartCount    int                      `json:",omitempty"` // how often the policy started it again since somebody last did
+	Stopped         bool                     `json:",omitempty"` // somebody stopped it or sent it a signal, so the policy lets it rest
 	Health          *container.Health        `json:",omitempty"`
 	LastWords       []string                 `json:",omitempty"` // the last lines of its output, after an end that was no success
 }
@@ -81,7 +83,7 @@ func (m *Manager) Why(ctx context.Context, ref string) (*Why, error) {
 	w.Init = c.HostConfig.Init != nil && *c.HostConfig.Init
 	w.ShellForm = !w.Init && shellForm(w.Command)
 	if !c.HostConfig.RestartPolicy.IsNone() {
-		w.Restart = &c.HostConfig.RestartPolicy
+		w.Restart, w.RestartCount, w.Stopped = &c.HostConfig.RestartPolicy, c.State.RestartCount, c.State.HasBeenManuallyStopped
 	}
 	if m.foreign(c) != nil {
 		return w, nil // its driver is another one, which alone knows more
@@ -136,7 +138,7 @@ func (w *Why) weighSignals() {
 			w.Unheeded = s
 			return
 		}
-		ends := s.Signal == w.Signal || w.Signal == 0 && (w.ExitCode == 128+int(s.Signal) || s.Why == "stop" && i == len(sent)-1)
+		ends := s.Signal == w.Signal || w.Signal == 0 && (w.ExitCode == 128+int(s.Signal) || s.Why == "stop")
 		if w.Sent == nil && ends {
 			w.Sent = s
 		}

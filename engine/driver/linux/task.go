@@ -55,6 +55,9 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 		return stopped(rec, e), nil
 	}
 	killLeftover(rec, boot)
+	for _, dir := range rec.Cgroups {
+		_ = shim.RemoveGroup(dir) // nobody else will
+	}
 	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
 }
 
