@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"engine/program":         {},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/container": {"engine/program", "engine/volume", "engine/driver/health", "engine/driver/respawn", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/program", "engine/volume", "engine/driver/health", "engine/driver/respawn", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/jsonfile", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},

@@ -125,9 +125,7 @@ func (m *Manager) make(ctx context.Context, c *Container, open bool) (err error)
 	if c.HostConfig.LogConfig.Type == "" {
 		c.HostConfig.LogConfig.Type = logDriver
 	}
-	if c.HostConfig.LogConfig.Type == logDriver {
-		c.LogPath = filepath.Join(m.dir(c.ID), c.ID+"-json.log")
-	}
+	c.LogPath = m.logFile(c)
 	op, err := m.home.Begin("create container")
 	if err != nil {
 		return err

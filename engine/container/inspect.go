@@ -21,10 +21,13 @@ func (m *Manager) Inspect(ctx context.Context, ref string) (container.InspectRes
 	if c.Problem != nil {
 		return container.InspectResponse{}, c.Problem
 	}
-	state := c.State.State
+	state, logPath := c.State.State, c.LogPath
+	if c.HostConfig.LogConfig.Type == logLocal {
+		logPath = "" // docker names that of json-file only
+	}
 	return container.InspectResponse{
 		ID: c.ID, Created: c.Created.Format(time.RFC3339Nano), Path: c.Path, Args: notNil(c.Args),
-		State: &state, Image: c.Image.String(), LogPath: c.LogPath, RestartCount: c.State.RestartCount, Name: "/" + c.Name,
+		State: &state, Image: c.Image.String(), LogPath: logPath, RestartCount: c.State.RestartCount, Name: "/" + c.Name,
 		Driver: c.Driver, Platform: "linux",
 		HostConfig:      hostView(c.HostConfig),
 		GraphDriver:     &storage.DriverData{Name: c.Driver, Data: map[string]string{"ID": c.ID, "ChainID": c.Chain().String()}},

@@ -1,25 +1,27 @@
 package container
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
+	"maps"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 )
 
 // LogOptions say which part of a log to show. The zero value shows all of it.
 type LogOptions struct {
 	Follow     bool
 	Timestamps bool   // before each line, in RFC 3339 with nine digits
+	Details    bool   // before each line, what --log-opt labels, env and tag have added
 	Tail       string // how many of the last lines; "" or "all" for every one
 	Since      string // RFC 3339, seconds since 1970, or a duration before now
 	Until      string
@@ -28,17 +30,11 @@ type LogOptions struct {
 const (
 	followPause = 50 * time.Millisecond
 	logTime     = "2006-01-02T15:04:05.000000000Z07:00"
+	logBatch    = 128 << 10 // how much is written at a time, about
 )
 
-// logEntry is one line of the log, in docker's json-file format.
-type logEntry struct {
-	Log    string    `json:"log"`
-	Stream string    `json:"stream"`
-	Time   time.Time `json:"time"`
-}
-
-// Logs copies what the container wrote to its own standard output and error. With Follow it goes on until the container ends
-// or ctx does. A half-written last line is left out.
+// Logs copies what the container wrote to its own standard output and error, from the oldest file of its log on. With Follow it goes on until
+// the container ends or ctx does, over every rotation. What is no whole line, as a crash leaves it, is left out.
 func (m *Manager) Logs(ctx context.Context, ref string, opts LogOptions, stdout, stderr io.Writer) error {
 	c, err := m.Find(ctx, ref)
 	if err != nil {
@@ -48,7 +44,7 @@ func (m *Manager) Logs(ctx context.Context, ref string, opts LogOptions, stdout,
 		return c.Problem
 	}
 	if c.LogPath == "" {
-		return invalid("configured logging driver does not support reading: %s", c.HostConfig.LogConfig.Type)
+		return invalid("configured logging driver does not support reading")
 	}
 	v, err := newLogView(opts, stdout, stderr, m.now())
 	if err != nil {
@@ -58,49 +54,31 @@ func (m *Manager) Logs(ctx context.Context, ref string, opts LogOptions, stdout,
 }
 
 func (m *Manager) copyLog(ctx context.Context, c *Container, v *logView, opts LogOptions) error {
-	f, err := m.openLog(ctx, c, opts.Follow)
-	if f == nil || err != nil {
-		return err
-	}
-	defer f.Close()
-	offset, err := tailOffset(f, v.tail)
+	r, err := jsonfile.NewReader(c.LogPath)
 	if err != nil {
-		return fmt.Errorf("read log of %s: %w", c.ID, err)
+		return fmt.Errorf("copy log of %s: %w", c.ID, err)
+	}
+	defer r.Close()
+	if v.tail >= 0 {
+		if err := r.Tail(v.tail); err != nil {
+			return fmt.Errorf("copy log of %s: %w", c.ID, err)
+		}
 	}
 	for {
 		alive := opts.Follow && m.logGrows(ctx, c.ID) // asked first: what it wrote before it ended is read afterwards
-		n, err := v.copyFrom(io.NewSectionReader(f, offset, 1<<62))
-		offset += n
+		n, err := v.copyFrom(ctx, r)
 		if errors.Is(err, errPastUntil) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("copy log of %s: %w", c.ID, err)
 		}
-		if !alive || ctx.Err() != nil {
+		if !alive || ctx.Err() != nil || n == 0 && v.over(m.now()) {
 			return ctx.Err()
 		}
 		if n == 0 {
 			_ = driver.Sleep(ctx, m.runtime, followPause)
 		}
-	}
-}
-
-// openLog opens the log. Before the first start there is none: a follower waits for it.
-func (m *Manager) openLog(ctx context.Context, c *Container, follow bool) (*os.File, error) {
-	for {
-		alive := follow && m.logGrows(ctx, c.ID)
-		f, err := os.Open(c.LogPath)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read log: %w", err)
-		}
-		if !alive || ctx.Err() != nil {
-			return nil, nil
-		}
-		_ = driver.Sleep(ctx, m.runtime, followPause)
 	}
 }
 
@@ -112,16 +90,25 @@ func (m *Manager) logGrows(ctx context.Context, id string) bool {
 
 var errPastUntil = errors.New("past the end of what was asked for")
 
-// logView filters and writes entries.
+// logView filters entries, and gathers them to be written many at once.
 type logView struct {
 	stdout, stderr io.Writer
 	stamps         bool
+	details        bool
 	tail           int // -1: all
 	since, until   time.Time
+
+	decoder jsonfile.Decoder
+	entry   jsonfile.Entry
+	out     []byte
+	stream  string    // whose out is
+	to      io.Writer // where it belongs
+	stamp   []byte    // how at is written
+	at      time.Time
 }
 
 func newLogView(opts LogOptions, stdout, stderr io.Writer, now time.Time) (*logView, error) {
-	v := &logView{stdout: stdout, stderr: stderr, stamps: opts.Timestamps, tail: -1}
+	v := &logView{stdout: stdout, stderr: stderr, stamps: opts.Timestamps, details: opts.Details, tail: -1}
 	var err error
 	if opts.Tail != "" && opts.Tail != "all" {
 		n, err := strconv.Atoi(opts.Tail)
@@ -139,77 +126,97 @@ func newLogView(opts LogOptions, stdout, stderr io.Writer, now time.Time) (*logV
 	return v, nil
 }
 
-// copyFrom shows the whole lines of r and gives their length in bytes.
-func (v *logView) copyFrom(r io.Reader) (int64, error) {
-	lines := bufio.NewReaderSize(r, 64<<10)
+// over reports that nothing more can come that was asked for.
+func (v *logView) over(now time.Time) bool { return !v.until.IsZero() && now.After(v.until) }
+
+// copyFrom shows what there is now, and gives its length in the log.
+func (v *logView) copyFrom(ctx context.Context, r *jsonfile.Reader) (int64, error) {
 	var n int64
-	for {
-		line, err := lines.ReadBytes('\n')
+	for ctx.Err() == nil {
+		lines, err := r.Next()
 		if err == io.EOF {
-			return n, nil // what is not ended yet is left for the next time
+			break
+		}
+		if err == nil {
+			n += int64(len(lines))
+			err = v.showAll(lines)
 		}
 		if err != nil {
-			return n, err
-		}
-		n += int64(len(line))
-		var e logEntry
-		if json.Unmarshal(line, &e) != nil {
-			continue // torn by a crash
-		}
-		if err := v.show(e); err != nil {
-			return n, err
+			return n, errors.Join(err, v.flush())
 		}
 	}
+	return n, v.flush()
 }
 
-func (v *logView) show(e logEntry) error {
+func (v *logView) showAll(lines []byte) error {
+	for len(lines) > 0 {
+		n := bytes.IndexByte(lines, '\n') + 1
+		if v.decoder.Decode(lines[:n], &v.entry) { // else it was torn by a crash
+			if err := v.show(&v.entry); err != nil {
+				return err
+			}
+		}
+		lines = lines[n:]
+	}
+	return nil
+}
+
+func (v *logView) show(e *jsonfile.Entry) error {
 	if e.Time.Before(v.since) {
 		return nil
 	}
 	if !v.until.IsZero() && e.Time.After(v.until) {
 		return errPastUntil
 	}
-	w := v.stdout
+	to := v.stdout
 	if e.Stream == "stderr" {
-		w = v.stderr
+		to = v.stderr
 	}
-	if w == nil {
+	if to == nil {
 		return nil
 	}
-	if v.stamps {
-		e.Log = e.Time.UTC().Format(logTime) + " " + e.Log
+	// What goes to two places keeps its order in a place that both are.
+	if len(v.out) >= logBatch || e.Stream != v.stream {
+		if err := v.flush(); err != nil {
+			return err
+		}
+		v.stream, v.to = e.Stream, to
 	}
-	_, err := io.WriteString(w, e.Log)
-	return err
+	if v.stamps {
+		v.appendStamp(e.Time)
+	}
+	if v.details {
+		v.out = append(appendDetails(v.out, e.Attrs), ' ')
+	}
+	v.out = append(v.out, e.Log...)
+	return nil
 }
 
-// tailOffset gives where the last n lines begin; -1 means all. A line that is not ended is not counted.
-func tailOffset(f *os.File, n int) (int64, error) {
-	if n < 0 {
-		return 0, nil
+func (v *logView) appendStamp(t time.Time) {
+	if len(v.stamp) == 0 || !t.Equal(v.at) {
+		v.stamp, v.at = append(t.UTC().AppendFormat(v.stamp[:0], logTime), ' '), t
 	}
-	end, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, err
-	}
-	buf := make([]byte, 64<<10)
-	for pos := end; pos > 0; {
-		size := min(pos, int64(len(buf)))
-		pos -= size
-		if _, err := f.ReadAt(buf[:size], pos); err != nil {
-			return 0, err
+	v.out = append(v.out, v.stamp...)
+}
+
+// appendDetails writes attributes as docker logs --details does.
+func appendDetails(out []byte, attrs map[string]string) []byte {
+	for i, k := range slices.Sorted(maps.Keys(attrs)) {
+		if i > 0 {
+			out = append(out, ',')
 		}
-		for i := size - 1; i >= 0; i-- {
-			if buf[i] != '\n' {
-				continue
-			}
-			if n == 0 { // the end of the line before those that are wanted
-				return pos + i + 1, nil
-			}
-			n--
-		}
+		out = append(append(append(out, url.QueryEscape(k)...), '='), url.QueryEscape(attrs[k])...)
 	}
-	return 0, nil
+	return out
+}
+
+func (v *logView) flush() error {
+	if len(v.out) == 0 {
+		return nil
+	}
+	_, err := v.to.Write(v.out)
+	v.out = v.out[:0]
+	return err
 }
 
 // ParseTime reads a moment as docker's --since takes it: RFC 3339, with parts left out from the right, in local time if no

@@ -71,11 +71,12 @@ type Device struct {
 	Access string // of r, w and m (mknod)
 }
 
-// Rotation bounds a log. When the file would exceed MaxBytes it is renamed to Log.1, that to Log.2 and so on, and at most MaxFiles are kept
-// with the current one. Zero: one file without end.
+// Rotation bounds a log. Once the file has MaxBytes, and before it gets another line, it is renamed to Log.1, that to Log.2 and so on, and at
+// most MaxFiles are kept with the current one. Zero: one file without end.
 type Rotation struct {
 	MaxBytes int64
 	MaxFiles int
+	Compress bool // those that are replaced, with gzip: Log.1.gz
 }
 
 // Health is how a supervisor finds out whether the container does its work. It keeps what it found in health.File of Spec.Dir.

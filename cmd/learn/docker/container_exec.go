@@ -24,6 +24,7 @@ func (app *App) logsCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.BoolVarP(&opts.Follow, "follow", "f", false, "Follow log output")
 	fl.BoolVarP(&opts.Timestamps, "timestamps", "t", false, "Show timestamps")
+	fl.BoolVar(&opts.Details, "details", false, "Show extra details provided to logs")
 	fl.StringVarP(&opts.Tail, "tail", "n", "all", "Number of lines to show from the end of the logs")
 	fl.StringVar(&opts.Since, "since", "", `Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)
 	fl.StringVar(&opts.Until, "until", "", `Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)`)

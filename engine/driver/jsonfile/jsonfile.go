@@ -1,124 +1,136 @@
-// Package jsonfile writes a container's output to a file as docker's json-file log driver does: a JSON object per line of output, with the
-// line ("log"), the stream that it came on ("stream") and the time when it was complete ("time"). A line of more than 16 KiB becomes several
-// objects, of which only the last one's text ends with a newline.
+// Package jsonfile is a container's output in files as docker's json-file log driver writes them: a JSON object per line of output, with the
+// line ("log"), the stream that it came on ("stream"), what else is to be known about it ("attrs") and the time when it was complete ("time").
+// A line of more than 16 KiB becomes several objects, of which only the last one's text ends with a newline.
 //
-// It is no log driver in docker's sense: nothing rotates, and reading is the engine's affair.
+// A log may rotate: the file NAME is then renamed to NAME.1, that to NAME.2 and so on, each maybe with .gz behind it. Writing is Log's affair,
+// in the supervisor of the container; Reader reads in any process, also while the files rotate.
+//
+// It knows no options of docker's and chooses no lines: both are the engine's affair.
 //
 // Invariants: objects are appended whole, so many streams may share a log; the texts of a stream, put together, are what was written to it,
-// but for bytes that are no UTF-8, each of which is replaced by U+FFFD.
+// but for bytes that are no UTF-8, each of which is replaced by U+FFFD; times do not go back. A file never gets another line after it was
+// renamed.
 package jsonfile
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // partialLine is how many bytes of a line an object holds at most.
 const partialLine = 16 << 10
 
-// Log is a container's log. A nil log drops what is written. Its streams may be written at the same time.
-type Log struct {
-	mu  sync.Mutex
-	f   *os.File
-	now func() time.Time
+// batchBytes is how much is written to the file at a time, about.
+const batchBytes = 256 << 10
+
+// Options say where a log is and how it is kept. The zero value is a log that drops what is written.
+type Options struct {
+	Path     string            // of the file; empty: nothing is kept
+	Now      func() time.Time  // the clock that stamps lines
+	MaxBytes int64             // the file is replaced once it has as many bytes; 0: never
+	MaxFiles int               // how many files are kept then, with the current one; below 2: that one alone
+	Compress bool              // replaced files are compressed with gzip
+	Attrs    map[string]string // written with each line
 }
 
-// Open opens the log in the file path for appending, or makes it; an empty path gives a nil log. now is the clock that stamps lines.
-// The caller closes the log when its streams are flushed.
-func Open(path string, now func() time.Time) (*Log, error) {
-	if path == "" {
+// Log is a container's log that is written. A nil log drops what is written. Its streams may be written at the same time.
+type Log struct {
+	o     Options
+	attrs []byte // encoded, with a comma before them; nil: none
+
+	mu     sync.Mutex
+	f      *os.File
+	size   int64 // of f
+	torn   bool  // the file does not end with a whole line
+	out    []byte
+	last   time.Time   // the newest time in the log
+	zipper *compressor // nil: nothing was compressed
+}
+
+// Open opens the log for appending, or makes it; an empty path gives a nil log. The caller closes the log when its streams are flushed.
+func Open(o Options) (*Log, error) {
+	if o.Path == "" {
 		return nil, nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
+	l := &Log{o: o, attrs: appendAttrs(nil, o.Attrs)}
+	if err := l.open(os.O_CREATE | os.O_APPEND | os.O_RDWR); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	return &Log{f: f, now: now}, nil
+	l.compressOld()
+	return l, nil
+}
+
+// open opens the current file and looks at its end: whoever wrote to it may have died in the middle of a line.
+func (l *Log) open(flag int) error {
+	f, err := os.OpenFile(l.o.Path, flag, 0o600)
+	if err != nil {
+		return err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	l.f, l.size, l.torn = f, st.Size(), false
+	if l.size > 0 {
+		var end [1]byte
+		_, err := f.ReadAt(end[:], l.size-1)
+		l.torn = err != nil || end[0] != '\n'
+	}
+	return nil
 }
 
 // Stream is the part of l that is of the stream name: stdout or stderr.
 func (l *Log) Stream(name string) *Stream { return &Stream{log: l, name: name} }
 
-// write appends whole objects. A full disk costs the log its lines, not the container its life.
-func (l *Log) write(p []byte) {
-	if len(p) == 0 {
+// stamp is the time for lines that come now. Nobody sees time go back, whatever happens to the clock.
+func (l *Log) stamp() time.Time {
+	if t := l.o.Now().UTC(); t.After(l.last) {
+		l.last = t
+	}
+	return l.last
+}
+
+// object adds one to what is to be written, after text was appended by add and before tail.
+func (l *Log) object(line, tail []byte) {
+	if l.o.MaxBytes > 0 && l.size+int64(len(l.out)) >= l.o.MaxBytes {
+		l.write()
+		l.rotate()
+	}
+	l.out = append(l.out, `{"log":"`...)
+	l.out = appendText(l.out, line)
+	l.out = append(l.out, tail...)
+	if len(l.out) >= batchBytes {
+		l.write()
+	}
+}
+
+// write appends the whole objects that have been gathered. A full disk costs the log its lines, not the container its life.
+func (l *Log) write() {
+	if len(l.out) == 0 {
+		return
+	}
+	if l.torn {
+		_, _ = l.f.Write([]byte("\n"))
+	}
+	n, err := l.f.Write(l.out)
+	l.size += int64(n)
+	l.torn = err != nil && (n > 0 && l.out[n-1] != '\n' || n == 0 && l.torn)
+	l.out = l.out[:0]
+}
+
+// Close closes the file. What is being compressed is left as it was.
+func (l *Log) Close() {
+	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = l.f.Write(p)
+	l.zipper.abandon()
+	_ = l.f.Close()
 }
 
-// Close closes the file.
-func (l *Log) Close() {
-	if l != nil {
-		_ = l.f.Close()
-	}
-}
-
-// Stream cuts the output of one stream into lines. It is used by one goroutine.
-type Stream struct {
-	log  *Log
-	name string
-	rest []byte // the begin of a line whose end has not come yet
-}
-
-// Write logs all lines that p completes.
-func (s *Stream) Write(p []byte) {
-	if s.log == nil {
-		return
-	}
-	var out []byte
-	s.rest = append(s.rest, p...)
-	for {
-		n := bytes.IndexByte(s.rest, '\n') + 1
-		if n == 0 || n > partialLine {
-			if len(s.rest) < partialLine {
-				break
-			}
-			n = wholeCharacters(s.rest[:partialLine])
-		}
-		out = s.object(out, s.rest[:n])
-		s.rest = s.rest[n:]
-	}
-	s.rest = bytes.Clone(s.rest)
-	s.log.write(out)
-}
-
-// wholeCharacters is the length of p without a character at its end whose other bytes are still to come.
-func wholeCharacters(p []byte) int {
-	for i := len(p) - 1; i > len(p)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(p[i]) {
-			if !utf8.FullRune(p[i:]) {
-				return i
-			}
-			break
-		}
-	}
-	return len(p)
-}
-
-// Flush logs an unfinished last line.
-func (s *Stream) Flush() {
-	if s.log == nil || len(s.rest) == 0 {
-		return
-	}
-	s.log.write(s.object(nil, s.rest))
-	s.rest = nil
-}
-
-func (s *Stream) object(out, line []byte) []byte {
-	text, _ := json.Marshal(string(line)) // a string can always be encoded
-	out = append(out, `{"log":`...)
-	out = append(out, text...)
-	out = append(out, `,"stream":"`...)
-	out = append(out, s.name...)
-	out = append(out, `","time":"`...)
-	out = s.log.now().UTC().AppendFormat(out, time.RFC3339Nano)
-	return append(out, "\"}\n"...)
-}
+var _ io.Writer = (*Stream)(nil)

@@ -29,7 +29,7 @@ func open(t testing.TB) (*Log, string) {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "log")
-	l, err := Open(path, stamp)
+	l, err := Open(Options{Path: path, Now: stamp})
 	must(t, err)
 	return l, path
 }
@@ -95,7 +95,7 @@ func TestLines(t *testing.T) {
 }
 
 func TestALogThatIsNotKept(t *testing.T) {
-	l, err := Open("", stamp)
+	l, err := Open(Options{Now: stamp})
 	must(t, err)
 	s := l.Stream("stdout")
 	s.Write([]byte("a\n"))
@@ -104,7 +104,7 @@ func TestALogThatIsNotKept(t *testing.T) {
 }
 
 func TestAFolderThatIsNotThere(t *testing.T) {
-	if _, err := Open(filepath.Join(t.TempDir(), "no", "log"), stamp); err == nil {
+	if _, err := Open(Options{Path: filepath.Join(t.TempDir(), "no", "log"), Now: stamp}); err == nil {
 		t.Error("no error")
 	}
 }
@@ -113,7 +113,7 @@ func TestAnotherRunAppends(t *testing.T) {
 	l, path := open(t)
 	l.Stream("stdout").Write([]byte("one\n"))
 	l.Close()
-	l, err := Open(path, stamp)
+	l, err := Open(Options{Path: path, Now: stamp})
 	must(t, err)
 	l.Stream("stderr").Write([]byte("two\n"))
 	l.Close()

@@ -114,7 +114,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	}
 	cfg := &shim.Config{Owner: ownerTag(t.runtime.home.Root()), ID: spec.ID, Dir: spec.Dir, Key: spec.Key, Hostname: spec.Hostname, Root: root, Process: p,
 		Limits: limitsOf(spec.Limits), ShmBytes: spec.ShmBytes, ReadOnly: spec.ReadOnly, OpenStdin: spec.OpenStdin, StdinOnce: spec.StdinOnce,
-		Log: spec.Log, Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, OnEnd: spec.OnEnd, Rested: spec.Rested, Health: spec.Health, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
+		Log: logOf(spec), Ephemeral: spec.Ephemeral, OnExit: spec.OnExit, OnEnd: spec.OnEnd, Rested: spec.Rested, Health: spec.Health, Rootless: t.runtime.mode.Rootless, Trace: trace.From(ctx) != nil}
 	if cfg.Trace {
 		cfg.Process.Refused = refusedCalls(p.Seccomp)
 	}
@@ -136,6 +136,10 @@ func limitsOf(l driver.Limits) shim.Limits {
 	return shim.Limits{MemoryBytes: l.MemoryBytes, MemorySwapBytes: l.MemorySwapBytes, MemoryLowBytes: l.MemoryLowBytes, Pids: l.Pids,
 		CPUQuota: l.CPUQuota, CPUPeriod: l.CPUPeriod, CPUShares: l.CPUShares, CPUs: l.CPUs, Mems: l.Mems, BlkioWeight: l.BlkioWeight,
 		OOMKillDisabled: l.OOMKillDisabled, Swappiness: l.Swappiness}
+}
+
+func logOf(s *driver.Spec) shim.Log {
+	return shim.Log{Path: s.Log, MaxBytes: s.Rotation.MaxBytes, MaxFiles: s.Rotation.MaxFiles, Compress: s.Rotation.Compress, Attrs: s.LogAttrs}
 }
 
 func withoutFailpoint(env []string) []string {

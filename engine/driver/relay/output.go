@@ -66,7 +66,7 @@ func (o *Output) Run() {
 
 // deliver logs before it sends, so that a client can't lose the log a line.
 func (o *Output) deliver(p []byte) {
-	o.lines.Write(p)
+	_, _ = o.lines.Write(p)
 	o.mu.Lock()
 	sinks := o.sinks
 	o.mu.Unlock()

@@ -206,7 +206,7 @@ func TestDrainEndsAStreamThatIsHeldOpen(t *testing.T) {
 
 func TestLoggedBeforeItIsSent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	log, err := jsonfile.Open(path, time.Now)
+	log, err := jsonfile.Open(jsonfile.Options{Path: path, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

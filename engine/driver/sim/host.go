@@ -85,7 +85,7 @@ func (h *host) prepare(ctx context.Context) error {
 	h.events.Hold()
 	h.group = makeGroup(h.machine.home.Root(), h.spec.ID, h.spec.Limits, h.events)
 	var err error
-	if h.log, err = jsonfile.Open(h.spec.Log, h.machine.clock.Now); err != nil {
+	if h.log, err = openLog(h.spec, h.machine.clock.Now); err != nil {
 		return err
 	}
 	if err := writeNames(h.spec); err != nil {
@@ -114,6 +114,10 @@ func (h *host) prepare(ctx context.Context) error {
 	}
 	noteLimits(h.spec, h.events)
 	return nil
+}
+
+func openLog(s *driver.Spec, now func() time.Time) (*jsonfile.Log, error) {
+	return jsonfile.Open(jsonfile.Options{Path: s.Log, Now: now, MaxBytes: s.Rotation.MaxBytes, MaxFiles: s.Rotation.MaxFiles, Compress: s.Rotation.Compress, Attrs: s.LogAttrs})
 }
 
 // reporter is nil where nobody records: the tree then need not look.

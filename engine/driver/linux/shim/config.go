@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver/health"
+	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/linux/ahead"
 )
 
@@ -47,7 +48,7 @@ type Config struct {
 	ReadOnly    bool      `json:"read_only,omitempty"`
 	OpenStdin   bool      `json:"open_stdin,omitempty"`
 	StdinOnce   bool      `json:"stdin_once,omitempty"`
-	Log         string    `json:"log,omitempty"`
+	Log         Log       `json:"log,omitzero"`
 	Ephemeral   bool      `json:"ephemeral,omitempty"`
 	OnExit      []string  `json:"on_exit,omitempty"`
 	OnExitEnv   []string  `json:"on_exit_env,omitempty"`
@@ -58,6 +59,19 @@ type Config struct {
 	OnEnd  []string      `json:"on_end,omitempty"` // with the environment of OnExit
 	Rested time.Duration `json:"rested_ns,omitempty"`
 	Health *health.Check `json:"health,omitempty"`
+}
+
+// Log says where the output is kept and how; the zero value keeps none.
+type Log struct {
+	Path     string            `json:"path"`
+	MaxBytes int64             `json:"max_bytes,omitempty"`
+	MaxFiles int               `json:"max_files,omitempty"`
+	Compress bool              `json:"compress,omitempty"`
+	Attrs    map[string]string `json:"attrs,omitempty"`
+}
+
+func (l Log) options() jsonfile.Options {
+	return jsonfile.Options{Path: l.Path, Now: time.Now, MaxBytes: l.MaxBytes, MaxFiles: l.MaxFiles, Compress: l.Compress, Attrs: l.Attrs}
 }
 
 // Root says how the container's root is put together.

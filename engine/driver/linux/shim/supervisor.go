@@ -130,7 +130,7 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	if err = s.groups.limitDevices(s.cfg.DeviceRules); err != nil {
 		return nil, err
 	}
-	if s.log, err = jsonfile.Open(s.cfg.Log, time.Now); err != nil {
+	if s.log, err = jsonfile.Open(s.cfg.Log.options()); err != nil {
 		return nil, err
 	}
 	hasInput := client.stdin >= 0 || s.cfg.OpenStdin
