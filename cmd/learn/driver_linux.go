@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/driver"
@@ -50,6 +51,14 @@ func interrupts() (<-chan driver.Signal, func()) {
 		}
 	}()
 	return out, func() { signal.Stop(in); close(quit); <-done }
+}
+
+// die ends this process by a signal that interrupts has delivered.
+func die(s driver.Signal) {
+	signal.Reset(syscall.Signal(s))
+	_ = syscall.Kill(os.Getpid(), syscall.Signal(s))
+	time.Sleep(time.Second) // it is on its way
+	os.Exit(128 + int(s))
 }
 
 func resized() (<-chan struct{}, func()) {

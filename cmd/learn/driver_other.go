@@ -65,6 +65,9 @@ func linuxSignal(s os.Signal) driver.Signal {
 	return sigterm
 }
 
+// die ends this process with the code of a process that a signal has ended.
+func die(s driver.Signal) { os.Exit(128 + int(s)) }
+
 // resized has no signal to listen to on every such system: a terminal keeps the size it had.
 func resized() (<-chan struct{}, func()) { return nil, func() {} }
 

@@ -108,6 +108,7 @@ func (s *session) app() *docker.App {
 		Dir:        dir,
 		Environ:    os.LookupEnv,
 		Interrupts: interrupts,
+		Die:        die,
 		Plain:      s.plain,
 	}
 	if s.explain != "" {

@@ -16,7 +16,7 @@ import (
 // StartOptions say how a container is started.
 type StartOptions struct {
 	Streams driver.Streams // connected until the container ends or ctx does
-	Attach  bool           // if it runs already, connect Streams to it and wait
+	Attach  bool           // if it runs already, connect Streams to it
 }
 
 // Start runs a container's first process and returns when it has been executed; Wait tells when it ended. Starting what runs is
@@ -29,7 +29,7 @@ func (m *Manager) Start(ctx context.Context, ref string, opts StartOptions) erro
 	}
 	if c.State.Running && !c.State.Paused {
 		if opts.Attach {
-			return m.Attach(ctx, c.ID, opts.Streams)
+			return m.join(ctx, c, opts.Streams)
 		}
 		return nil
 	}
@@ -192,43 +192,4 @@ func (m *Manager) startFailed(c *Container, before State, err error, l *launch) 
 	}
 	l.done = []transition{{from: from, to: before.Status, exit: before.ExitCode}}
 	return errors.Join(err, m.writeState(c, before))
-}
-
-// Attach connects streams to a running container until it ends or ctx does.
-func (m *Manager) Attach(ctx context.Context, ref string, streams driver.Streams) error {
-	c, err := m.own(ctx, ref)
-	if err != nil {
-		return err
-	}
-	switch {
-	case c.State.Paused:
-		return conflict("container %s is paused, unpause the container before attach", c.ID)
-	case c.State.Restarting:
-		return isRestarting(c.ID)
-	case !c.State.Running:
-		return conflict("container %s is not running", c.ID)
-	}
-	task, err := m.runtime.Load(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	a, ok := task.(driver.Attacher)
-	if !ok {
-		return unsupported("attach to a container")
-	}
-	m.tell(c, events.ActionAttach)
-	return a.Attach(ctx, streams)
-}
-
-// Resize tells the terminal of a container's first process its new size.
-func (m *Manager) Resize(ctx context.Context, id string, cols, rows uint16) error {
-	task, err := m.runtime.Load(ctx, id)
-	if err != nil {
-		return err
-	}
-	r, ok := task.(driver.Resizer)
-	if !ok {
-		return unsupported("resize a terminal")
-	}
-	return r.Resize(ctx, cols, rows)
 }

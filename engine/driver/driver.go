@@ -258,9 +258,9 @@ type (
 		// Exec starts the process and waits for it unless process.Detach; the streams are connected meanwhile.
 		Exec(ctx context.Context, process Process, streams Streams) (Exit, error)
 	}
-	// Attacher connects further streams to a running first process, until it ends or ctx does.
+	// Attacher connects further streams to a running first process, and tells how it ended, unless ctx ends before.
 	Attacher interface {
-		Attach(ctx context.Context, streams Streams) error
+		Attach(ctx context.Context, streams Streams) (Exit, error)
 	}
 	// Resizer tells the terminal of the first process its new size in character cells.
 	Resizer interface {
@@ -306,12 +306,17 @@ func WaitFor(ctx context.Context, t Task, d time.Duration) (Exit, error) {
 type Signal int
 
 // Streams are the caller's ends of a process's standard streams; nil means not connected. With a terminal,
-// Stderr is not used. If Stdin is given, its end closes the process's standard input.
+// Stderr is not used. If Stdin is given, its end closes the process's standard input. What was read from it reaches the process, also when
+// the caller leaves right after.
 type Streams struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Cols, Rows     uint16 // first size of the terminal, 0 if unknown
+	Cols, Rows     uint16      // first size of the terminal, 0 if unknown
+	Sizes          <-chan Size // further sizes of the terminal, until it is closed; nil: there are none
 }
+
+// Size is that of a terminal, in character cells.
+type Size struct{ Cols, Rows uint16 }
 
 // Exit tells how a process ended.
 type Exit struct {

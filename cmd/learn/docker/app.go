@@ -32,6 +32,8 @@ type App struct {
 	Environ func(string) (string, bool)
 	// Interrupts delivers the signals that a foreground container is to be sent; nil for none.
 	Interrupts func() (signals <-chan driver.Signal, stop func())
+	// Die ends this process as the signal would, which Interrupts has delivered; nil where a command is no process.
+	Die func(driver.Signal)
 	// Terminal is the terminal that the user sits at, or nil.
 	Terminal Terminal
 	// Plain forbids progress bars and colour.

@@ -100,11 +100,12 @@ func (s *stepper) shell(ctx context.Context, p build.Pause) error {
 // attached runs the shell on the user's terminal, which is as it was when it returns.
 func (s *stepper) attached(ctx context.Context, p build.Pause) (driver.Exit, error) {
 	tty := s.app.Terminal != nil
-	streams, restore, err := s.app.streams(attachment{stdin: true, tty: tty})
+	c := s.app.connect(ctx, attachment{stdin: true, stdout: true, tty: tty})
+	defer c.close()
+	streams, err := c.streams()
 	if err != nil {
 		return driver.Exit{}, err
 	}
-	defer restore()
 	in := s.in.turn()
 	defer in.end()
 	streams.Stdin, streams.Stdout = in, s.app.Err

@@ -2,7 +2,10 @@ package docker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/spf13/cobra"
 )
@@ -33,6 +36,7 @@ func (app *App) logsCommand() *cobra.Command {
 
 func (app *App) execCommand() *cobra.Command {
 	var opts container.ExecOptions
+	var f attachFlags
 	var interactive bool
 	var env, envFiles []string
 	cmd := &cobra.Command{
@@ -40,15 +44,18 @@ func (app *App) execCommand() *cobra.Command {
 		Short: "Execute a command in a running container",
 		Args:  atLeast(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.Tty && interactive && app.Terminal == nil {
+			if opts.Tty && interactive && !opts.Detach && app.Terminal == nil {
 				return &exitError{1, usagef("the input device is not a TTY")}
 			}
-			var err error
+			keys, err := detachKeys(f.keys)
+			if err != nil {
+				return err
+			}
 			if opts.Env, err = app.environment(env, envFiles); err != nil {
 				return err
 			}
 			opts.Cmd = args[1:]
-			return app.exec(cmd.Context(), args[0], opts, interactive)
+			return app.exec(cmd.Context(), args[0], opts, attachment{stdin: interactive, stdout: true, stderr: true, tty: opts.Tty, keys: keys})
 		},
 	}
 	fl := cmd.Flags()
@@ -61,26 +68,29 @@ func (app *App) execCommand() *cobra.Command {
 	fl.StringVarP(&opts.User, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
 	fl.BoolVar(&opts.Privileged, "privileged", false, "Give extended privileges to the command")
 	fl.StringVarP(&opts.WorkingDir, "workdir", "w", "", "Working directory inside the container")
+	fl.BoolVar(&opts.Privileged, "privileged", false, "Give extended privileges to the command")
+	f.register(fl)
 	return cmd
 }
 
-func (app *App) exec(ctx context.Context, name string, opts container.ExecOptions, interactive bool) error {
+func (app *App) exec(ctx context.Context, name string, opts container.ExecOptions, a attachment) error {
 	e, err := app.engine(ctx)
 	if err != nil {
 		return err
 	}
-	streams, restore, err := app.streams(attachment{stdin: interactive, tty: opts.Tty})
-	if err != nil {
-		return err
+	if opts.Detach {
+		if _, err := e.Containers.Exec(ctx, name, opts); err != nil {
+			return &exitError{1, err}
+		}
+		return nil
 	}
-	defer restore()
-	if !opts.Detach {
-		opts.Streams = streams
+	code, err := app.execAttached(ctx, e, name, opts, a)
+	if errors.Is(err, errDetached) {
+		fmt.Fprintln(app.Err, errDetached)
+		return &exitError{code: 1}
 	}
-	code, err := e.Containers.Exec(ctx, name, opts)
-	var failed *exitError
 	if err != nil {
-		failed = &exitError{1, err}
+		failed := &exitError{1, err}
 		if c := startCode(err); c != 125 {
 			failed.code = c
 		}
@@ -90,4 +100,16 @@ func (app *App) exec(ctx context.Context, name string, opts container.ExecOption
 		return &exitError{code: code}
 	}
 	return nil
+}
+
+func (app *App) execAttached(ctx context.Context, e *engine.Engine, name string, opts container.ExecOptions, a attachment) (int, error) {
+	c := app.connect(ctx, a)
+	defer c.close()
+	var err error
+	if opts.Streams, err = c.streams(); err != nil {
+		return 0, err
+	}
+	c.begun()
+	code, err := e.Containers.Exec(c.ctx, name, opts)
+	return code, c.cause(err)
 }

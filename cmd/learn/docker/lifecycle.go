@@ -14,6 +14,7 @@ import (
 
 func (app *App) startCommand() *cobra.Command {
 	var attach, interactive, policies bool
+	var f attachFlags
 	cmd := &cobra.Command{
 		Use:   "start [OPTIONS] CONTAINER [CONTAINER...]",
 		Short: "Start one or more stopped containers",
@@ -28,13 +29,15 @@ func (app *App) startCommand() *cobra.Command {
 			case policies:
 				return app.startByPolicy(cmd.Context())
 			case attach || interactive:
-				return app.startAttached(cmd.Context(), args, interactive)
+				return app.startAttached(cmd.Context(), args, attach, interactive, &f)
 			}
 			return app.startEach(cmd.Context(), args)
 		},
 	}
 	cmd.Flags().BoolVarP(&attach, "attach", "a", false, "Attach STDOUT/STDERR and forward signals")
 	cmd.Flags().BoolVarP(&interactive, "interactive", "i", false, "Attach container's STDIN")
+	f.register(cmd.Flags())
+	f.registerProxy(cmd.Flags())
 	cmd.Flags().BoolVar(&policies, "restart-policies", false, "Start what restart policies want to run after the machine was started anew (there is no daemon that would)")
 	return cmd
 }
@@ -68,9 +71,13 @@ func (app *App) startEach(ctx context.Context, names []string) error {
 	return err
 }
 
-func (app *App) startAttached(ctx context.Context, names []string, stdin bool) error {
+func (app *App) startAttached(ctx context.Context, names []string, attach, stdin bool, f *attachFlags) error {
 	if len(names) > 1 {
 		return usagef("you cannot start and attach multiple containers at once")
+	}
+	keys, err := detachKeys(f.keys)
+	if err != nil {
+		return err
 	}
 	e, err := app.engine(ctx)
 	if err != nil {
@@ -80,19 +87,16 @@ func (app *App) startAttached(ctx context.Context, names []string, stdin bool) e
 	if err != nil {
 		return err
 	}
-	code, err := app.foreground(ctx, e, c.ID, attachment{stdin: stdin && c.Config.OpenStdin, tty: c.Config.Tty})
+	tty := c.Config.Tty
+	a := attachment{stdin: stdin && c.Config.OpenStdin, stdout: true, stderr: true, tty: tty, keys: keys, signals: attach && f.sigProxy && !tty, redraw: c.State.Running}
+	code, err := app.foreground(ctx, e, c.ID, a, starting(e, c.ID))
+	if errors.Is(err, errDetached) {
+		return nil
+	}
 	if err != nil {
 		return &exitError{startCode(err), err}
 	}
-	if c.HostConfig.AutoRemove {
-		if err := e.Containers.Remove(ctx, c.ID, true); err != nil {
-			return err
-		}
-	}
-	if code != 0 {
-		return &exitError{code: code}
-	}
-	return nil
+	return app.ended(ctx, e, c, code, nil)
 }
 
 func (app *App) stopCommand() *cobra.Command {

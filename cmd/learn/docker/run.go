@@ -3,6 +3,7 @@ package docker
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -24,6 +25,8 @@ type runFlags struct {
 	name, workdir, user, entrypoint, hostname, network, cidfile, pull string
 	env, envFiles, labels                                             []string
 	interactive, tty, detach                                          bool
+	attach                                                            attachList
+	attaching                                                         attachFlags
 	set                                                               *pflag.FlagSet
 	limits                                                            limitFlags
 	security                                                          securityFlags
@@ -53,6 +56,7 @@ func (f *runFlags) register(fl *pflag.FlagSet) {
 	fl.StringVarP(&f.user, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
 	fl.BoolVarP(&f.interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
 	fl.BoolVarP(&f.tty, "tty", "t", false, "Allocate a pseudo-TTY")
+	fl.VarP(&f.attach, "attach", "a", "Attach to STDIN, STDOUT or STDERR")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
 	fl.StringVarP(&f.hostname, "hostname", "h", "", "Container host name")
 	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none": loopback only, "host", "container:<name|id>")`)
@@ -77,6 +81,8 @@ func (app *App) runCommand() *cobra.Command {
 	}
 	f.register(cmd.Flags())
 	cmd.Flags().BoolVarP(&f.detach, "detach", "d", false, "Run container in background and print container ID")
+	f.attaching.register(cmd.Flags())
+	f.attaching.registerProxy(cmd.Flags())
 	return cmd
 }
 
@@ -149,7 +155,13 @@ func (app *App) createOptions(f *runFlags, args []string) (container.CreateOptio
 
 func (app *App) config(f *runFlags, args []string) (ctypes.Config, error) {
 	cfg := ctypes.Config{Image: args[0], Cmd: args[1:], Hostname: f.hostname, User: f.user, WorkingDir: f.workdir, Tty: f.tty,
-		OpenStdin: f.interactive, StdinOnce: f.interactive && !f.detach, AttachStdin: f.interactive && !f.detach, AttachStdout: !f.detach, AttachStderr: !f.detach}
+		OpenStdin: f.interactive}
+	if !f.detach {
+		cfg.AttachStdin = f.interactive || f.attach.has("stdin")
+		cfg.AttachStdout = len(f.attach) == 0 || f.attach.has("stdout")
+		cfg.AttachStderr = len(f.attach) == 0 || f.attach.has("stderr")
+		cfg.StdinOnce = cfg.OpenStdin && cfg.AttachStdin
+	}
 	if f.workdir != "" && !path.IsAbs(f.workdir) {
 		return cfg, usagef("the working directory %q is invalid, it needs to be an absolute path", f.workdir)
 	}
@@ -209,7 +221,8 @@ func readLines(name string) ([]string, error) {
 }
 
 func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
-	if err := app.checkTerminal(f); err != nil {
+	keys, err := app.checkRun(f)
+	if err != nil {
 		return err
 	}
 	e, id, err := app.create(ctx, f, args, true)
@@ -223,7 +236,14 @@ func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
 		fmt.Fprintln(app.Out, id)
 		return nil
 	}
-	code, err := app.foreground(ctx, e, id, attachment{stdin: f.interactive, tty: f.tty})
+	a := f.attachment(keys)
+	code, err := app.foreground(ctx, e, id, a, starting(e, id))
+	if errors.Is(err, errDetached) {
+		if !a.stdout && !a.stderr {
+			fmt.Fprintln(app.Out, id)
+		}
+		return nil
+	}
 	if err != nil {
 		return app.startFailed(ctx, e, id, f.lifecycle.rm, err)
 	}
@@ -238,12 +258,21 @@ func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
 	return nil
 }
 
-// checkTerminal refuses -t with a standard input that is no terminal, with docker's words.
-func (app *App) checkTerminal(f *runFlags) error {
-	if f.tty && f.interactive && !f.detach && app.Terminal == nil {
-		return &exitError{1, usagef("the input device is not a TTY")}
+// attachment is what run connects.
+func (f *runFlags) attachment(keys []byte) attachment {
+	all := len(f.attach) == 0
+	return attachment{stdin: f.interactive, stdout: all || f.attach.has("stdout"), stderr: all || f.attach.has("stderr"), tty: f.tty, keys: keys, signals: f.attaching.sigProxy}
+}
+
+// checkRun refuses what can't be run in the foreground, or on this terminal, with docker's words, and reads the detach keys.
+func (app *App) checkRun(f *runFlags) ([]byte, error) {
+	if f.detach && len(f.attach) > 0 {
+		return nil, &exitError{125, usagef("conflicting options: cannot specify both --attach and --detach")}
 	}
-	return nil
+	if f.tty && f.interactive && !f.detach && app.Terminal == nil {
+		return nil, &exitError{1, usagef("the input device is not a TTY")}
+	}
+	return detachKeys(f.attaching.keys)
 }
 
 // startFailed turns the reason why a container did not start into docker's exit code.

@@ -281,7 +281,7 @@ func (b *box) attached(stdin io.Reader) (out *buffer, leave func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = b.Task.(driver.Attacher).Attach(ctx, driver.Streams{Stdin: stdin, Stdout: out, Stderr: out})
+		_, _ = b.Task.(driver.Attacher).Attach(ctx, driver.Streams{Stdin: stdin, Stdout: out, Stderr: out})
 	}()
 	leave = func() { cancel(); <-done }
 	b.t.Cleanup(leave)
@@ -329,7 +329,11 @@ func attachTests() []test {
 			b.says("up\n")
 			done := make(chan error, 1)
 			go func() {
-				done <- b.Task.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: io.Discard})
+				exit, err := b.Task.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: io.Discard})
+				if err == nil && exit.Code != 137 {
+					err = fmt.Errorf("exit %+v", exit)
+				}
+				done <- err
 			}()
 			time.Sleep(20 * time.Millisecond)
 			must(t, b.Signal(t.Context(), sigKill))
@@ -343,7 +347,8 @@ func attachTests() []test {
 		{"attaching to what has ended is ErrNotRunning", func(t *testing.T, l *lab) {
 			b := l.start(t, l.spec(t, "true"))
 			b.wait()
-			isNotRunning(t, b.Task.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: io.Discard}))
+			_, err := b.Task.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: io.Discard})
+			isNotRunning(t, err)
 		}},
 	}
 }

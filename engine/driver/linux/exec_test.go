@@ -82,7 +82,7 @@ func TestExecKilledSupervisorFreesEverybodyWaiting(t *testing.T) {
 	rec, _ := shim.ReadRecord(tk.(*task).dir)
 	waits := map[string]func() error{
 		"wait":   func() error { _, err := tk.Wait(t.Context()); return err },
-		"attach": func() error { return tk.(driver.Attacher).Attach(t.Context(), streamsWith(&out)) },
+		"attach": func() error { _, err := tk.(driver.Attacher).Attach(t.Context(), streamsWith(&out)); return err },
 		"exec": func() error {
 			_, err := tk.(driver.Execer).Exec(t.Context(), driver.Process{Args: []string{"sh", "-c", "echo up; exec sleep 1000"}, Env: []string{"PATH=/bin"}},
 				driver.Streams{Stdin: blocked(t), Stdout: &errs})

@@ -75,9 +75,12 @@ func TestAttachSharesTheStreams(t *testing.T) {
 	must(t, tk.Start(t.Context(), driver.Streams{}))
 	var out, second syncBuffer
 	done := make(chan error, 1)
-	go func() { done <- tk.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: &second}) }()
+	go func() {
+		_, err := tk.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdout: &second})
+		done <- err
+	}()
 	time.Sleep(50 * time.Millisecond)
-	err := tk.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdin: strings.NewReader("one\ntwo\n"), Stdout: &out})
+	_, err := tk.(driver.Attacher).Attach(t.Context(), driver.Streams{Stdin: strings.NewReader("one\ntwo\n"), Stdout: &out})
 	if err != nil || out.String() != "got one\ngot two\n" {
 		t.Errorf("attach: %q, %v", out.String(), err)
 	}

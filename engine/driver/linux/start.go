@@ -77,8 +77,8 @@ func (t *task) keep(ctx context.Context, l *wire, s driver.Streams) {
 		return
 	}
 	t.mu.Lock()
-	t.link = l
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	t.link, t.leave = l, context.AfterFunc(ctx, l.close)
 }
 
 // unattended: whoever connects no stream does not wait on the connection that starts the task.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -29,8 +28,9 @@ type task struct {
 	id, dir string
 	spec    *driver.Spec // only in the task that Create gave
 
-	mu   sync.Mutex
-	link *wire // the connection that Start left open, until Wait has used it
+	mu    sync.Mutex
+	link  *wire       // the connection that Start left open, until Wait has used it
+	leave func() bool // forgets that link ends with the context of Start
 }
 
 // Status implements driver.Task: what is recorded counts only if the kernel agrees.
@@ -110,22 +110,33 @@ func exitOf(e shim.Exit) driver.Exit {
 func (t *task) Wait(ctx context.Context) (driver.Exit, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.link
-	if l == nil {
-		var err error
-		if l, err = t.dial(shim.Request{Do: shim.DoWait}, driver.Streams{}); err != nil {
-			return t.recordedExit(ctx, err)
+	if l := t.link; l != nil {
+		reply, err := l.receive(ctx)
+		if err != nil && ctx.Err() != nil {
+			return driver.Exit{}, ctx.Err()
 		}
+		t.link = nil
+		t.leave()
+		l.finish()
+		if err == nil && reply.Exit != nil {
+			t.handOut(ctx)
+			return exitOf(*reply.Exit), nil
+		}
+	}
+	return t.waitAnew(ctx)
+}
+
+// waitAnew waits over a connection of its own: there is no other, or the context of its streams has ended, or the supervisor has.
+func (t *task) waitAnew(ctx context.Context) (driver.Exit, error) {
+	l, err := t.dial(shim.Request{Do: shim.DoWait}, driver.Streams{})
+	if err != nil {
+		return t.recordedExit(ctx, err)
 	}
 	reply, err := l.receive(ctx)
+	l.close()
 	if err != nil && ctx.Err() != nil {
-		if t.link == nil {
-			l.close()
-		}
 		return driver.Exit{}, ctx.Err()
 	}
-	t.link = nil
-	l.finish()
 	t.handOut(ctx)
 	if err != nil || reply.Exit == nil {
 		return t.recordedExit(ctx, err)
@@ -257,17 +268,23 @@ func (t *task) traceOn(ctx context.Context) {
 }
 
 // Attach implements driver.Attacher.
-func (t *task) Attach(ctx context.Context, streams driver.Streams) error {
+func (t *task) Attach(ctx context.Context, streams driver.Streams) (driver.Exit, error) {
 	t.traceOn(ctx)
 	l, err := t.dial(shim.Request{Do: shim.DoAttach}, streams)
 	if err != nil {
-		return err
+		return driver.Exit{}, err
 	}
-	defer l.finish()
-	if _, err := l.receive(ctx); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("attach to %s: %w", t.id, err)
+	reply, err := l.receive(ctx)
+	if err != nil && ctx.Err() != nil {
+		l.close()
+		return driver.Exit{}, ctx.Err()
 	}
-	return nil
+	l.finish()
+	t.handOut(ctx)
+	if err != nil || reply.Exit == nil {
+		return t.recordedExit(ctx, err)
+	}
+	return exitOf(*reply.Exit), nil
 }
 
 // Exec implements driver.Execer.
@@ -311,6 +328,7 @@ func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.
 func (t *task) Delete(ctx context.Context) error {
 	t.mu.Lock()
 	if t.link != nil {
+		t.leave()
 		t.link.close()
 		t.link = nil
 	}

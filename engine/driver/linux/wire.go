@@ -14,19 +14,21 @@ import (
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 )
 
-// wire is one connection to a supervisor with the streams that were sent along. Its copying goroutines end in finish or close,
-// except for one that waits in a Read of the caller's input, which ends with that Read.
+// wire is one connection to a supervisor with the streams that were sent along. Its goroutines end in finish or close, of which both may be
+// called, except for one that waits in a Read of the caller's input, which ends with that Read.
 type wire struct {
 	conn   *shim.Conn
 	sent   []*os.File // our copies of what the supervisor got, to be closed once it has them
 	input  *os.File   // our end of the pipe to the process's input
 	output []*os.File // read ends of outputs that are not files
 	copies sync.WaitGroup
+	done   chan struct{} // closed when nothing is sent any more
+	ending sync.Once
 }
 
 // newWire sends the request with the streams.
 func newWire(conn *shim.Conn, req shim.Request, s driver.Streams) (*wire, error) {
-	l := &wire{conn: conn}
+	l := &wire{conn: conn, done: make(chan struct{})}
 	fds, err := l.connect(&req, s)
 	if err == nil {
 		err = conn.Send(req, fds...)
@@ -36,7 +38,24 @@ func newWire(conn *shim.Conn, req shim.Request, s driver.Streams) (*wire, error)
 		l.closeEnds()
 		return nil, err
 	}
+	if s.Sizes != nil {
+		l.copies.Go(func() { l.resize(s.Sizes) })
+	}
 	return l, nil
+}
+
+// resize sends the sizes of the caller's terminal.
+func (l *wire) resize(sizes <-chan driver.Size) {
+	for {
+		select {
+		case size, ok := <-sizes:
+			if !ok || l.conn.Send(shim.Request{Do: shim.DoResize, Cols: size.Cols, Rows: size.Rows}) != nil {
+				return
+			}
+		case <-l.done:
+			return
+		}
+	}
 }
 
 // connect makes a descriptor for each stream: files go as they are, everything else through a pipe. Input always goes
@@ -98,12 +117,10 @@ func (l *wire) connectOutput(to io.Writer) (int, error) {
 		return -1, fmt.Errorf("connect output: %w", err)
 	}
 	l.sent, l.output = append(l.sent, w), append(l.output, r)
-	l.copies.Add(1)
-	go func() {
-		defer l.copies.Done()
+	l.copies.Go(func() {
 		_, _ = io.Copy(to, r)
 		_ = r.Close()
-	}()
+	})
 	return rawFD(w)
 }
 
@@ -135,7 +152,7 @@ func (l *wire) receive(ctx context.Context) (shim.Reply, error) {
 
 // finish ends the link after the last reply: what is still in the pipes is copied.
 func (l *wire) finish() {
-	_ = l.conn.Close()
+	l.hangUp()
 	if l.input != nil {
 		_ = l.input.Close()
 	}
@@ -144,9 +161,16 @@ func (l *wire) finish() {
 
 // close ends the link at once and takes the streams away.
 func (l *wire) close() {
-	_ = l.conn.Close()
+	l.hangUp()
 	l.closeEnds()
 	l.copies.Wait()
+}
+
+func (l *wire) hangUp() {
+	l.ending.Do(func() {
+		close(l.done)
+		_ = l.conn.Close()
+	})
 }
 
 func (l *wire) closeEnds() {

@@ -183,12 +183,12 @@ func TestAttach(t *testing.T) {
 		var first, second buffer
 		watching, leave := context.WithCancel(limited(t))
 		var watchers sync.WaitGroup
-		watchers.Go(func() { _ = tk.Attach(watching, driver.Streams{Stdout: &first}) })
+		watchers.Go(func() { _, _ = tk.Attach(watching, driver.Streams{Stdout: &first}) })
 		must(t, tk.Pause(t.Context())) // an answer: the watcher's request is likely in
 		must(t, tk.Resume(t.Context()))
 		in, typist := io.Pipe()
 		ctx, detach := context.WithCancel(limited(t))
-		watchers.Go(func() { _ = tk.Attach(ctx, driver.Streams{Stdin: in, Stdout: &second}) })
+		watchers.Go(func() { _, _ = tk.Attach(ctx, driver.Streams{Stdin: in, Stdout: &second}) })
 		_, err := io.WriteString(typist, "a\n")
 		must(t, err)
 		eventually(t, "answer to both", func() bool {
@@ -203,7 +203,7 @@ func TestAttach(t *testing.T) {
 		}
 		var third buffer
 		must(t, tk.Signal(t.Context(), 9))
-		_ = tk.Attach(limited(t), driver.Streams{Stdout: &third})
+		_, _ = tk.Attach(limited(t), driver.Streams{Stdout: &third})
 		if exit, err := tk.Wait(limited(t)); err != nil || exit.Code != 137 {
 			t.Errorf("exit = %+v, %v", exit, err)
 		}
@@ -338,7 +338,9 @@ func TestManyAtOnce(t *testing.T) {
 // The streams of a start end with its context; the container does not, and can be waited for all the same.
 func TestStreamsEndWithTheirContext(t *testing.T) {
 	bothPlaces(t, func(t *testing.T, l *lab) {
-		tk := l.create(t, l.spec(t, "sh", "-c", "sleep 1000"))
+		spec := l.spec(t, "sh", "-c", "read x")
+		spec.OpenStdin = true // it waits for something that has no time
+		tk := l.create(t, spec)
 		ctx, cancel := context.WithCancel(limited(t))
 		must(t, tk.Start(ctx, driver.Streams{Stdout: &buffer{}}))
 		cancel()

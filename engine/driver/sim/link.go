@@ -12,20 +12,22 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 )
 
-// link is a client's end of a connection with its streams. Its reading goroutine ends in finish or close; the one that waits in a Read of
+// link is a client's end of a connection with its streams. Its goroutines end in close; the one that waits in a Read of
 // the caller's input ends with that Read.
 type link struct {
 	w       *wire
 	streams driver.Streams
 	replies chan reply
 	reading sync.WaitGroup
-	leave   func() bool // forgets whose end is the link's end; may be nil
-	err     error       // why there are no more replies; to be read when replies is closed
+	leave   func() bool   // forgets whose end is the link's end; may be nil
+	err     error         // why there are no more replies; to be read when replies is closed
+	done    chan struct{} // closed with the connection
+	ending  sync.Once
 }
 
 // newLink makes the request and connects the streams. After an error the connection is closed.
 func newLink(w *wire, req request, s driver.Streams) (*link, error) {
-	l := &link{w: w, streams: s, replies: make(chan reply, 2)}
+	l := &link{w: w, streams: s, replies: make(chan reply, 2), done: make(chan struct{})}
 	req.Stdin, req.Stdout, req.Stderr = s.Stdin != nil, s.Stdout != nil, s.Stderr != nil
 	req.Cols, req.Rows = max(req.Cols, s.Cols), max(req.Rows, s.Rows)
 	if err := w.sendJSON(frameRequest, req); err != nil {
@@ -36,7 +38,24 @@ func newLink(w *wire, req request, s driver.Streams) (*link, error) {
 	if s.Stdin != nil {
 		go l.write()
 	}
+	if s.Sizes != nil {
+		l.reading.Go(l.resize)
+	}
 	return l, nil
+}
+
+// resize sends the sizes of the caller's terminal.
+func (l *link) resize() {
+	for {
+		select {
+		case size, ok := <-l.streams.Sizes:
+			if !ok || l.w.sendJSON(frameRequest, request{Do: doResize, Cols: size.Cols, Rows: size.Rows}) != nil {
+				return
+			}
+		case <-l.done:
+			return
+		}
+	}
 }
 
 // read takes what comes to where it belongs.
@@ -109,6 +128,7 @@ func (l *link) close() {
 	if l.leave != nil {
 		l.leave()
 	}
+	l.ending.Do(func() { close(l.done) })
 	l.w.close()
 	l.reading.Wait()
 }

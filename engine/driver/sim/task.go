@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -273,17 +272,22 @@ func (t *task) traceOn(ctx context.Context) {
 }
 
 // Attach implements driver.Attacher.
-func (t *task) Attach(ctx context.Context, streams driver.Streams) error {
+func (t *task) Attach(ctx context.Context, streams driver.Streams) (driver.Exit, error) {
 	t.traceOn(ctx)
 	l, err := t.dial(request{Do: doAttach}, streams)
 	if err != nil {
-		return err
+		return driver.Exit{}, err
 	}
-	defer l.close()
-	if _, err := l.receive(ctx); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("attach to %s: %w", t.id, err)
+	r, err := l.receive(ctx)
+	l.close()
+	if err != nil && ctx.Err() != nil {
+		return driver.Exit{}, ctx.Err()
 	}
-	return nil
+	t.handOut(ctx)
+	if err != nil || r.Exit == nil {
+		return t.recordedExit(ctx, err)
+	}
+	return r.Exit.exit(), nil
 }
 
 // Exec implements driver.Execer.

@@ -32,34 +32,23 @@ func (s *shim) exec(conn *Conn, req *Request, client streams) {
 	}
 	events := s.eventLog()
 	events.Fact(vocab.ProcExec, trace.String("container", s.cfg.ID), trace.Int("pid", int64(pid)), trace.String("program", program), trace.Strings("argv", p.Args))
-	detach := std.attach(client)
+	attached := std.attach(client)
 	std.run()
 	_ = conn.Send(Reply{Kind: ReplyStarted, Pid: pid})
 	if req.Detach {
 		conn.Close()
 	} else {
-		go s.serveExec(conn, std, detach)
+		go func() {
+			heed(conn, std)
+			attached.left()
+		}()
 	}
 	exit := exitOf(waitPid(pid))
 	std.drain()
 	s.syncTrace()
 	events.Fact(vocab.ProcExit, exitAttrs(s.cfg.ID, pid, exit)...)
 	_ = conn.Send(Reply{Kind: ReplyExit, Exit: &exit})
-	detach()
-}
-
-// serveExec takes further words of the client: sizes of its terminal. When it leaves, its streams go along.
-func (s *shim) serveExec(conn *Conn, std *stdio, detach func()) {
-	for {
-		var req Request
-		if conn.Receive(&req) != nil {
-			detach()
-			return
-		}
-		if req.Do == DoResize {
-			_ = std.resize(req.Cols, req.Rows)
-		}
-	}
+	attached.end()
 }
 
 func (s *shim) eventLog() *eventlog.Log {

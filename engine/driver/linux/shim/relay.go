@@ -120,11 +120,19 @@ func (c streams) close() {
 	}
 }
 
-// attach connects a client until the returned function is called. The input of a client is copied by a goroutine of its own.
-func (s *stdio) attach(c streams) (detach func()) {
-	var undo []func()
+// attachment is what connects one client.
+type attachment struct {
+	input   *os.File // nil: none
+	outputs []*relay.Output
+	sinks   []*relay.Sink
+}
+
+// attach connects a client. Its input is copied by a goroutine of its own.
+func (s *stdio) attach(c streams) *attachment {
+	a := &attachment{}
 	if c.stdin >= 0 {
-		undo = append(undo, s.feed(pollable(c.stdin, "client")))
+		a.input = pollable(c.stdin, "client")
+		go s.feed(a.input)
 	}
 	for i, fd := range []int{c.stdout, c.stderr} {
 		if fd < 0 {
@@ -134,39 +142,48 @@ func (s *stdio) attach(c streams) (detach func()) {
 			unix.Close(fd)
 			continue
 		}
-		o, sink := s.outputs[i], relay.NewSink(carrier(fd))
-		o.Add(sink)
-		undo = append(undo, func() { o.Remove(sink) })
+		sink := relay.NewSink(carrier(fd))
+		s.outputs[i].Add(sink)
+		a.outputs, a.sinks = append(a.outputs, s.outputs[i]), append(a.sinks, sink)
 	}
-	return func() {
-		for _, f := range undo {
-			f()
-		}
+	return a
+}
+
+// left lets a client go that has left. What it sent before still goes to the process: the client's end of the input is closed, so there is
+// an end to it.
+func (a *attachment) left() {
+	for i, o := range a.outputs {
+		o.Remove(a.sinks[i])
 	}
 }
 
-// feed copies a client's input to the process. Closing the source ends it.
-func (s *stdio) feed(src *os.File) (stop func()) {
+// end lets a client go when the process is gone.
+func (a *attachment) end() {
+	if a.input != nil {
+		_ = a.input.Close()
+	}
+	a.left()
+}
+
+// feed copies a client's input to the process, until it has an end or is closed.
+func (s *stdio) feed(src *os.File) {
+	defer src.Close()
 	s.mu.Lock()
 	dst := s.stdin
 	s.mu.Unlock()
-	go func() {
-		defer src.Close()
-		buf := make([]byte, 16<<10)
-		for dst != nil {
-			n, err := src.Read(buf)
-			if n > 0 {
-				if _, werr := dst.Write(buf[:n]); werr != nil {
-					return
-				}
-			}
-			if err != nil {
-				break
+	buf := make([]byte, 16<<10)
+	for dst != nil {
+		n, err := src.Read(buf)
+		if n > 0 {
+			if _, werr := dst.Write(buf[:n]); werr != nil {
+				return
 			}
 		}
-		s.inputEnded()
-	}()
-	return func() { _ = src.Close() }
+		if err != nil {
+			break
+		}
+	}
+	s.inputEnded()
 }
 
 // inputEnded closes the process's input when it was the first client's to close. A terminal stays open.

@@ -70,28 +70,41 @@ func (s *shim) accept() {
 }
 
 // watchFirst serves the rest of the connection that started the container.
-func (s *shim) watchFirst(conn *Conn, detach func()) {
+func (s *shim) watchFirst(conn *Conn, client *attachment) {
 	defer s.talks.Done()
 	defer conn.Close()
-	s.awaitEnd(conn, detach)
+	s.awaitEnd(conn, client)
 }
 
-// awaitEnd tells the client how the container ended, unless it leaves before.
-func (s *shim) awaitEnd(conn *Conn, detach func()) {
+// awaitEnd tells the client how the container ended, unless it leaves before. The client may have streams connected.
+func (s *shim) awaitEnd(conn *Conn, client *attachment) {
 	left := make(chan struct{})
 	go func() {
-		var none Request
-		_ = conn.Receive(&none) // nothing more may come: this returns when the client is gone
-		close(left)
+		defer close(left)
+		heed(conn, s.io)
 	}()
 	select {
 	case <-s.done:
 		if conn.Send(Reply{Kind: ReplyExit, Exit: &s.exit}) == nil {
 			s.told.Store(true)
 		}
+		client.end()
 	case <-left:
+		client.left()
 	}
-	detach()
+}
+
+// heed takes further words of a client, which are sizes of its terminal, until it is gone.
+func heed(conn *Conn, std *stdio) {
+	for {
+		var req Request
+		if conn.Receive(&req) != nil {
+			return
+		}
+		if req.Do == DoResize {
+			_ = std.resize(req.Cols, req.Rows)
+		}
+	}
 }
 
 // serve answers one request.
@@ -113,7 +126,7 @@ func (s *shim) serve(conn *Conn) {
 	}
 	switch req.Do {
 	case DoWait:
-		s.awaitEnd(conn, func() {})
+		s.awaitEnd(conn, &attachment{})
 	case DoAttach:
 		s.awaitEnd(conn, s.io.attach(client))
 	case DoExec:
@@ -123,7 +136,7 @@ func (s *shim) serve(conn *Conn) {
 		s.dismiss()
 		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
 		s.thaw()
-		s.awaitEnd(conn, func() {})
+		s.awaitEnd(conn, &attachment{})
 	default:
 		s.answer(conn, &req)
 	}

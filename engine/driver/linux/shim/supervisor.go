@@ -79,7 +79,7 @@ func superviseStage() {
 	}
 	s.cfg = req.Config
 	s.witness.dir = s.cfg.Dir
-	detach, err := s.start(conn, &req, stage)
+	client, err := s.start(conn, &req, stage)
 	if err != nil {
 		s.giveUp(conn, err)
 	}
@@ -87,7 +87,7 @@ func superviseStage() {
 		conn.Close()
 	} else {
 		s.talks.Add(1)
-		go s.watchFirst(conn, detach)
+		go s.watchFirst(conn, client)
 	}
 	go s.accept()
 	time.AfterFunc(trimDelay, trim)
@@ -105,7 +105,7 @@ func (s *shim) complain() error {
 }
 
 // start runs the container's first process. stage is its first stage, or nil if there is none yet.
-func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err error) {
+func (s *shim) start(conn *Conn, req *Request, stage *Conn) (attached *attachment, err error) {
 	if err := s.complain(); err != nil {
 		return nil, err
 	}
@@ -164,11 +164,11 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (detach func(), err 
 	}
 	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
 		trace.Int("pid", int64(s.pid)), trace.String("program", program), trace.Strings("argv", s.cfg.Process.Args)))
-	detach = s.io.attach(client)
+	attached = s.io.attach(client)
 	s.io.run()
 	s.watchHealth()
 	failpoint.Hit("shim.start.after-go")
-	return detach, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
+	return attached, conn.Send(Reply{Kind: ReplyStarted, Pid: s.pid})
 }
 
 // noteCloned tells that the first process was made: before its control groups if it was, and after them if it had to be born in one.
