@@ -150,12 +150,12 @@ func (app *App) ended(ctx context.Context, e *engine.Engine, c *container.Contai
 func (app *App) foreground(ctx context.Context, e *engine.Engine, id string, a attachment, begin func(context.Context, driver.Streams) error) (int, error) {
 	c := app.connect(ctx, a)
 	defer c.close()
+	if a.signals {
+		c.forward(func(s driver.Signal) { _ = e.Containers.Kill(ctx, id, strconv.Itoa(int(s))) })
+	}
 	streams, err := c.streams()
 	if err != nil {
 		return 0, err
-	}
-	if a.signals {
-		c.forward(func(s driver.Signal) { _ = e.Containers.Kill(ctx, id, strconv.Itoa(int(s))) })
 	}
 	if err := begin(c.ctx, streams); err != nil {
 		return 0, c.cause(err)
@@ -213,35 +213,45 @@ func (c *connection) streams() (driver.Streams, error) {
 	if !c.a.stdin {
 		return s, nil
 	}
-	restore, err := c.app.Terminal.Raw()
-	if err != nil {
+	if err := c.makeRaw(); err != nil {
 		return s, err
 	}
-	c.restore = sync.OnceFunc(restore)
-	c.guard()
 	if len(c.a.keys) > 0 {
 		s.Stdin = newEscapeReader(s.Stdin, c.a.keys, c.detach)
 	}
 	return s, nil
 }
 
-// guard puts the terminal back before a signal ends this process.
-func (c *connection) guard() {
-	if c.app.Interrupts == nil || c.app.Die == nil || c.a.signals {
-		return
+// makeRaw puts the terminal into raw mode until close, or until a signal ends this process: signals are caught before, so that none comes
+// too early.
+func (c *connection) makeRaw() error {
+	var signals <-chan driver.Signal
+	if c.app.Interrupts != nil && c.app.Die != nil && !c.a.signals {
+		var stop func()
+		signals, stop = c.app.Interrupts()
+		c.stops = append(c.stops, stop)
 	}
-	signals, stop := c.app.Interrupts()
-	c.stops = append(c.stops, stop)
-	c.goes(func() {
-		select {
-		case s, ok := <-signals:
-			if ok {
-				c.restore()
-				c.app.Die(s)
-			}
-		case <-c.ctx.Done():
+	restore, err := c.app.Terminal.Raw()
+	if err != nil {
+		return err
+	}
+	c.restore = sync.OnceFunc(restore)
+	if signals != nil {
+		c.goes(func() { c.guard(signals) })
+	}
+	return nil
+}
+
+// guard puts the terminal back before a signal ends this process.
+func (c *connection) guard(signals <-chan driver.Signal) {
+	select {
+	case s, ok := <-signals:
+		if ok {
+			c.restore()
+			c.app.Die(s)
 		}
-	})
+	case <-c.ctx.Done():
+	}
 }
 
 // goes runs f in a goroutine that close waits for. A panic in it leaves the terminal as it was.

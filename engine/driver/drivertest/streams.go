@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/learn-containers/learn/engine/driver"
 )
@@ -248,6 +250,22 @@ func logTests() []test {
 				t.Errorf("%v", got)
 			}
 		}},
+		{"a log that has its size is replaced, and marked lines keep their marks", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("seq 1 200")...)
+			spec.Log = filepath.Join(spec.Dir, "log")
+			spec.Rotation = driver.Rotation{MaxBytes: 2000, MaxFiles: 3}
+			spec.LogAttrs = map[string]string{"a": "1"}
+			l.run(t, spec)
+			for n, want := range map[string]bool{"log": true, "log.1": true, "log.2": true, "log.3": false} {
+				if _, err := os.Lstat(filepath.Join(spec.Dir, n)); (err == nil) != want {
+					t.Errorf("%s: %v", n, err)
+				}
+			}
+			data, err := os.ReadFile(spec.Log)
+			if err != nil || !strings.Contains(string(data), `{"log":"200\n","stream":"stdout","attrs":{"a":"1"},"time":"`) {
+				t.Errorf("%s, %v", data, err)
+			}
+		}},
 		{"the log is complete when the wait is over, though nobody listens", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("seq 1 5000")...)
 			spec.Log = filepath.Join(spec.Dir, "log")
@@ -355,6 +373,39 @@ func attachTests() []test {
 
 func attachedInput() []test {
 	return []test{
+		{"what a client sends before it leaves arrives", func(t *testing.T, l *lab) {
+			b := l.started(t, "echo up; read first; read line; echo $line; cat > /dev/null")
+			b.says("up\n")
+			in, sent := io.Pipe()
+			_, leave := b.attached(in)
+			_, err := io.WriteString(sent, strings.Repeat("x", 3000)+"\nlate\n")
+			must(t, err)
+			_, err = sent.Write(nil) // what was written before has been read
+			must(t, err)
+			leave()
+			b.says("up\nlate\n")
+			_ = sent.Close()
+		}},
+		{"a client whose input ends still gets output", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script("wc -c; seq 1 20000 | tail -n 1; printf end")...)
+			spec.OpenStdin, spec.StdinOnce = true, true
+			b := l.create(t, spec)
+			must(t, b.Start(t.Context(), b.streams(strings.NewReader("12345"))))
+			if r := b.wait(); r.out != "5\n20000\nend" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"bytes of every kind pass through both ways", func(t *testing.T, l *lab) {
+			b := l.up(t)
+			rapid.Check(t, func(r *rapid.T) {
+				data := rapid.SliceOfN(rapid.Byte(), 0, 3000).Draw(r, "bytes")
+				data = bytes.Repeat(data, rapid.SampledFrom([]int{1, 1, 50}).Draw(r, "times"))
+				got, err := b.try(process(script("cat; exit 4")...), iotest.HalfReader(bytes.NewReader(data)))
+				if err != nil || got.out != string(data) || got.Code != 4 {
+					r.Fatalf("%d bytes became %d, code %d, %v", len(data), len(got.out), got.Code, err)
+				}
+			})
+		}},
 		{"input stays open for the next client", func(t *testing.T, l *lab) {
 			b := l.echoing(t)
 			b.says("up\n")

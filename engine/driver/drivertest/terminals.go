@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"context"
 	"io"
 	"strings"
 	"testing"
@@ -129,6 +130,48 @@ func terminalTests() []test {
 			c.shows("up\r\n")
 			must(t, c.Task.(driver.Resizer).Resize(t.Context(), 80, 24))
 			c.shows("changed\r\n")
+		}},
+		{"a further process hears of the sizes of its own terminal", func(t *testing.T, l *lab) {
+			b := l.up(t)
+			p := process(script(idle + "trap 'echo changed; exit 5' WINCH; echo up; cat /tmp/idle & wait")...)
+			p.Terminal = true
+			var out buffer
+			sizes := make(chan driver.Size)
+			ended := make(chan driver.Exit, 1)
+			go func() {
+				exit, err := b.Task.(driver.Execer).Exec(t.Context(), p, driver.Streams{Stdout: &out, Cols: 100, Rows: 30, Sizes: sizes})
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- exit
+			}()
+			eventually(t, "the further process", func() bool { return out.String() == "up\r\n" })
+			sizes <- driver.Size{Cols: 80, Rows: 24}
+			if exit := <-ended; exit.Code != 5 || out.String() != "up\r\nchanged\r\n" {
+				t.Errorf("%+v, %q", exit, out.String())
+			}
+		}},
+		{"a client leaves and another comes, with a size of its own", func(t *testing.T, l *lab) {
+			spec := l.spec(t, script(`echo up; while read a; do echo "got $a"; done`)...)
+			spec.Process.Terminal, spec.OpenStdin = true, true
+			b := l.create(t, spec)
+			ctx, leave := context.WithCancel(t.Context())
+			keys, typed := io.Pipe()
+			must(t, b.Start(ctx, driver.Streams{Stdin: keys, Stdout: &b.out, Cols: 100, Rows: 30}))
+			b.says("up\r\n")
+			leave()
+			_ = typed.Close()
+			keys, typed = io.Pipe()
+			defer typed.Close()
+			second, _ := b.attached(keys)
+			eventually(t, "the second client", func() bool {
+				_, _ = io.WriteString(typed, "here\r")
+				time.Sleep(2 * time.Millisecond)
+				return strings.Contains(second.String(), "got here\r\n")
+			})
+			if state := b.state(); state != driver.Running || strings.Contains(b.out.String(), "here") {
+				t.Errorf("%s, the first client has %q", state, b.out.String())
+			}
 		}},
 		{"a terminal without keyboard shows what is printed", func(t *testing.T, l *lab) {
 			spec := l.spec(t, script("echo hi")...)
