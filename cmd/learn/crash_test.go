@@ -30,7 +30,7 @@ func operations(t *testing.T) []operation {
 		{"build", nil, nil, []string{"build", "--no-cache", "-t", "built", "."}},
 		{"commit", nil, [][]string{{"run", "--name", "cc", "learn/base", "sh", "-c", "echo x >/f"}}, []string{"commit", "cc", "committed"}},
 		{"load", [][]string{{"build", "-q", "-t", "saved", "."}, {"save", "-o", "a.tar", "saved"}}, [][]string{{"rmi", "-f", "saved"}, {"builder", "prune", "-f"}}, []string{"load", "-i", "a.tar"}},
-		{"run", nil, nil, []string{"run", "--restart", "on-failure", "--name", "rr", "learn/base", "echo", "hello"}},
+		{"run", nil, nil, []string{"run", "--restart", "on-failure", "--name", "rr", "--log-opt", "max-size=1k", "--log-opt", "max-file=3", "--log-opt", "compress=true", "learn/base", "seq", "1", "100"}},
 		{"run --rm", nil, nil, []string{"run", "--rm", "--memory", "64m", "learn/base", "echo", "hello"}},
 		{"run -d", nil, nil, []string{"run", "-d", "--name", "dd", "learn/base", "sleep", "60"}},
 		{"rename", nil, [][]string{{"create", "--name", "xx", "learn/base", "true"}}, []string{"rename", "xx", "zz"}},
@@ -183,7 +183,7 @@ func (m *machine) remains() []string {
 
 // elsewhere tells the points that supervisors and first stages pass: the command goes on without them.
 func elsewhere(point string) bool {
-	for _, prefix := range []string{"shim.", "init.", "sim.host."} {
+	for _, prefix := range []string{"shim.", "init.", "sim.host.", "log."} {
 		if strings.HasPrefix(point, prefix) {
 			return true
 		}

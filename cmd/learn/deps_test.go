@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
 	"engine/driver/standard":   {},
-	"engine/driver/jsonfile":   {},
+	"engine/driver/jsonfile":   {"engine/failpoint"},
 	"engine/driver/health":     {},
 	"engine/driver/respawn":    {},
 	"engine/driver/eventlog":   {"trace"},

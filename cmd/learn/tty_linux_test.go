@@ -245,6 +245,8 @@ func TestTheTerminalIsPutBack(t *testing.T) {
 				m.must("run", "-d", "-it", "--name", "tt", "learn/base", "sh", "-c", "read x")
 				s := m.onTerminal("attach", "tt")
 				s.until("the terminal is raw", s.raw)
+				s.types("key")
+				s.shows("key") // it is connected
 				c.do(m, s)
 				if code := s.ends(); code != c.code {
 					t.Errorf("code %d, want %d; %q", code, c.code, s.text())

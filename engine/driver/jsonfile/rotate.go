@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/learn-containers/learn/engine/failpoint"
 )
 
 const zipped = ".gz"
@@ -30,6 +32,7 @@ func (l *Log) replace() error {
 		return errors.Join(err, l.open(os.O_CREATE|os.O_APPEND|os.O_RDWR))
 	}
 	err := l.shift()
+	failpoint.Hit("log.rotate.moved")
 	// With O_CREATE alone: where the file could not be moved away, it is this one again.
 	return errors.Join(err, l.open(os.O_CREATE|os.O_APPEND|os.O_RDWR))
 }
@@ -132,5 +135,6 @@ func (c *compressor) compress(name string) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("log.compress.done")
 	return os.Remove(name)
 }
