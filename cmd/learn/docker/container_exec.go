@@ -68,7 +68,6 @@ func (app *App) execCommand() *cobra.Command {
 	fl.StringVarP(&opts.User, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
 	fl.BoolVar(&opts.Privileged, "privileged", false, "Give extended privileges to the command")
 	fl.StringVarP(&opts.WorkingDir, "workdir", "w", "", "Working directory inside the container")
-	fl.BoolVar(&opts.Privileged, "privileged", false, "Give extended privileges to the command")
 	f.register(fl)
 	return cmd
 }
