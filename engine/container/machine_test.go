@@ -159,6 +159,7 @@ var legality = []struct{ state, command, message, after string }{
 	{"exited", "export", "", "exited"},
 	{"exited", "logs", "", "exited"},
 	{"exited", "attach", "container ID is not running", "exited"},
+	{"exited", "attach", "container ID is not running", "exited"},
 
 	{"removing", "start", "container is marked for removal and cannot be started", "removing"},
 	{"removing", "stop", "", "removing"},

@@ -21,6 +21,22 @@ func checkRestart(h *container.HostConfig) error {
 	return nil
 }
 
+func checkPolicy(p container.RestartPolicy) error {
+	switch p.Name {
+	case "", container.RestartPolicyDisabled, container.RestartPolicyAlways, container.RestartPolicyUnlessStopped:
+		if p.MaximumRetryCount != 0 {
+			return invalid("maximum retry count cannot be used with restart policy '%s'", p.Name)
+		}
+	case container.RestartPolicyOnFailure:
+		if p.MaximumRetryCount < 0 {
+			return invalid("maximum retry count cannot be negative")
+		}
+	default:
+		return invalid("invalid restart policy '%s'", p.Name)
+	}
+	return nil
+}
+
 func restarts(h *container.HostConfig) bool {
 	return h.RestartPolicy.Name != "" && h.RestartPolicy.Name != container.RestartPolicyDisabled
 }

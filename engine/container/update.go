@@ -50,7 +50,7 @@ func (m *Manager) checkUpdate(ctx context.Context, want *container.UpdateConfig)
 			return nil, err
 		}
 	}
-	if err := checkRestart(&container.HostConfig{RestartPolicy: want.RestartPolicy}); err != nil {
+	if err := checkPolicy(want.RestartPolicy); err != nil {
 		return nil, err
 	}
 	swap := want.MemorySwap // left out, it stays as it is: nothing is filled in

@@ -14,6 +14,7 @@ import (
 
 func (app *App) containerCommands() []command {
 	return []command{
+		{app.attachCommand, "attach"},
 		{app.supervisorCommand("again", (*container.Manager).Again), ""},
 		{app.supervisorCommand("cleanup", (*container.Manager).Cleanup), ""},
 		{app.attachCommand, "attach"},
