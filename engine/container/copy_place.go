@@ -74,6 +74,8 @@ func asksFolder(p string) bool {
 
 const pathEnds = "/" + string(os.PathSeparator)
 
+func isPathEnd(r rune) bool { return r == '/' || r == os.PathSeparator }
+
 // nameOf is the name that a source has in an archive: that which the user gave it.
 func nameOf(p string) string {
 	switch last := p[strings.LastIndexAny(p, pathEnds)+1:]; {
@@ -82,7 +84,7 @@ func nameOf(p string) string {
 	case last != "":
 		return last
 	}
-	if p = strings.TrimRight(p, pathEnds); p == "" {
+	if p = strings.TrimRightFunc(p, isPathEnd); p == "" {
 		return "/"
 	}
 	return nameOf(p)
