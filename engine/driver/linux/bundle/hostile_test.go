@@ -65,7 +65,7 @@ func TestNothingLeaks(t *testing.T) {
 		l.config("env | grep -c -e SECRET -e PRELOAD; for f in /proc/1/fd/*; do echo ${f##*/}; done")
 		cmd := l.command("run", "--preserve-fds", n, "c")
 		cmd.ExtraFiles = []*os.File{f, f}
-		out, err := cmd.CombinedOutput()
+		out, err := cmd.Output() // a loader of the test itself may complain on standard error
 		want := map[string]string{"0": "0 0 1 2 3", "1": "0 0 1 2 3 4"}[n]
 		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != strings.Join(strings.Fields(want), " ") {
 			t.Errorf("with %s handed down: %v %q, want %q", n, err, got, want)
