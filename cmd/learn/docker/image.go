@@ -3,6 +3,7 @@ package docker
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/learn-containers/learn/engine/image"
@@ -113,6 +114,9 @@ func (app *App) output(name string, write func(io.Writer) error) error {
 		return write(app.Out)
 	}
 	final := app.path(name)
+	if err := regularOutput(final); err != nil {
+		return err
+	}
 	tmp := fmt.Sprintf("%s.%d.tmp", final, os.Getpid())
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -129,6 +133,22 @@ func (app *App) output(name string, write func(io.Writer) error) error {
 		_ = os.Remove(tmp)
 	}
 	return err
+}
+
+// regularOutput refuses to put a file in the place of a device or the like, in docker's words: a rename would replace /dev/null for everybody.
+func regularOutput(name string) error {
+	fi, err := os.Stat(name)
+	if err != nil || fi.Mode().IsRegular() {
+		return nil
+	}
+	what := "got an irregular file"
+	switch {
+	case fi.IsDir():
+		what = "got a directory"
+	case fi.Mode()&fs.ModeDevice != 0:
+		what = "got a device"
+	}
+	return usagef("invalid output path: %q must be a regular file: %s", name, what)
 }
 
 func (app *App) imageInspect() *cobra.Command {

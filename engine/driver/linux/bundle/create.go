@@ -435,6 +435,9 @@ func writePidFile(name string, pid int) error {
 	if name == "" {
 		return nil
 	}
+	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
+		return os.WriteFile(name, []byte(strconv.Itoa(pid)), 0o644) // a rename would replace a device or a pipe
+	}
 	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
 	if err := os.WriteFile(tmp, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 		return fmt.Errorf("write pid file: %w", err)
