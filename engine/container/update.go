@@ -33,7 +33,8 @@ func (m *Manager) Update(ctx context.Context, ref string, want container.UpdateC
 	}
 	err = m.locked(ctx, c.ID, func(c *Container) error {
 		if err := m.update(ctx, c, &want); err != nil {
-			return fmt.Errorf("Cannot update container %s: %w", c.ID, err) //nolint:staticcheck // docker's words
+			//lint:ignore ST1005 these are docker's words
+			return fmt.Errorf("Cannot update container %s: %w", c.ID, err)
 		}
 		return nil
 	})
