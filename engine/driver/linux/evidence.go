@@ -6,9 +6,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/elastic/go-seccomp-bpf/arch"
-
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/filter"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 )
 
@@ -33,11 +32,13 @@ func (t *task) Evidence(context.Context) (driver.Evidence, error) {
 
 // callName names a system call of this machine's architecture.
 func callName(of uint32, number int32) string {
-	if machine, err := arch.GetInfo(""); err == nil && uint32(machine.ID) == of {
-		if name, ok := machine.SyscallNumbers[int(number)]; ok {
+	if of != filter.NativeArchitecture() {
+		return fmt.Sprintf("number %d of architecture %#x", number, of)
+	}
+	for name, n := range filter.Native() {
+		if n == uint32(number) {
 			return name
 		}
-		return fmt.Sprintf("number %d", number)
 	}
-	return fmt.Sprintf("number %d of architecture %#x", number, of)
+	return fmt.Sprintf("number %d", number)
 }

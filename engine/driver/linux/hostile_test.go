@@ -256,7 +256,7 @@ func TestProfileIsLoaded(t *testing.T) {
 		{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":28},
 		{"names":["kill"],"action":"SCMP_ACT_ERRNO","args":[{"index":1,"value":10,"op":"SCMP_CMP_EQ"}]}]}`
 	for _, noNew := range []bool{false, true} {
-		spec := l.spec(t, "sh", "-c", "busybox mkdir /x; kill -USR1 $$; kill -CONT $$; echo $?")
+		spec := l.spec(t, "sh", "-c", "exec 2>&1; busybox mkdir /x; kill -USR1 $$; kill -CONT $$; echo $?")
 		spec.Process.Seccomp, spec.Process.NoNewPrivs = text, noNew
 		out, _ := l.run(t, spec)
 		if !strings.Contains(out, "No space left on device") || !strings.Contains(out, "Operation not permitted") || !strings.Contains(out, "\n0\n") {

@@ -13,24 +13,25 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/filter"
 	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
-// filter is a system call filter as the kernel takes it.
-type filter struct {
+// callFilter is a system call filter as the kernel takes it.
+type callFilter struct {
 	program []byte // struct sock_filter[], native byte order
 	flags   uint32 // of seccomp(2)
 }
 
 // seccompFilter makes the filter of a process: word is empty for docker's default profile, driver.Unconfined, or a profile in docker's JSON
 // format; bounding are the capabilities that the process can ever have, since rules may depend on them.
-func seccompFilter(word string, bounding []string) (filter, error) {
+func seccompFilter(word string, bounding []string) (callFilter, error) {
 	var rules *specs.LinuxSeccomp
 	var err error
 	spec := &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: bounding}}}
 	switch word {
 	case driver.Unconfined:
-		return filter{}, nil
+		return callFilter{}, nil
 	case "":
 		if slices.Equal(bounding, standard.CapabilityNames()) {
 			return defaultFilter()
@@ -40,12 +41,34 @@ func seccompFilter(word string, bounding []string) (filter, error) {
 		rules, err = profile.LoadProfile(word, spec)
 	}
 	if err != nil {
-		return filter{}, fmt.Errorf("make system call filter: %w", explainJSON(word, err))
+		return callFilter{}, fmt.Errorf("make system call filter: %w", explainJSON(word, err))
 	}
 	if rules == nil {
-		return filter{}, nil // a profile that says nothing
+		return callFilter{}, nil // a profile that says nothing
 	}
 	return compileFilter(rules)
+}
+
+// compileFilter turns rules into a program. There is nobody outside who could be asked about calls, so no rule may want that.
+func compileFilter(rules *specs.LinuxSeccomp) (callFilter, error) {
+	for _, a := range actionsOf(rules) {
+		if a == specs.ActNotify {
+			return callFilter{}, fmt.Errorf("make system call filter: %s asks somebody outside for each call, and there is nobody: use SCMP_ACT_ERRNO or SCMP_ACT_LOG", a)
+		}
+	}
+	p, err := filter.Compile(rules)
+	if err != nil {
+		return callFilter{}, fmt.Errorf("make system call filter: %w", err)
+	}
+	return callFilter{program: p.Code, flags: uint32(p.Flags)}, nil
+}
+
+func actionsOf(rules *specs.LinuxSeccomp) []specs.LinuxSeccompAction {
+	all := []specs.LinuxSeccompAction{rules.DefaultAction}
+	for _, s := range rules.Syscalls {
+		all = append(all, s.Action)
+	}
+	return all
 }
 
 // defaultRules is docker's default profile, less what it would let 32-bit programs do: socketcall hides the address family in memory, where no

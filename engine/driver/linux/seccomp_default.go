@@ -12,11 +12,11 @@ import (
 )
 
 // defaultFilter is docker's default profile for the default capabilities. It is compiled once in a process.
-var defaultFilter = sync.OnceValues(func() (filter, error) {
+var defaultFilter = sync.OnceValues(func() (callFilter, error) {
 	spec := &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: standard.CapabilityNames()}}}
 	rules, err := defaultRules(spec)
 	if err != nil {
-		return filter{}, fmt.Errorf("make system call filter: %w", err)
+		return callFilter{}, fmt.Errorf("make system call filter: %w", err)
 	}
 	return compileFilter(rules)
 })

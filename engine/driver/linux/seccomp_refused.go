@@ -6,9 +6,10 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/elastic/go-seccomp-bpf/arch"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/filter"
 )
 
 // The layout of struct seccomp_data (seccomp(2)): the call's number, the architecture, the instruction pointer, six arguments.
@@ -19,18 +20,17 @@ const (
 
 // refusedCalls names the system calls that a filter refuses whatever their arguments, sorted: those to which it gives no leave with all
 // arguments zero and with all bits of all arguments set. A filter that can't be read names none.
-func refusedCalls(filter []byte) []string {
-	machine, err := arch.GetInfo("")
-	if err != nil || len(filter) == 0 {
+func refusedCalls(program []byte) []string {
+	if len(program) == 0 {
 		return nil
 	}
-	vm, err := filterVM(filter)
+	vm, err := filterVM(program)
 	if err != nil {
 		return nil
 	}
 	var names []string
-	for number, name := range machine.SyscallNumbers {
-		if !vm.allows(machine, number, 0) && !vm.allows(machine, number, ^uint32(0)) {
+	for name, number := range filter.Native() {
+		if !vm.allows(number, 0) && !vm.allows(number, ^uint32(0)) {
 			names = append(names, name)
 		}
 	}
@@ -41,10 +41,10 @@ func refusedCalls(filter []byte) []string {
 // filterMachine runs a filter in this process, on made-up calls.
 type filterMachine struct{ vm *bpf.VM }
 
-func filterVM(filter []byte) (filterMachine, error) {
-	raw := make([]bpf.RawInstruction, len(filter)/8)
+func filterVM(program []byte) (filterMachine, error) {
+	raw := make([]bpf.RawInstruction, len(program)/8)
 	for i := range raw {
-		b := filter[8*i:]
+		b := program[8*i:]
 		raw[i] = bpf.RawInstruction{Op: binary.NativeEndian.Uint16(b), Jt: b[2], Jf: b[3], K: binary.NativeEndian.Uint32(b[4:])}
 	}
 	prog, _ := bpf.Disassemble(raw)
@@ -53,13 +53,13 @@ func filterVM(filter []byte) (filterMachine, error) {
 }
 
 // allows reports whether the filter lets a call through whose arguments have this word everywhere.
-func (m filterMachine) allows(machine *arch.Info, number int, word uint32) bool {
+func (m filterMachine) allows(number, word uint32) bool {
 	var data [seccompDataSize]byte // the machine reads words with the highest byte first
 	for at := 0; at < len(data); at += 4 {
 		binary.BigEndian.PutUint32(data[at:], word)
 	}
-	binary.BigEndian.PutUint32(data[:], uint32(number))
-	binary.BigEndian.PutUint32(data[auditArchAt:], uint32(machine.ID))
+	binary.BigEndian.PutUint32(data[:], number)
+	binary.BigEndian.PutUint32(data[auditArchAt:], filter.NativeArchitecture())
 	action, err := m.vm.Run(data[:])
 	switch uint32(action) & unix.SECCOMP_RET_ACTION_FULL {
 	case unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_LOG, unix.SECCOMP_RET_TRACE:

@@ -2,7 +2,7 @@
 
 package linux
 
-import "github.com/elastic/go-seccomp-bpf/arch"
+import "github.com/learn-containers/learn/engine/driver/linux/filter"
 
 // callsOfAStage are those that a stage makes between loading the filter and execve, and those of Go's runtime below it.
 func callsOfAStage() []string {
@@ -12,18 +12,15 @@ func callsOfAStage() []string {
 
 // reports tells whether refusals of a filter can be told to the supervisor. The stage has to hand the filter's listener over when the filter
 // is in force already; one that refuses it would wait for an answer that nobody could give. Docker's default filter does not.
-func reports(filter []byte) bool {
-	machine, err := arch.GetInfo("")
+func reports(program []byte) bool {
+	vm, err := filterVM(program)
 	if err != nil {
 		return false
 	}
-	vm, err := filterVM(filter)
-	if err != nil {
-		return false
-	}
+	numbers := filter.Native()
 	for _, name := range callsOfAStage() {
-		number, ok := machine.SyscallNames[name]
-		if ok && (!vm.allows(machine, number, 0) || !vm.allows(machine, number, ^uint32(0))) {
+		number, ok := numbers[name]
+		if ok && (!vm.allows(number, 0) || !vm.allows(number, ^uint32(0))) {
 			return false
 		}
 	}

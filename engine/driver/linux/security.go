@@ -77,9 +77,9 @@ func powersOf(p *driver.Process) (*shim.Powers, error) {
 }
 
 // filterOf is the system call filter of a process. A privileged one has none unless a profile is given.
-func filterOf(p *driver.Process, powers *shim.Powers) (filter, error) {
+func filterOf(p *driver.Process, powers *shim.Powers) (callFilter, error) {
 	if p.Privileged && p.Seccomp == "" {
-		return filter{}, nil
+		return callFilter{}, nil
 	}
 	bounding := standard.NamesOf(^uint64(0))
 	if powers != nil {

@@ -65,6 +65,9 @@ func (r rule) code() []insn {
 	var code []insn
 	for _, a := range r.args {
 		part, _ := comparison(a)
+		if r.half {
+			part = lowerHalf(part)
+		}
 		for i := range part {
 			for _, j := range []*uint8{&part[i].jt, &part[i].jf} {
 				if *j == toNext {
@@ -83,6 +86,15 @@ func (r rule) code() []insn {
 		}
 	}
 	return code
+}
+
+// lowerHalf leaves out what a comparison does with the upper half, which comes first.
+func lowerHalf(part []insn) []insn {
+	at := 1
+	for part[at].code != ldAbs {
+		at++
+	}
+	return part[at:]
 }
 
 // comparison tests a 64 bit argument in two halves, as the machine that runs the program has 32 bit.

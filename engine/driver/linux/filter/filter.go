@@ -38,7 +38,7 @@ func Compile(s *specs.LinuxSeccomp) (*Program, error) {
 		bit, ok := map[specs.LinuxSeccompFlag]uint{specs.LinuxSeccompFlagLog: unix.SECCOMP_FILTER_FLAG_LOG, specs.LinuxSeccompFlagSpecAllow: unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 			specs.LinuxSeccompFlagWaitKillableRecv: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_TSYNC": 0}[f]
 		if !ok {
-			return nil, fmt.Errorf("no such flag: %q", f)
+			return nil, fmt.Errorf("string %s is not a valid flag for seccomp", f)
 		}
 		p.Flags |= bit
 	}
@@ -58,11 +58,14 @@ func Compile(s *specs.LinuxSeccomp) (*Program, error) {
 
 // action is what the kernel takes as a verdict.
 func action(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
+	const maxErrno = 4095
 	e := uint(unix.EPERM)
 	if errno != nil {
 		e = *errno
 	}
-	const maxErrno = 4095
+	if e > maxErrno {
+		return 0, fmt.Errorf("errnoRet %d: at most %d", e, maxErrno)
+	}
 	switch a {
 	case specs.ActKill, specs.ActKillThread:
 		return unix.SECCOMP_RET_KILL_THREAD, nil
@@ -77,15 +80,12 @@ func action(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
 	case specs.ActNotify:
 		return unix.SECCOMP_RET_USER_NOTIF, nil
 	case specs.ActErrno, specs.ActTrace:
-		if e > maxErrno {
-			return 0, fmt.Errorf("errnoRet %d: at most %d", e, maxErrno)
-		}
 		if a == specs.ActTrace {
 			return unix.SECCOMP_RET_TRACE | uint32(e), nil
 		}
 		return unix.SECCOMP_RET_ERRNO | uint32(e), nil
 	}
-	return 0, fmt.Errorf("no such action: %q", a)
+	return 0, fmt.Errorf("string %s is not a valid action for seccomp", a)
 }
 
 type compiler struct {
@@ -105,7 +105,7 @@ func (c *compiler) checkCall(call *specs.LinuxSyscall) error {
 			return fmt.Errorf("%s: there is no argument %d: system calls have six, from 0", call.Names[0], a.Index)
 		}
 		if _, ok := comparison(a); !ok {
-			return fmt.Errorf("%s: no such comparison: %q", call.Names[0], a.Op)
+			return fmt.Errorf("%s: string %s is not a valid operator for seccomp", call.Names[0], a.Op)
 		}
 	}
 	return nil
@@ -133,7 +133,10 @@ func abis() []abi {
 
 const x32Bit = 0x40000000
 
-// program puts the parts for each way to call together. Any way that is not listed ends the thread, as with libseccomp.
+// badCall is the verdict for a way to call that the rules do not name.
+const badCall = unix.SECCOMP_RET_KILL_PROCESS
+
+// program puts the parts for each way to call together. Any way that is not listed ends the process.
 func (c *compiler) program() ([]insn, error) {
 	all := abis()
 	if all == nil {
@@ -153,7 +156,7 @@ func (c *compiler) program() ([]insn, error) {
 			if j == 0 && a.audit == all[0].audit || slices.Contains(c.spec.Architectures, a.name) {
 				spans = append(spans, c.spans(a)...)
 			} else {
-				spans = append(spans, span{from: a.bit, verdict: unix.SECCOMP_RET_KILL_THREAD})
+				spans = append(spans, span{from: a.bit, verdict: badCall})
 			}
 		}
 		if len(group) == 1 && i > 0 && !slices.Contains(c.spec.Architectures, group[0].name) {
@@ -163,9 +166,9 @@ func (c *compiler) program() ([]insn, error) {
 		code = append(code, insn{code: jeq, k: group[0].audit, jt: 1}, insn{code: ja, k: uint32(len(body))})
 		code = append(code, body...)
 	}
-	code = append(code, insn{code: ret, k: unix.SECCOMP_RET_KILL_THREAD})
+	code = append(code, insn{code: ret, k: badCall})
 	if len(code) > unix.BPF_MAXINSNS {
-		return nil, fmt.Errorf("the filter has %d instructions: at most %d", len(code), unix.BPF_MAXINSNS)
+		return nil, fmt.Errorf("%d instructions, and the kernel takes %d: name fewer conditions or architectures", len(code), unix.BPF_MAXINSNS)
 	}
 	return code, nil
 }
@@ -174,6 +177,7 @@ func (c *compiler) program() ([]insn, error) {
 type span struct {
 	from    uint32
 	verdict uint32
+	settled bool   // by a rule without conditions, which stands above all others; the first of them counts
 	rules   []rule // tried first
 }
 
@@ -185,6 +189,7 @@ func (s span) same(t span) bool {
 type rule struct {
 	args    []specs.LinuxSeccompArg
 	verdict uint32
+	half    bool // the lower halves of the arguments count only
 }
 
 // spans gives the verdicts of one way to call, in the order of the numbers, neighbours with one verdict as one.
@@ -194,17 +199,15 @@ func (c *compiler) spans(a abi) []span {
 	for i := range c.spec.Syscalls {
 		call := &c.spec.Syscalls[i]
 		verdict, _ := action(call.Action, call.ErrnoRet)
-		if verdict == c.fallback {
-			continue
-		}
 		for _, name := range call.Names {
+			half := name == "socket" || name == "socketpair" // their arguments are ints: what is in the upper half is nothing to the kernel
 			for _, n := range numbers[name] {
 				s := byNumber[n]
 				if s == nil {
 					s = &span{from: n | a.bit, verdict: c.fallback}
 					byNumber[n] = s
 				}
-				s.add(call.Args, verdict)
+				s.add(call.Args, verdict, half)
 			}
 		}
 	}
@@ -234,22 +237,46 @@ func (c *compiler) spans(a abi) []span {
 }
 
 // add takes a rule in. Conditions on one argument twice are alternatives, as for runc and libseccomp.
-func (s *span) add(args []specs.LinuxSeccompArg, verdict uint32) {
+func (s *span) add(args []specs.LinuxSeccompArg, verdict uint32, half bool) {
+	if s.settled {
+		return
+	}
 	if len(args) == 0 {
-		s.verdict = verdict
+		s.verdict, s.settled, s.rules = verdict, true, nil
 		return
 	}
 	seen := map[uint]bool{}
 	for _, a := range args {
 		if seen[a.Index] {
 			for i := range args {
-				s.rules = append(s.rules, rule{args[i : i+1], verdict})
+				s.rules = append(s.rules, rule{args[i : i+1], verdict, half})
 			}
 			return
 		}
 		seen[a.Index] = true
 	}
-	s.rules = append(s.rules, rule{args, verdict})
+	s.rules = append(s.rules, rule{args, verdict, half})
+}
+
+// Native names this machine's own system calls and their numbers; empty where filters are not supported.
+func Native() map[string]uint32 {
+	all := abis()
+	if len(all) == 0 {
+		return nil
+	}
+	m := map[string]uint32{}
+	for name, numbers := range table(all[0].calls) {
+		m[name] = numbers[0]
+	}
+	return m
+}
+
+// NativeArchitecture is the number by which the kernel names the machine to a filter (AUDIT_ARCH_*); 0 where filters are not supported.
+func NativeArchitecture() uint32 {
+	if all := abis(); len(all) > 0 {
+		return all[0].audit
+	}
+	return 0
 }
 
 // table reads the numbers of names. One name may have two: x32 has some calls besides those of 64 bit.

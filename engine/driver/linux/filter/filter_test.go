@@ -91,22 +91,28 @@ func fits(a specs.LinuxSeccompArg, v uint64) bool {
 	return v&a.Value == a.ValueTwo&a.Value
 }
 
-// verdict is what the rules say, read plainly: the first conditional one that fits, then the last one without conditions, then the default.
+// verdict is what the rules say, read plainly: the first one without conditions, else the first conditional one that fits, else the default.
 func verdict(s *specs.LinuxSeccomp, name string, args [6]uint64) specs.LinuxSeccompAction {
-	always := s.DefaultAction
-	for _, r := range s.Syscalls {
-		if r.Action == s.DefaultAction || !slices.Contains(r.Names, name) {
-			continue
-		}
-		if len(r.Args) == 0 {
-			always = r.Action
-			continue
-		}
-		if !slices.ContainsFunc(r.Args, func(a specs.LinuxSeccompArg) bool { return !fits(a, args[a.Index]) }) {
-			return r.Action
+	if name == "socket" || name == "socketpair" {
+		for i := range args {
+			args[i] &= 1<<32 - 1
 		}
 	}
-	return always
+	fitting := func(r specs.LinuxSyscall) bool {
+		return slices.Contains(r.Names, name) && !slices.ContainsFunc(r.Args, func(a specs.LinuxSeccompArg) bool {
+			if name == "socket" || name == "socketpair" {
+				a.Value, a.ValueTwo = a.Value&(1<<32-1), a.ValueTwo&(1<<32-1)
+			}
+			return !fits(a, args[a.Index])
+		})
+	}
+	if i := slices.IndexFunc(s.Syscalls, func(r specs.LinuxSyscall) bool { return len(r.Args) == 0 && fitting(r) }); i >= 0 {
+		return s.Syscalls[i].Action
+	}
+	if i := slices.IndexFunc(s.Syscalls, fitting); i >= 0 {
+		return s.Syscalls[i].Action
+	}
+	return s.DefaultAction
 }
 
 func number(a specs.LinuxSeccompAction) uint32 {
@@ -143,11 +149,11 @@ func TestProgramJudgesAsItsRules(t *testing.T) {
 				t.Fatalf("%s %x: %#x, want %#x", name, c.args, got, want)
 			}
 		}
-		if got := judge(t, p.Code, call{number: 1, audit: 0xdead}); got != unix.SECCOMP_RET_KILL_THREAD {
+		if got := judge(t, p.Code, call{number: 1, audit: 0xdead}); got != unix.SECCOMP_RET_KILL_PROCESS {
 			t.Fatalf("an unknown architecture gets %#x", got)
 		}
 		if runtime.GOARCH == "amd64" {
-			if got := judge(t, p.Code, call{number: 1 | 0x40000000, audit: uint32(info.ID)}); got != unix.SECCOMP_RET_KILL_THREAD {
+			if got := judge(t, p.Code, call{number: 1 | 0x40000000, audit: uint32(info.ID)}); got != unix.SECCOMP_RET_KILL_PROCESS {
 				t.Fatalf("a call by the x32 way gets %#x", got)
 			}
 		}
