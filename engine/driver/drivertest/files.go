@@ -49,7 +49,7 @@ func testFiles(t *testing.T, l *lab) {
 			})
 		})
 	}
-	l.tests(t, statTests(), filesTests(), filesMountTests())
+	l.tests(t, statTests(), filesTests(), filesLimitTests(), filesMountTests())
 }
 
 // files opens the files of a container in one of the states, after the script before ran in it.
@@ -273,6 +273,11 @@ func filesTests() []test {
 				t.Errorf("%s processes, and %s before", r.out, before.out)
 			}
 		}},
+	}
+}
+
+func filesLimitTests() []test {
+	return []test{
 		{"an archive that is cut is an error", func(t *testing.T, l *lab) {
 			f, _ := l.files(t, running, "true", nil)
 			data := archive(t, file("f", strings.Repeat("x", 5000)))
