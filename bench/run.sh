@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench/run.sh [GROUP...]   groups: start lifecycle build builds saveload files trace memory sim
+# bench/run.sh [GROUP...]   groups: start lifecycle build builds saveload files runtime trace memory sim
 # Times learn against the peers that are there, all in one run. It wants root, a busybox binary, and, for the columns of the peers: crun, podman, and a
 # docker whose daemon answers (DOCKER_HOST). PODMAN_RUN adds flags to podman run. N=rounds.
 # The ratio in each table is to its first row.
@@ -163,5 +163,6 @@ sim() {
 }
 
 . bench/files.sh
+. bench/runtime.sh
 inputs; peers
-for g in ${@:-start lifecycle build builds saveload files trace memory sim}; do "$g"; done
+for g in ${@:-start lifecycle build builds saveload files runtime trace memory sim}; do "$g"; done
