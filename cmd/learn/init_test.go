@@ -23,6 +23,7 @@ func TestInit(t *testing.T) {
 			out, _ := cmd.CombinedOutput()
 			return string(out), cmd.ProcessState.ExitCode()
 		}
+		learn("ps") // tells which driver it is, once
 		for _, tc := range []struct {
 			options, script, want string
 			code                  int

@@ -167,9 +167,30 @@ func closeFiles(files []*file) {
 
 // newer opens the files that are younger than cur, oldest first; all of them if cur is nil, or was thrown away.
 //
-// It looks from the current file back, in the direction in which a rotation moves the files. So it may see one twice, but misses none.
+// It looks from the current file back, in the direction in which a rotation moves the files. So it may see one twice, but misses none, as long
+// as none moves twice meanwhile: then it looks again.
 func newer(path string, cur *file) ([]*file, error) {
-	var young []*file // youngest first
+	for {
+		before, err := os.Stat(path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("read log: %w", err)
+		}
+		young, err := lookBack(path, cur)
+		if err != nil {
+			return nil, err
+		}
+		after, err := os.Stat(path)
+		if before == nil && err != nil || before != nil && err == nil && os.SameFile(before, after) {
+			slices.Reverse(young)
+			return young, nil
+		}
+		closeFiles(young)
+	}
+}
+
+// lookBack is one look, youngest first.
+func lookBack(path string, cur *file) ([]*file, error) {
+	var young []*file
 	name := path
 	for n, missed := 1, 0; missed < 2; n++ {
 		f, err := openFile(name, name != path)
@@ -193,6 +214,5 @@ func newer(path string, cur *file) ([]*file, error) {
 		}
 		young = append(young, f)
 	}
-	slices.Reverse(young)
 	return young, nil
 }

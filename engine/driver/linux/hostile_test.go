@@ -270,7 +270,7 @@ func TestDeviceRulesInBothVersions(t *testing.T) {
 	if l.mode.Rootless {
 		t.Skip("needs the machine's root: a rootless engine has no control group for devices")
 	}
-	spec := l.spec(t, "sh", "-c", `mknod /full c 1 7; echo x >/full; mknod /mem c 1 1 && (cat /mem >/dev/null) 2>/dev/null || echo closed
+	spec := l.spec(t, "sh", "-c", `exec 2>&1; mknod /full c 1 7; echo x >/full; mknod /mem c 1 1 && (cat /mem >/dev/null) 2>/dev/null || echo closed
 	head -c 1 /dev/ro | wc -c; (echo x >/dev/ro) 2>/dev/null || echo read only; head -c 1 /dev/zero | wc -c`)
 	spec.Devices = []driver.Device{{Source: "/dev/urandom", Target: "/dev/ro", Access: "r"}}
 	spec.DeviceRules = []string{"c 10:* rwm"}
