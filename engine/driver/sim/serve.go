@@ -120,13 +120,13 @@ func (h *host) answer(w *wire, req *request) {
 }
 
 func (h *host) control(req *request, r *reply) error {
-	h.mu.Lock()
-	ended := h.ended
-	h.mu.Unlock()
-	if ended && req.Do == doDismiss {
+	if req.Do == doDismiss { // also where the end is on disk and not yet known here
 		h.dismiss()
 		return nil
 	}
+	h.mu.Lock()
+	ended := h.ended
+	h.mu.Unlock()
 	if ended {
 		return driver.ErrNotRunning
 	}

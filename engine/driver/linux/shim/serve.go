@@ -157,13 +157,13 @@ func (s *shim) answer(conn *Conn, req *Request) {
 }
 
 func (s *shim) control(req *Request, reply *Reply) error {
-	s.mu.Lock()
-	ended := s.ended
-	s.mu.Unlock()
-	if ended && req.Do == DoDismiss {
+	if req.Do == DoDismiss { // also where the end is on disk and not yet known here
 		s.dismiss()
 		return nil
 	}
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
 	if ended {
 		return unix.ESRCH
 	}
