@@ -67,7 +67,8 @@ inject() {
   tracer=$!
   for _ in $(seq 100); do pgrep -P "$tracer" >/dev/null || break; sleep 0.1; done
   kill -9 $(pgrep -P "$tracer") # a command that does not end, which the next check would tell
-  sleep 0.3; kill "$tracer" 2>/dev/null; wait "$tracer" 2>/dev/null
+  sleep 0.3; kill "$tracer"; sleep 0.2
+  kill -9 "$tracer"; wait "$tracer" # strace waits for a thread that sleeps, some times
 }
 
 $L run --rm learn/base true || exit 1
