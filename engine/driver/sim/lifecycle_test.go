@@ -374,3 +374,28 @@ func TestWaitCanBeGivenUp(t *testing.T) {
 		_ = typist.Close()
 	})
 }
+
+// Whoever sits at a prompt waits for that, and not for what the first process sleeps.
+func TestExecThatWaitsForInputSkipsNothing(t *testing.T) {
+	bothPlaces(t, func(t *testing.T, l *lab) {
+		tk := l.background(t, "sleep 1000")
+		in, typist := io.Pipe()
+		var out buffer
+		ended := make(chan error, 1)
+		go func() {
+			_, err := tk.Exec(limited(t), driver.Process{Args: []string{"sh", "-c", "echo ready; read x; sleep 50; echo $x"}, Env: []string{"PATH=/bin"}}, driver.Streams{Stdin: in, Stdout: &out})
+			ended <- err
+		}()
+		eventually(t, "the prompt", func() bool { return out.String() == "ready\n" })
+		time.Sleep(100 * time.Millisecond) // long for a machine that skips as soon as it is idle
+		if st, err := tk.Status(t.Context()); err != nil || st.State != driver.Running {
+			t.Fatalf("while it waits for input: %+v, %v", st, err)
+		}
+		_, err := io.WriteString(typist, "typed\n")
+		must(t, err)
+		must(t, <-ended) // its own sleep is skipped
+		if st, err := tk.Status(t.Context()); err != nil || st.State != driver.Running || out.String() != "ready\ntyped\n" {
+			t.Errorf("afterwards: %+v, %v, %q", st, err, out.String())
+		}
+	})
+}

@@ -83,7 +83,6 @@ func (h *host) serve(w *wire) {
 // awaitEnd tells the client how the container ended, unless it leaves before or its time is over. What it types goes to the container
 // meanwhile. Somebody waits, so the machine hurries.
 func (h *host) awaitEnd(w *wire, req *request, detach func()) {
-	defer h.box.Hurry()()
 	left := make(chan struct{})
 	go func() {
 		h.io.feed(w, req.Stdin)
@@ -95,6 +94,9 @@ func (h *host) awaitEnd(w *wire, req *request, detach func()) {
 		stop := h.machine.clock.AfterFunc(*req.Within, func() { close(over) })
 		defer stop()
 		late = over
+		defer h.box.HurryFor(*req.Within)()
+	} else {
+		defer h.box.Hurry()()
 	}
 	select {
 	case <-h.done:
@@ -249,7 +251,7 @@ func (h *host) exec(w *wire, req *request) {
 		w.close()
 		close(left)
 	} else {
-		defer h.box.Hurry()()
+		defer p.Hurry()()
 		go func() {
 			std.feed(w, req.Stdin)
 			detach() // a client that left takes its streams along

@@ -46,11 +46,15 @@ type timer struct {
 	when time.Time
 	real time.Time // the real time at which it goes off anyway, had nothing been skipped since zero
 	box  *Box      // whose time stands still while it is frozen; nil for outsiders
+	proc *Process  // that waits for it, if it is one
 	fire func()    // called with the lock held
 }
 
 type hurry struct {
-	box     *Box // whose processes are waited for; nil: a time is
+	box     *Box     // whose processes are waited for; nil: a time is
+	of      *Process // of the box, with its descendants; nil: all
+	within  time.Duration
+	until   time.Time // no timer after this is brought forward; zero: no bound
 	jumps   int
 	skipped time.Duration
 }
@@ -105,16 +109,27 @@ func (c *Clock) SetSkew(d time.Duration) {
 
 // Hurry says that somebody outside waits for a time of an AfterFunc: until done is called, times in which every process waits are
 // skipped, up to a bound.
-func (c *Clock) Hurry() (done func()) { return c.hurry(nil) }
+func (c *Clock) Hurry() (done func()) { return c.hurry(&hurry{}) }
 
 // Hurry says that somebody outside waits for the box: until done is called, times in which its processes sleep and every process of the
 // machine waits are skipped, up to a bound.
-func (b *Box) Hurry() (done func()) { return b.m.clock.hurry(b) }
+func (b *Box) Hurry() (done func()) { return b.m.clock.hurry(&hurry{box: b}) }
 
-func (c *Clock) hurry(box *Box) (done func()) {
+// HurryFor is Hurry for somebody who waits for d at most: what is to happen later is left where it is, also when he has not said yet that he is done.
+func (b *Box) HurryFor(d time.Duration) (done func()) {
+	return b.m.clock.hurry(&hurry{box: b, within: max(d, 1)})
+}
+
+// Hurry says that somebody outside waits for p: as for the box, but what others in it sleep for is no reason to skip. Somebody who sits at a
+// prompt in a container does not make its first process sleep for less.
+func (p *Process) Hurry() (done func()) { return p.box.m.clock.hurry(&hurry{box: p.box, of: p}) }
+
+func (c *Clock) hurry(h *hurry) (done func()) {
 	c.lock()
 	defer c.unlock()
-	h := &hurry{box: box}
+	if h.within > 0 {
+		h.until = c.now().Add(h.within)
+	}
 	c.hurries = append(c.hurries, h)
 	c.consider()
 	return sync.OnceFunc(func() {
@@ -143,7 +158,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	c.lock()
 	defer c.unlock()
-	t := c.add(d, nil, func() { go f() })
+	t := c.add(d, nil, nil, func() { go f() })
 	return func() bool {
 		c.lock()
 		defer c.unlock()
@@ -156,7 +171,7 @@ func (b *Box) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	c := b.m.clock
 	c.lock()
 	defer c.unlock()
-	t := c.add(d, b, func() { go f() })
+	t := c.add(d, b, nil, func() { go f() })
 	return func() bool {
 		c.lock()
 		defer c.unlock()
@@ -194,9 +209,9 @@ func (c *Clock) down() {
 	c.consider()
 }
 
-func (c *Clock) add(d time.Duration, box *Box, fire func()) *timer {
+func (c *Clock) add(d time.Duration, box *Box, p *Process, fire func()) *timer {
 	d = max(d, 0)
-	t := &timer{when: c.now().Add(d), real: time.Now().Add(d + c.skipped), box: box, fire: fire}
+	t := &timer{when: c.now().Add(d), real: time.Now().Add(d + c.skipped), box: box, proc: p, fire: fire}
 	at, _ := slices.BinarySearchFunc(c.timers, t.when, func(o *timer, when time.Time) int {
 		if o.when.After(when) {
 			return 1
@@ -260,14 +275,27 @@ func (c *Clock) idle() bool {
 // hurried tells whether d may be skipped: somebody waits for a timer, if perhaps a later one, and has not skipped too much already.
 func (c *Clock) hurried(d time.Duration) bool {
 	return slices.ContainsFunc(c.hurries, func(h *hurry) bool {
-		return h.jumps < hurryJumps && d <= hurryTime-h.skipped && c.awaited(h)
+		return h.jumps < hurryJumps && d <= hurryTime-h.skipped && (h.until.IsZero() || !c.now().Add(d).After(h.until)) && c.awaited(h)
 	})
 }
 
 // awaited tells whether h waits for some timer. What a process waits for otherwise, such as input, takes as long as it takes, and the
 // timers of other boxes are nothing to h.
 func (c *Clock) awaited(h *hurry) bool {
-	return slices.ContainsFunc(c.timers, func(t *timer) bool { return !t.held() && (t.box == nil || t.box == h.box) })
+	return slices.ContainsFunc(c.timers, func(t *timer) bool { return !t.held() && (t.box == nil || t.box == h.box && t.concerns(h.of)) })
+}
+
+// concerns tells whether p, or one that descends from it, waits for the timer; nil is everybody.
+func (t *timer) concerns(p *Process) bool {
+	if p == nil {
+		return true
+	}
+	for q := t.proc; q != nil; q = q.parent {
+		if q == p {
+			return true
+		}
+	}
+	return false
 }
 
 // settle fires timers, one at a time, as long as the machine stays idle in between. It ends when it does not.

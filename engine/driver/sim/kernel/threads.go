@@ -257,7 +257,7 @@ func (t threads) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 
 // timer is a timer of the program, which ends with it.
 func (im *image) timer(d time.Duration, fire func()) *timer {
-	t := im.clock().add(d, im.p.box, fire)
+	t := im.clock().add(d, im.p.box, im.p, fire)
 	im.timers = append(im.timers, t)
 	return t
 }
