@@ -34,9 +34,10 @@ type witness struct {
 	now      func() time.Time
 	complain func(what string, err error)
 
-	mu    sync.Mutex
-	seen  driver.Evidence
-	dirty bool
+	mu     sync.Mutex
+	seen   driver.Evidence
+	dirty  bool
+	closed bool // the folder may be gone
 }
 
 // sent notes a signal before it goes out to the first process of source.
@@ -75,10 +76,11 @@ func (w *witness) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.write()
+	w.closed = true
 }
 
 func (w *witness) write() {
-	if !w.dirty {
+	if !w.dirty || w.closed {
 		return
 	}
 	w.dirty = false

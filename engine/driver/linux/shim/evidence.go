@@ -65,9 +65,10 @@ func ReadEvidence(dir string) Evidence {
 type witness struct {
 	dir string
 
-	mu    sync.Mutex
-	seen  Evidence
-	dirty bool
+	mu     sync.Mutex
+	seen   Evidence
+	dirty  bool
+	closed bool // the folder may be gone
 }
 
 // sent notes a signal before it goes out.
@@ -101,15 +102,16 @@ func (w *witness) refused(arch uint32, number int32, pid int) {
 	}
 }
 
-// close writes what is not written yet.
+// close writes what is not written yet. What comes afterwards is not kept.
 func (w *witness) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.write()
+	w.closed = true
 }
 
 func (w *witness) write() {
-	if !w.dirty {
+	if !w.dirty || w.closed {
 		return
 	}
 	w.dirty = false

@@ -288,6 +288,7 @@ func (s *shim) stageDied(pid int, err error) error {
 
 // giveUp undoes a start that did not come to the user's program.
 func (s *shim) giveUp(conn *Conn, err error) {
+	s.witness.close()
 	if s.pid > 0 {
 		_ = unix.Kill(s.pid, unix.SIGKILL)
 		s.reap()
