@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/driver/jsonfile"
+	"github.com/learn-containers/learn/engine/driver/relay"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/lan"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
@@ -49,11 +50,11 @@ type host struct {
 
 	mu      sync.Mutex // guards what follows
 	record  record
-	started bool           // proc runs, or has run
-	killed  bool           // it is to be killed as soon as it runs
-	closed  bool           // the tree is
-	ended   bool           // the exit is recorded
-	talks   sync.WaitGroup // connections being served
+	started bool        // proc runs, or has run
+	killed  bool        // it is to be killed as soon as it runs
+	closed  bool        // the tree is
+	ended   bool        // the exit is recorded
+	talks   relay.Talks // connections being served
 
 	run       func(argv []string) (ended <-chan struct{}, err error) // starts what is to be done after the rest
 	resting   bool                                                   // guarded by mu: after the end, clients are served still
@@ -293,12 +294,10 @@ func exitAttrs(id string, pid int, e exitRecord) []trace.Attr {
 
 // farewell gives the connections a moment to take their answers.
 func (h *host) farewell() {
-	told := make(chan struct{})
-	go func() { h.talks.Wait(); close(told) }()
 	late := time.NewTimer(2 * time.Second)
 	defer late.Stop()
 	select {
-	case <-told:
+	case <-h.talks.Quiet():
 	case <-late.C:
 	}
 }
@@ -321,7 +320,7 @@ func (h *host) admit() bool {
 	if !h.started || h.ended && !h.resting {
 		return false
 	}
-	h.talks.Add(1)
+	h.talks.Begin()
 	return true
 }
 

@@ -37,9 +37,9 @@ func (h *host) serveStart(w *wire, prepared error) bool {
 		w.close()
 		return true
 	}
-	h.talks.Add(1)
+	h.talks.Begin()
 	go func() {
-		defer h.talks.Done()
+		defer h.talks.End()
 		defer w.close()
 		h.awaitEnd(w, &req, detach)
 	}()
@@ -54,7 +54,7 @@ func (h *host) reply(w *wire, r reply) error {
 
 // serve answers one request.
 func (h *host) serve(w *wire) {
-	defer h.talks.Done()
+	defer h.talks.End()
 	defer w.close()
 	req, err := w.receiveRequest()
 	if err != nil {

@@ -62,7 +62,7 @@ func (s *shim) accept() {
 			continue
 		}
 		if conn, err := NewConn(fd); err == nil {
-			s.talks.Add(1)
+			s.talks.Begin()
 			go s.serve(conn)
 			time.AfterFunc(trimDelay, trim) // what serving it brings in goes again
 		}
@@ -71,7 +71,7 @@ func (s *shim) accept() {
 
 // watchFirst serves the rest of the connection that started the container.
 func (s *shim) watchFirst(conn *Conn, client *attachment) {
-	defer s.talks.Done()
+	defer s.talks.End()
 	defer conn.Close()
 	s.awaitEnd(conn, client)
 }
@@ -109,7 +109,7 @@ func heed(conn *Conn, std *stdio) {
 
 // serve answers one request.
 func (s *shim) serve(conn *Conn) {
-	defer s.talks.Done()
+	defer s.talks.End()
 	defer conn.Close()
 	if uid, err := conn.peer(); err != nil || uid != 0 && uid != uint32(os.Getuid()) {
 		return

@@ -22,6 +22,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/driver/jsonfile"
 	"github.com/learn-containers/learn/engine/driver/linux/cow"
+	"github.com/learn-containers/learn/engine/driver/relay"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -48,8 +49,8 @@ type shim struct {
 	watcher *cow.Watcher
 	volumes []volumeWatch
 	ended   bool
-	talks   sync.WaitGroup // connections being served
-	stages  map[int]int    // pidfds of the stages that reach into the container's files, by process id
+	talks   relay.Talks // connections being served
+	stages  map[int]int // pidfds of the stages that reach into the container's files, by process id
 
 	monitor   *health.Monitor // nil: its health is not checked
 	dismissed chan struct{}   // closed when nobody is to start the container again
@@ -88,7 +89,7 @@ func superviseStage() {
 	if req.Detach {
 		conn.Close()
 	} else {
-		s.talks.Add(1)
+		s.talks.Begin()
 		go s.watchFirst(conn, client)
 	}
 	go s.accept()
@@ -397,10 +398,8 @@ func (s *shim) closeSocket() {
 
 // farewell gives the connections a moment to take their answers.
 func (s *shim) farewell() {
-	told := make(chan struct{})
-	go func() { s.talks.Wait(); close(told) }()
 	select {
-	case <-told:
+	case <-s.talks.Quiet():
 	case <-time.After(2 * time.Second):
 	}
 }
