@@ -22,10 +22,10 @@ files() {
     each_engine "commit $n" 'X rmi -f cm' "X commit $n cm" | t "commit $n" 3 0
     each_engine "export $n" "rm -f $W/E.tar" "X export -o $W/E.tar $n" | t "export $n" 3 1
   done
-  each_engine 'cp in, 10,000 files' 'X rm -f w; X create --network none --name w busybox:peer sh' "X cp $W/files10k w:/src" | t 'cp in: 10,000 files' 3 1
+  each_engine 'cp in, 10,000 files' 'X rm -f ww; X create --network none --name ww busybox:peer sh' "X cp $W/files10k ww:/src" | t 'cp in: 10,000 files' 3 1
   each_engine 'cp out, 10,000 files' "rm -rf $W/E.out" "X cp w10k:/src $W/E.out" | t 'cp out: 10,000 files' 3 1
-  each_engine 'cp in, 1 GiB' 'X rm -f w; X create --network none --name w busybox:peer sh' "X cp $W/1g/blob w:/blob" | t 'cp in: 1 GiB' 2 0
+  each_engine 'cp in, 1 GiB' 'X rm -f ww; X create --network none --name ww busybox:peer sh' "X cp $W/1g/blob ww:/blob" | t 'cp in: 1 GiB' 2 0
   each_engine 'cp out, 1 GiB' "rm -f $W/E.blob" "X cp w1g:/blob $W/E.blob" | t 'cp out: 1 GiB' 2 0
-  for x in "$L" "$D"; do $x rm -f w w10k w1g >/dev/null 2>&1; $x rmi -f cm >/dev/null 2>&1; done
+  for x in "$L" "$D"; do $x rm -f ww w10k w1g >/dev/null 2>&1; $x rmi -f cm >/dev/null 2>&1; done
   rm -rf "$W"/{learn,docker}.{tar,out,blob}
 }
