@@ -147,9 +147,15 @@ func (t *task) waitAnew(ctx context.Context) (driver.Exit, error) {
 	return exitOf(*reply.Exit), nil
 }
 
-// recordedExit answers when no supervisor does.
+// dyingTime is how long a supervisor whose connection broke may take to be gone.
+const dyingTime = 2 * time.Second
+
+// recordedExit answers when no supervisor does. One that was killed closes its connections a moment before it is seen to be dead.
 func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, error) {
 	st, err := t.Status(ctx)
+	if err == nil && (st.State == driver.Running || st.State == driver.Paused) && t.supervisorGoes() {
+		st, err = t.Status(ctx)
+	}
 	if err != nil {
 		return driver.Exit{}, err
 	}
@@ -162,6 +168,20 @@ func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, erro
 		return driver.Exit{}, fmt.Errorf("wait for %s: its supervisor died and kept no exit status: %w", t.id, driver.ErrNotRunning)
 	}
 	return driver.Exit{}, fmt.Errorf("wait for %s: %w", t.id, cause)
+}
+
+// supervisorGoes waits for a supervisor that is dying, and tells whether it is gone.
+func (t *task) supervisorGoes() bool {
+	rec, ok := shim.ReadRecord(t.dir)
+	if !ok || !rec.Supervised(home.BootID()) {
+		return true
+	}
+	pidfd, err := unix.PidfdOpen(rec.ShimPid, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(pidfd)
+	return awaitProcess(pidfd, dyingTime)
 }
 
 // Signal implements driver.Task.
@@ -325,78 +345,4 @@ func (t *task) Exec(ctx context.Context, process driver.Process, streams driver.
 		return driver.Exit{}, fmt.Errorf("exec in %s: the supervisor went away: %w", t.id, errors.Join(err, driver.ErrNotRunning))
 	}
 	return exitOf(*reply.Exit), nil
-}
-
-// Delete implements driver.Task.
-func (t *task) Delete(ctx context.Context) error {
-	t.mu.Lock()
-	if t.link != nil {
-		t.leave()
-		t.link.close()
-		t.link = nil
-	}
-	t.mu.Unlock()
-	rec, recorded := shim.ReadRecord(t.dir)
-	if recorded {
-		if err := t.end(ctx, rec); err != nil {
-			return err
-		}
-		for _, dir := range rec.Cgroups {
-			if err := shim.RemoveGroup(dir); err != nil {
-				return err
-			}
-		}
-	}
-	t.handOut(ctx)
-	// The record goes last: while it is there, a killed removal is taken up again.
-	for _, name := range []string{"shim.sock", shim.EventsFile, shim.StderrFile, shim.EvidenceFile, shim.ExitFile, shim.TaskFile} {
-		if err := os.Remove(filepath.Join(t.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("delete task %s: %w", t.id, err)
-		}
-	}
-	return nil
-}
-
-// end brings the task to its end and waits until its supervisor is gone too: it holds the mount of the writable layer. Nobody
-// mounts that of an ephemeral task again, so there the recorded end is enough.
-func (t *task) end(ctx context.Context, rec shim.Record) error {
-	boot := home.BootID()
-	if rec.Supervised(boot) {
-		pidfd, err := unix.PidfdOpen(rec.ShimPid, 0)
-		if err == nil {
-			defer unix.Close(pidfd)
-			if err := t.awaitSupervisor(ctx, rec, pidfd); err != nil {
-				return err
-			}
-		}
-	}
-	killLeftover(rec, boot)
-	return nil
-}
-
-func (t *task) awaitSupervisor(ctx context.Context, rec shim.Record, pidfd int) error {
-	_, ended := shim.ReadExit(t.dir)
-	if !ended {
-		t.askEnd(ctx)
-		_, ended = shim.ReadExit(t.dir)
-	}
-	if ended && rec.Ephemeral {
-		return nil
-	}
-	if ended && rec.Rests {
-		_, _ = t.ask(ctx, shim.Request{Do: shim.DoDismiss}) // it may have gone meanwhile
-	}
-	if !awaitProcess(pidfd, 10*time.Second) {
-		return fmt.Errorf("delete task %s: its supervisor (process %d) does not end", t.id, rec.ShimPid)
-	}
-	return nil
-}
-
-func (t *task) askEnd(ctx context.Context) {
-	l, err := t.dial(shim.Request{Do: shim.DoDelete, Why: "remove", Client: os.Getpid()}, driver.Streams{})
-	if err != nil {
-		return // ended meanwhile
-	}
-	defer l.close()
-	_, _ = l.receive(ctx)
 }

@@ -122,9 +122,15 @@ func (t *task) waitAnew(ctx context.Context, within *time.Duration) (driver.Exit
 	return r.Exit.exit(), nil
 }
 
-// recordedExit answers when no supervisor does.
+// dyingTime is how long a supervisor whose connection broke may take to be gone.
+const dyingTime = 2 * time.Second
+
+// recordedExit answers when no supervisor does. One that was killed closes its connections a moment before it is seen to be dead.
 func (t *task) recordedExit(ctx context.Context, cause error) (driver.Exit, error) {
 	st, err := t.Status(ctx)
+	if err == nil && (st.State == driver.Running || st.State == driver.Paused) && awaitDeath(ctx, t.dir, dyingTime) {
+		st, err = t.Status(ctx)
+	}
 	if err != nil {
 		return driver.Exit{}, err
 	}

@@ -5,7 +5,9 @@ package shim
 import (
 	"encoding/binary"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -75,31 +77,43 @@ func TestDeviceProgramIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Getuid() != 0 {
-		t.Skip("needs root, to load a program")
+		lacks(t, "needs root, to load a program")
 	}
 	fd, err := loadDeviceProgram(program)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	for _, h := range Hierarchies(false) {
-		if h.Version != 2 {
-			continue
-		}
-		dir := filepath.Join(h.Dir, "learn-device-test")
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Skipf("needs a writable control group of version 2: %v", err)
-		}
-		defer os.Remove(dir)
-		group, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(group)
-		if err := attachDeviceProgram(fd, group); err != nil {
-			t.Error(err)
-		}
+	at := slices.IndexFunc(Hierarchies(false), func(h MountedHierarchy) bool { return h.Version == 2 })
+	if at < 0 {
+		lacks(t, "needs control groups of version 2")
 	}
+	dir := filepath.Join(Hierarchies(false)[at].Dir, "learn-device-test")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		lacks(t, "needs a writable control group of version 2: "+err.Error())
+	}
+	defer os.Remove(dir)
+	group, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(group)
+	if err := attachDeviceProgram(fd, group); err != nil {
+		t.Fatal(err)
+	}
+	const inside = `echo 0 >"$1"/cgroup.procs || exit 2; cat /dev/null || exit 3; if head -c 1 /dev/zero >/dev/null 2>&1; then exit 4; fi`
+	if out, err := exec.Command("sh", "-c", inside, "sh", dir).CombinedOutput(); err != nil {
+		t.Errorf("of null and zero a process in the group may use null only: %v\n%s", err, out)
+	}
+}
+
+// lacks skips a test for what the machine does not have or allow; under CI, where it must, that is a failure.
+func lacks(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }
 
 func FuzzDeviceRule(f *testing.F) {
