@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/standard"
 )
 
 // probeVariable makes the test binary, as a container's program, try forbidden calls and print what came of each.
@@ -84,6 +86,20 @@ func TestSeccompRefuses(t *testing.T) {
 		}
 		if got[name] != want {
 			t.Errorf("%s: %s, want %s", name, got[name], want)
+		}
+	}
+}
+
+// What a command that starts a container pays for the filter.
+func BenchmarkDefaultFilter(b *testing.B) {
+	spec := &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: standard.CapabilityNames()}}}
+	for b.Loop() {
+		rules, err := defaultRules(spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := compileFilter(rules); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ package filter
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type Program struct {
 
 // Compile makes the program of a filter for the machine that this process runs on. Names that an architecture does not have are left out.
 func Compile(s *specs.LinuxSeccomp) (*Program, error) {
-	c := &compiler{spec: s}
+	c := &compiler{spec: s, rules: make(map[string][]judged, 512)}
 	var err error
 	if c.fallback, err = action(s.DefaultAction, s.DefaultErrnoRet); err != nil {
 		return nil, err
@@ -42,11 +43,13 @@ func Compile(s *specs.LinuxSeccomp) (*Program, error) {
 		}
 		p.Flags |= bit
 	}
-	for _, call := range s.Syscalls {
+	for i := range s.Syscalls {
+		call := &s.Syscalls[i]
 		p.Notify = p.Notify || call.Action == specs.ActNotify
-		if err := c.checkCall(&call); err != nil {
+		if err := c.checkCall(call); err != nil {
 			return nil, err
 		}
+		c.note(call)
 	}
 	code, err := c.program()
 	if err != nil {
@@ -91,6 +94,21 @@ func action(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
 type compiler struct {
 	spec     *specs.LinuxSeccomp
 	fallback uint32
+	rules    map[string][]judged // by the names that they have, in order
+}
+
+// judged is a rule and what it comes to.
+type judged struct {
+	*specs.LinuxSyscall
+	verdict uint32
+}
+
+// note takes a rule in that has been checked.
+func (c *compiler) note(call *specs.LinuxSyscall) {
+	verdict, _ := action(call.Action, call.ErrnoRet)
+	for _, name := range call.Names {
+		c.rules[name] = append(c.rules[name], judged{call, verdict})
+	}
 }
 
 func (c *compiler) checkCall(call *specs.LinuxSyscall) error {
@@ -194,29 +212,21 @@ type rule struct {
 
 // spans gives the verdicts of one way to call, in the order of the numbers, neighbours with one verdict as one.
 func (c *compiler) spans(a abi) []span {
-	numbers := table(a.calls)
-	byNumber := map[uint32]*span{}
-	for i := range c.spec.Syscalls {
-		call := &c.spec.Syscalls[i]
-		verdict, _ := action(call.Action, call.ErrnoRet)
-		for _, name := range call.Names {
-			half := name == "socket" || name == "socketpair" // their arguments are ints: what is in the upper half is nothing to the kernel
-			for _, n := range numbers[name] {
-				s := byNumber[n]
-				if s == nil {
-					s = &span{from: n | a.bit, verdict: c.fallback}
-					byNumber[n] = s
-				}
-				s.add(call.Args, verdict, half)
-			}
+	single := make([]span, 0, len(c.rules))
+	for name, number := range table(a.calls) {
+		rules := c.rules[name]
+		if len(rules) == 0 {
+			continue
 		}
-	}
-	single := make([]span, 0, len(byNumber))
-	for _, s := range byNumber {
-		single = append(single, *s)
+		half := name == "socket" || name == "socketpair" // their arguments are ints: what is in the upper half is nothing to the kernel
+		s := span{from: number | a.bit, verdict: c.fallback}
+		for _, r := range rules {
+			s.add(r.Args, r.verdict, half)
+		}
+		single = append(single, s)
 	}
 	slices.SortFunc(single, func(x, y span) int { return int(int64(x.from) - int64(y.from)) })
-	out := []span{{from: a.bit, verdict: c.fallback}}
+	out := append(make([]span, 0, len(single)+8), span{from: a.bit, verdict: c.fallback})
 	add := func(s span) {
 		last := &out[len(out)-1]
 		switch {
@@ -265,8 +275,8 @@ func Native() map[string]uint32 {
 		return nil
 	}
 	m := map[string]uint32{}
-	for name, numbers := range table(all[0].calls) {
-		m[name] = numbers[0]
+	for name, number := range table(all[0].calls) {
+		m[name] = number
 	}
 	return m
 }
@@ -279,18 +289,22 @@ func NativeArchitecture() uint32 {
 	return 0
 }
 
-// table reads the numbers of names. One name may have two: x32 has some calls besides those of 64 bit.
-func table(text string) map[string][]uint32 {
-	f := strings.Fields(text)
-	m := make(map[string][]uint32, len(f)/2)
-	for i := 0; i+1 < len(f); i += 2 {
-		var n uint32
-		for _, d := range []byte(f[i+1]) {
-			n = n*10 + uint32(d-'0')
+// table gives the names of a table with their numbers. One name may come twice: x32 has some calls besides those of 64 bit.
+func table(text string) iter.Seq2[string, uint32] {
+	return func(yield func(string, uint32) bool) {
+		for len(text) > 0 {
+			name, rest, _ := strings.Cut(text, " ")
+			digits, rest, _ := strings.Cut(rest, " ")
+			text = rest
+			var n uint32
+			for _, d := range []byte(digits) {
+				n = n*10 + uint32(d-'0')
+			}
+			if !yield(name, n) {
+				return
+			}
 		}
-		m[f[i]] = append(m[f[i]], n)
 	}
-	return m
 }
 
 func encode(code []insn) []byte {

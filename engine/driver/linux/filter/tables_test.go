@@ -11,13 +11,15 @@ import (
 // The numbers are the kernel's: another package that was made from its source has the same.
 func TestTables(t *testing.T) {
 	for text, info := range map[string]*arch.Info{amd64Calls: arch.X86_64, x32Calls: arch.X32, i386Calls: arch.I386, arm64Calls: arch.AARCH64, armCalls: arch.ARM} {
-		count := 0
-		for name, numbers := range table(text) {
-			count += len(numbers)
-			for _, n := range numbers {
-				if info.SyscallNumbers[int(n)] != name {
-					t.Errorf("%s: %d is %s, want %s", info.Name, n, name, info.SyscallNumbers[int(n)])
-				}
+		count, seen := 0, map[uint32]bool{}
+		for name, n := range table(text) {
+			count++
+			if seen[n] {
+				t.Errorf("%s: %d comes twice", info.Name, n)
+			}
+			seen[n] = true
+			if info.SyscallNumbers[int(n)] != name {
+				t.Errorf("%s: %d is %s, want %s", info.Name, n, name, info.SyscallNumbers[int(n)])
 			}
 		}
 		if count != len(info.SyscallNumbers) {
