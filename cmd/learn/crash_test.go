@@ -44,6 +44,8 @@ func operations(t *testing.T) []operation {
 		{"cp in, running", nil, [][]string{{"run", "-d", "--name", "xx", "learn/base", "sleep", "60"}}, []string{"cp", ".", "xx:/copied"}},
 		{"cp out", nil, [][]string{{"create", "--name", "xx", "learn/base"}}, []string{"cp", "xx:/etc", "copied"}},
 		{"tag", nil, nil, []string{"tag", "learn/base", "other:1"}},
+		{"image prune", nil, [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"image", "prune", "-a", "-f"}},
+		{"system prune --unpacked", nil, [][]string{{"build", "-q", "-t", "gone", "."}}, []string{"system", "prune", "-f", "--unpacked"}},
 		{"build --cache-to", nil, nil, []string{"build", "--no-cache", "-q", "--cache-to", "type=local,dest=kept", "."}},
 		{"build --cache-from", nil, [][]string{{"build", "-q", "-t", "gone", "--cache-to", "type=local,dest=kept", "."}, {"rmi", "-f", "gone"}, {"builder", "prune", "-f"}},
 			[]string{"build", "-q", "-t", "gone", "--cache-from", "type=local,src=kept", "."}},

@@ -46,10 +46,10 @@ func TestCrashWork(t *testing.T) {
 	if err := w.Tag(w.ctx, "loaded:1", ref("tagged:1")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Remove(w.ctx, string(img.ID), false, unused); err != nil {
+	if _, _, err := w.Remove(w.ctx, string(img.ID), false, unused); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Prune(w.ctx, false, func(digest.Digest) bool { return false }); err != nil {
+	if _, err := w.Prune(w.ctx, PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Collect(w.ctx, Roots{}); err != nil {

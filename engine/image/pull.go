@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -104,21 +103,6 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 	list := []publication{entry}
 	err := p.publish(ctx, p.op, list, "pull")
 	return list[0].image, err
-}
-
-// sourceOf is what annotationSource says of an image pulled from ref's repository as d.
-func sourceOf(ref oci.Ref, d digest.Digest) string { return ref.Name() + "@" + string(d) }
-
-// noteSource writes down at each entry of an image what it was pulled as.
-func (s *Store) noteSource(x *index, id digest.Digest, source string) {
-	for _, i := range s.positions(x, id) {
-		d := &x.Manifests[i]
-		d.Annotations = maps.Clone(d.Annotations)
-		if d.Annotations == nil {
-			d.Annotations = map[string]string{}
-		}
-		d.Annotations[annotationSource] = source
-	}
 }
 
 // choose follows lists of manifests to the manifest for the platform, and reads it.

@@ -47,7 +47,8 @@ type Image struct {
 	Manifest v1.Descriptor
 	Config   oci.Image
 	Layers   []Layer   // lowest first
-	Refs     []oci.Ref // its names; none for a dangling image
+	Refs     []oci.Ref // its tags; none for a dangling image
+	Digests  []oci.Ref // repository@digest that it was pulled or pushed as; the digest may be that of a list of manifests
 	Size     int64     // sum of the uncompressed layers
 	Created  time.Time // zero if the config doesn't say
 	Damaged  error     // from List only: why nothing but id, manifest and names is known

@@ -16,6 +16,7 @@ func (app *App) imageCommands() []command {
 	return []command{
 		{app.buildCommand, ""},
 		{app.imageDiff, ""},
+		{app.imageDigests, ""},
 		{app.imageHistory, "history"},
 		{app.imageImport, "import"},
 		{app.imageInspect, ""},
@@ -151,29 +152,15 @@ func regularOutput(name string) error {
 	return usagef("invalid output path: %q must be a regular file: %s", name, what)
 }
 
-func (app *App) imageInspect() *cobra.Command {
-	var spec string
-	cmd := &cobra.Command{
-		Use:   "inspect [OPTIONS] IMAGE [IMAGE...]",
-		Short: "Display detailed information on one or more images",
-		Args:  atLeast(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.inspectEach(cmd.Context(), spec, args, inspectImage)
-		},
-	}
-	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
-	return cmd
-}
-
 func (app *App) imageTag() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
 		Short: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
 		Args:  exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ref, err := oci.ParseRef(args[1])
+			ref, err := targetRef(args[0], args[1])
 			if err != nil {
-				return fmt.Errorf("invalid name %q: %w", args[1], err)
+				return err
 			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
@@ -182,4 +169,24 @@ func (app *App) imageTag() *cobra.Command {
 			return e.Images.Tag(cmd.Context(), args[0], ref)
 		},
 	}
+	cmd.Flags().SetInterspersed(false)
+	return cmd
+}
+
+// targetRef reads what is to be tagged and as what, with what docker's client says of names that it can't read.
+func targetRef(source, target string) (oci.Ref, error) {
+	bad := func(name string, err error) error {
+		return &clientError{msg: fmt.Sprintf("Error parsing reference: %q is not a valid repository/tag: %v", name, err)}
+	}
+	if _, err := oci.ParseRef(source); err != nil && !oci.IsID(source) {
+		return oci.Ref{}, bad(source, err)
+	}
+	ref, err := oci.ParseRef(target)
+	switch {
+	case err != nil:
+		return ref, bad(target, err)
+	case ref.Digest() != "":
+		return ref, &clientError{msg: "refusing to create a tag with a digest reference"}
+	}
+	return ref, nil
 }
