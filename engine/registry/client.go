@@ -8,9 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -18,7 +15,6 @@ import (
 	oras "oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/credentials"
 	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
@@ -31,7 +27,7 @@ type Config struct {
 // Client talks to registries. It is safe for concurrent use; tokens that it was given are kept as long as it lives. It opens nothing
 // before the first call and needs no closing.
 type Client struct {
-	auth     *auth.Client
+	auth     *authorized
 	patience time.Duration // without a byte, before a registry is given up
 }
 
@@ -39,7 +35,8 @@ const (
 	defaultPatience = time.Minute
 	pushPatience    = 5 // times as long: a registry may hash a blob before it answers
 	maxRedirects    = 10
-	maxTries        = 3 // after the first, of a request that the registry was too busy for
+	maxAnswer       = 64 << 10 // bytes of an answer that means nothing
+	maxTries        = 3        // after the first, of a request that the registry was too busy for
 )
 
 // New returns a Client.
@@ -48,43 +45,17 @@ func New(c Config) *Client {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	store := sync.OnceValues(func() (credentials.Store, error) { return openCredentials(c.CredentialsDir) })
+	id := newIdentity(c.CredentialsDir)
 	return &Client{
 		patience: defaultPatience,
-		auth: &auth.Client{
-			Client:   &http.Client{Transport: &retry.Transport{Base: base, Policy: policy}, CheckRedirect: checkRedirect},
-			Header:   http.Header{"User-Agent": {"learn"}},
-			Cache:    auth.NewCache(),
-			ClientID: "learn",
-			Credential: func(ctx context.Context, host string) (auth.Credential, error) {
-				s, err := store()
-				if err != nil {
-					return auth.EmptyCredential, err
-				}
-				return credentials.Credential(s)(ctx, host)
-			},
-		},
+		auth: &authorized{identity: id, Client: &auth.Client{
+			Client:     &http.Client{Transport: &retry.Transport{Base: guard{base}, Policy: policy}, CheckRedirect: checkRedirect},
+			Header:     http.Header{"User-Agent": {"learn"}},
+			Cache:      auth.NewCache(),
+			ClientID:   "learn",
+			Credential: id.at,
+		}},
 	}
-}
-
-// openCredentials reads docker's config when a registry asks for credentials, and not before.
-func openCredentials(dir string) (credentials.Store, error) {
-	if dir == "" {
-		dir = os.Getenv("DOCKER_CONFIG")
-	}
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("find docker's config: %w", err)
-		}
-		dir = filepath.Join(home, ".docker")
-	}
-	file := filepath.Join(dir, "config.json")
-	s, err := credentials.NewStore(file, credentials.StoreOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("read credentials of %s: %w", file, err)
-	}
-	return s, nil
 }
 
 func policy() retry.Policy {
