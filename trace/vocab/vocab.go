@@ -37,6 +37,8 @@ const (
 	ImagePrune  = "image.prune"
 	ImagePull   = "image.pull"
 	ImagePush   = "image.push"
+	// ImagePushLayer tells how one layer of an ImagePush came to be in the registry.
+	ImagePushLayer = "image.push.layer"
 
 	LayerApply  = "layer.apply"
 	LayerReuse  = "layer.reuse"
@@ -137,6 +139,7 @@ var Kinds = []Kind{
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
+	{ImagePushLayer, false, "a repository has a layer", []Attr{{"ref", "string", "the full name that is pushed"}, {"diff_id", "string", "the layer, by the digest of its uncompressed archive"}, {"digest", "string", "its blob there"}, {"how", "string", "exists, mounted or uploaded"}, {"from", "string", "the repository that a mounted one came from"}, {"sent_bytes", "int", "what went over the network"}, {"layer_bytes", "int", "the uncompressed archive"}}, nil},
 
 	{LayerApply, true, "a layer's archive is unpacked onto its parent", []Attr{{"diff_id", "string", "digest of the archive"}, {"chain_id", "string", "identity of this layer on its parents"}, {"parent", "string", "chain id below, or empty"}}, []Attr{{"files", "int", "entries unpacked"}, {"size_bytes", "int", "bytes of file content"}}},
 	{LayerReuse, false, "a layer was unpacked before and is shared", []Attr{{"diff_id", "string", "digest of its archive"}, {"chain_id", "string", "identity of this layer on its parents"}}, nil},
