@@ -226,7 +226,7 @@ func (p *pusher) note(ctx context.Context, l Layer, done registry.Outcome, news 
 		sent = done.Blob.Size
 	}
 	p.count(done, news)
-	trace.Fact(ctx, vocab.ImagePushLayer, trace.String("ref", p.ref.String()), trace.String("diff_id", string(l.DiffID)), trace.String("digest", string(done.Blob.Digest)),
+	trace.Fact(ctx, vocab.ImagePushLayer, trace.String("diff_id", string(l.DiffID)), trace.String("digest", string(done.Blob.Digest)),
 		trace.String("how", string(done.How)), trace.String("from", done.From), trace.Int("sent_bytes", sent), trace.Int("layer_bytes", l.Size))
 }
 

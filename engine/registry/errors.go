@@ -139,7 +139,9 @@ func (e *Error) network(host string, err error) {
 		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only"
 	case inner == io.EOF:
 		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		e.Kind, e.Reason = ErrUnavailable, host+" broke off the connection: "+inner.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Kind, e.Reason = ErrUnavailable, inner.Error()
 	default:
 		e.Reason = inner.Error()

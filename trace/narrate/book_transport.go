@@ -45,14 +45,15 @@ var transportBook = []phrase{
 
 // tellPushedLayer says whether a layer travelled, and if not, why.
 func tellPushedLayer(f *facts) text {
+	from, sent, whole := f.str("from"), f.bytes("sent_bytes"), f.bytes("layer_bytes")
 	switch f.str("how") {
 	case "exists":
 		return text{say: "Layer " + f.digest("diff_id") + " stayed here: the repository has it already.",
 			why: "A layer is found by its digest. One that is there need not be sent, whoever pushed it.", how: "It was asked for " + f.whole("digest") + "."}
 	case "mounted":
-		return text{say: "Layer " + f.digest("diff_id") + " stayed here: the registry took it from its repository " + f.str("from") + ".",
+		return text{say: "Layer " + f.digest("diff_id") + " stayed here: the registry took it from its repository " + from + ".",
 			why: "Both repositories now share one blob.", how: "The blob is " + f.whole("digest") + "."}
 	}
-	return text{say: "Layer " + f.digest("diff_id") + " travelled: " + f.bytes("sent_bytes") + " were sent of " + f.bytes("layer_bytes") + ".",
+	return text{say: "Layer " + f.digest("diff_id") + " travelled: " + sent + " were sent, which are " + whole + " when unpacked.",
 		how: "In the registry it is " + f.whole("digest") + ". That is the digest of what was sent, the other one that of the uncompressed archive."}
 }
