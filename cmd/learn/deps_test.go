@@ -33,8 +33,11 @@ var arrows = map[string][]string{
 	"engine/passwd":          {"engine/driver"},
 	"engine/events":          {"engine/home"},
 	"engine/registry":        {"engine/oci", "trace", "trace/vocab"},
-	"engine/image":           {"engine/events", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/image":           {"engine/events", "engine/sbom", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":         {},
+	"engine/sbom":            {"engine/sbom/rpmdb"},
+	"engine/sbom/rpmdb":      {},
+	"engine/vuln":            {},
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/container": {"engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},

@@ -38,6 +38,13 @@ const (
 	ImagePull   = "image.pull"
 	ImagePush   = "image.push"
 
+	SBOMRead       = "sbom.read"
+	SBOMDatabase   = "sbom.database"
+	Scan           = "scan"
+	ReferrerFetch  = "referrer.fetch"
+	ReferrerGive   = "referrer.give"
+	ReferrerAttach = "referrer.attach"
+
 	LayerApply  = "layer.apply"
 	LayerReuse  = "layer.reuse"
 	LayerCommit = "layer.commit"
@@ -137,6 +144,13 @@ var Kinds = []Kind{
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
+
+	{SBOMRead, true, "the packages of an image are looked for", []Attr{{"image", "string", "the image's id"}}, []Attr{{"databases", "int", "lists of packages that were read"}, {"packages", "int", "how many packages there are"}}},
+	{SBOMDatabase, false, "a list that a package manager keeps was found and read", []Attr{{"type", "string", "deb, apk or rpm"}, {"path", "string", "the file, as a container sees it"}, {"diff_id", "string", "the layer that wrote it last"}, {"packages", "int", "how many it lists"}}, nil},
+	{Scan, true, "an image's packages are compared with known vulnerabilities", []Attr{{"image", "string", "the image's id"}, {"db", "string", "the folder of the vulnerability database"}}, []Attr{{"packages", "int", "packages looked up"}, {"records", "int", "records that name one of them"}, {"findings", "int", "those that concern the version that is there"}}},
+	{ReferrerFetch, false, "an artifact that refers to an image came along with it", []Attr{{"subject", "string", "digest of the manifest that it refers to"}, {"manifest", "string", "its own digest"}, {"artifact_type", "string", "what it is"}, {"size_bytes", "int", "its manifest and its blobs"}, {"existed", "bool", "it was here already"}}, nil},
+	{ReferrerGive, false, "an artifact that refers to an image went along with it", []Attr{{"subject", "string", "digest of the manifest that it refers to"}, {"manifest", "string", "its own digest"}, {"artifact_type", "string", "what it is"}, {"tag", "string", "tag of the list that names it, where the registry keeps no list itself; else empty"}}, nil},
+	{ReferrerAttach, false, "an artifact that refers to an image was made", []Attr{{"subject", "string", "digest of the manifest that it refers to"}, {"manifest", "string", "its own digest"}, {"artifact_type", "string", "what it is"}, {"size_bytes", "int", "of its content"}}, nil},
 
 	{LayerApply, true, "a layer's archive is unpacked onto its parent", []Attr{{"diff_id", "string", "digest of the archive"}, {"chain_id", "string", "identity of this layer on its parents"}, {"parent", "string", "chain id below, or empty"}}, []Attr{{"files", "int", "entries unpacked"}, {"size_bytes", "int", "bytes of file content"}}},
 	{LayerReuse, false, "a layer was unpacked before and is shared", []Attr{{"diff_id", "string", "digest of its archive"}, {"chain_id", "string", "identity of this layer on its parents"}}, nil},

@@ -23,6 +23,7 @@ func (app *App) imageCommands() []command {
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
 		{app.imageRemove, "rmi"},
+		{app.imageSBOM, "sbom"},
 		{app.imageSave, "save"},
 		{app.imageTag, "tag"},
 	}
