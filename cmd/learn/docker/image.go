@@ -14,6 +14,7 @@ import (
 
 func (app *App) imageCommands() []command {
 	return []command{
+		{app.imageAttach, ""},
 		{app.buildCommand, ""},
 		{app.imageDiff, ""},
 		{app.imageHistory, "history"},
@@ -22,6 +23,7 @@ func (app *App) imageCommands() []command {
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
+		{app.imageReferrers, ""},
 		{app.imageRemove, "rmi"},
 		{app.imageSBOM, "sbom"},
 		{app.imageSave, "save"},

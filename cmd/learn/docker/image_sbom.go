@@ -58,11 +58,11 @@ func (app *App) imageSBOM() *cobra.Command {
 
 // sbomFormats are the documents, with their media types; "table" and "json" are ours.
 var sbomFormats = []struct {
-	name, mediaType string
-	write           func(io.Writer, sbom.Subject, sbom.Inventory) error
+	name, mediaType, title string
+	write                  func(io.Writer, sbom.Subject, sbom.Inventory) error
 }{
-	{"cyclonedx-json", sbom.MediaTypeCycloneDX, sbom.WriteCycloneDX},
-	{"spdx-json", sbom.MediaTypeSPDX, sbom.WriteSPDX},
+	{"cyclonedx-json", sbom.MediaTypeCycloneDX, "sbom.cdx.json", sbom.WriteCycloneDX},
+	{"spdx-json", sbom.MediaTypeSPDX, "sbom.spdx.json", sbom.WriteSPDX},
 }
 
 // sbomFormat finds a document's format; -1 for table and json.
