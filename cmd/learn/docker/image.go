@@ -15,10 +15,12 @@ import (
 func (app *App) imageCommands() []command {
 	return []command{
 		{app.buildCommand, ""},
+		{app.imageCat, ""},
 		{app.imageDiff, ""},
 		{app.imageHistory, "history"},
 		{app.imageImport, "import"},
 		{app.imageInspect, ""},
+		{app.imageLayers, "layers"},
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
