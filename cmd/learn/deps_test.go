@@ -68,6 +68,8 @@ var arrows = map[string][]string{
 		"trace", "trace/vocab"},
 
 	"engine/registry/registrytest": {"engine/oci"},
+	"engine/registry/server":       {"engine/registry/server/depot", "engine/oci", "trace", "trace/vocab"},
+	"engine/registry/server/depot": {"engine/oci", "engine/home", "engine/failpoint"},
 
 	"bench":     {},
 	"lessons":   {"trace", "trace/vocab", "trace/world", "trace/narrate", "trace/view", "lessons"},

@@ -16,10 +16,12 @@ func (app *App) imageCommands() []command {
 	return []command{
 		{app.imageAttach, ""},
 		{app.buildCommand, ""},
+		{app.imageCat, ""},
 		{app.imageDiff, ""},
 		{app.imageHistory, "history"},
 		{app.imageImport, "import"},
 		{app.imageInspect, ""},
+		{app.imageLayers, "layers"},
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
