@@ -126,6 +126,9 @@ func (p *pusher) push(ctx context.Context) (d v1.Descriptor, err error) {
 	if err := p.client.PushManifest(ctx, p.ref, d, data); err != nil {
 		return d, err
 	}
+	if err := p.PushReferrers(ctx, p.ref, p.image, d); err != nil {
+		return d, fmt.Errorf("the image is there, but not what refers to it: %w", err)
+	}
 	if err := p.remember(ctx, p.op, p.ref, p.news); err != nil {
 		return d, fmt.Errorf("it is there, but that could not be noted: %w", err)
 	}
