@@ -43,6 +43,7 @@ func operations(t *testing.T) []operation {
 		{"cp in", nil, [][]string{{"create", "--name", "xx", "learn/base"}}, []string{"cp", "Dockerfile", "xx:/copied"}},
 		{"cp in, running", nil, [][]string{{"run", "-d", "--name", "xx", "learn/base", "sleep", "60"}}, []string{"cp", ".", "xx:/copied"}},
 		{"cp out", nil, [][]string{{"create", "--name", "xx", "learn/base"}}, []string{"cp", "xx:/etc", "copied"}},
+		{"image attach", nil, nil, []string{"image", "attach", "--type", "text/plain", "learn/base", "Dockerfile"}},
 		{"tag", nil, nil, []string{"tag", "learn/base", "other:1"}},
 		{"image prune", nil, [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"image", "prune", "-a", "-f"}},
 		{"system prune --unpacked", nil, [][]string{{"build", "-q", "-t", "gone", "."}}, []string{"system", "prune", "-f", "--unpacked"}},
@@ -50,6 +51,7 @@ func operations(t *testing.T) []operation {
 		{"build --cache-from", nil, [][]string{{"build", "-q", "-t", "gone", "--cache-to", "type=local,dest=kept", "."}, {"rmi", "-f", "gone"}, {"builder", "prune", "-f"}},
 			[]string{"build", "-q", "-t", "gone", "--cache-from", "type=local,src=kept", "."}},
 		{"build with mounts", nil, [][]string{{"builder", "prune", "-af"}}, []string{"build", "--no-cache", "-f", "mounts", "-t", "built", "."}},
+		{"push", nil, [][]string{{"build", "-q", "-t", hub + "/pushed:1", "."}}, []string{"push", hub + "/pushed:1"}},
 		{"build from a registry", [][]string{{"build", "-q", "-t", "hub", "."}, {"build", "-q", "--output", "type=registry,name=" + hub + "/base:1", "."}, {"rmi", "-f", "hub"}},
 			[][]string{{"rmi", "-f", "built", hub + "/base:1"}, {"builder", "prune", "-af"}}, []string{"build", "--pull", "-f", "pull", "--build-arg", "HUB=" + hub, "-t", "built", "."}},
 	}

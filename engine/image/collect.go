@@ -66,6 +66,7 @@ func (s *Store) collect(ctx context.Context, roots Roots, asked []Layer) (Report
 	if err := s.sweepBlobs(ctx, live, &report); err != nil {
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
+	s.sweepListings()
 	failpoint.Hit("image.collect.done")
 	return report, nil
 }

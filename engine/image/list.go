@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/learn-containers/learn/engine/home"
-	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -93,18 +91,4 @@ func brief(d v1.Descriptor, id digest.Digest) (img Image, ok bool) {
 		img.Size += n
 	}
 	return img, true
-}
-
-// Known says that ref's repository knows the image id as d, the digest of its manifest or of a list of manifests with it: it was pushed there.
-// An image that is not here any more is no error.
-func (s *Store) Known(ctx context.Context, id digest.Digest, ref oci.Ref, d digest.Digest) error {
-	if err := oci.CheckDigest(d); err != nil {
-		return err
-	}
-	return s.withOperation("note digest", func(op *home.Operation) error {
-		return s.changeIndex(ctx, op, func(x *index) error {
-			s.noteSource(x, id, sourceOf(ref, d))
-			return nil
-		})
-	})
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -51,6 +52,9 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (report PruneReport, 
 	images = len(gone)
 	for _, r := range gone {
 		report.Removed = append(report.Removed, r.removals()...)
+	}
+	if err := os.RemoveAll(s.listings()); err != nil {
+		return report, fmt.Errorf("prune images: %w", err)
 	}
 	if s.Keep == nil {
 		return report, nil

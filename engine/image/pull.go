@@ -15,14 +15,20 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Pull fetches the image that ref means in its registry, for platform ("linux/arm64"; empty: this machine's), and names it ref. Of a list
+// PullOptions say how an image is pulled. The zero value is for this machine, and tells nobody.
+type PullOptions struct {
+	Platform string   // "linux/arm64"; empty: this machine's
+	Progress Progress // nil for nobody
+}
+
+// Pull fetches the image that ref means in its registry, and names it ref. Of a list
 // of manifests it takes the one that docker would. Blobs that are here are not fetched again, and those that came whole before an error
 // are kept for the next try, until something is collected; but no name leads to an image that isn't all here. Everything is verified:
 // digests, sizes, media types, and each layer against the config. If ref has a digest the image gets no tag and is found by that digest.
 //
 // The caller holds the lock "gc" shared. Errors of the registry are *registry.Error.
-func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, platform string) (img Image, err error) {
-	want, err := ParsePlatform(platform)
+func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o PullOptions) (img Image, err error) {
+	want, err := ParsePlatform(o.Platform)
 	if err != nil {
 		return Image{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 	}
@@ -101,8 +107,10 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 		entry.refs = []oci.Ref{p.ref}
 	}
 	list := []publication{entry}
-	err := p.publish(ctx, p.op, list, "pull")
-	return list[0].image, err
+	if err := p.publish(ctx, p.op, list, "pull"); err != nil {
+		return list[0].image, err
+	}
+	return list[0].image, p.notePulled(ctx, p.op, p.ref, id, layers)
 }
 
 // choose follows lists of manifests to the manifest for the platform, and reads it.
@@ -158,7 +166,7 @@ func parsePulled(d v1.Descriptor, data []byte) (v1.Manifest, error) {
 		return refuse("it says that it is of type %.100q, the registry says %q", m.MediaType, d.MediaType)
 	}
 	if !oci.IsConfig(m.Config.MediaType) {
-		return refuse("its config is of type %.100q: this is an artifact and no image", m.Config.MediaType)
+		return v1.Manifest{}, &ArtifactError{Manifest: d, Type: artifactType(m), Blobs: m.Layers}
 	}
 	if m.Config.Size > oci.MaxJSON {
 		return refuse("its config has %d bytes, at most %d are read", m.Config.Size, oci.MaxJSON)

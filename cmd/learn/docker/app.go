@@ -120,6 +120,7 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	var client *clientError
 	var template *format.TemplateError
 	var filter *filterError
+	var said *saidError
 	code, prefix := 1, ""
 	if cmd.Name() == "run" || cmd.Name() == "create" && errors.As(err, &usage) {
 		code, prefix = 125, "docker: " // so that it can't be taken for the container's own code
@@ -130,6 +131,8 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	switch {
 	case errors.As(err, &built):
 		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
+	case errors.As(err, &said):
+		fmt.Fprintln(app.Err, said)
 	case errors.As(err, &host), errors.As(err, &template):
 		fmt.Fprintln(app.Err, format.Clean(err.Error()))
 	case errors.As(err, &filter):
@@ -206,7 +209,7 @@ func tree(app *App, word string) *cobra.Command {
 	for _, g := range groups {
 		g.addTo(root)
 	}
-	root.AddCommand(app.inspect(), app.versionCommand())
+	root.AddCommand(app.inspect(), app.versionCommand(), app.loginCommand(), app.logoutCommand())
 	return root
 }
 
