@@ -43,6 +43,7 @@ func operations(t *testing.T) []operation {
 		{"cp in", nil, [][]string{{"create", "--name", "xx", "learn/base"}}, []string{"cp", "Dockerfile", "xx:/copied"}},
 		{"cp in, running", nil, [][]string{{"run", "-d", "--name", "xx", "learn/base", "sleep", "60"}}, []string{"cp", ".", "xx:/copied"}},
 		{"cp out", nil, [][]string{{"create", "--name", "xx", "learn/base"}}, []string{"cp", "xx:/etc", "copied"}},
+		{"image attach", nil, nil, []string{"image", "attach", "--type", "text/plain", "learn/base", "Dockerfile"}},
 		{"tag", nil, nil, []string{"tag", "learn/base", "other:1"}},
 		{"build --cache-to", nil, nil, []string{"build", "--no-cache", "-q", "--cache-to", "type=local,dest=kept", "."}},
 		{"build --cache-from", nil, [][]string{{"build", "-q", "-t", "gone", "--cache-to", "type=local,dest=kept", "."}, {"rmi", "-f", "gone"}, {"builder", "prune", "-f"}},
