@@ -189,10 +189,10 @@ func (d *Depot) publish(file string, g digest.Digest) error {
 	if err := d.makeDurable(filepath.Dir(dst)); err != nil {
 		return err
 	}
-	failpoint.Hit("registry.blob.before-rename")
+	failpoint.Hit("depot.blob.before-rename")
 	if err := os.Rename(file, dst); err != nil {
 		return err
 	}
-	failpoint.Hit("registry.blob.renamed")
+	failpoint.Hit("depot.blob.renamed")
 	return nil
 }

@@ -240,7 +240,7 @@ func (c *collection) drop(path string) error {
 	if c.options.DryRun {
 		return nil
 	}
-	failpoint.Hit("registry.collect.remove")
+	failpoint.Hit("depot.collect.remove")
 	err := os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
