@@ -25,19 +25,20 @@ const (
 	Recover       = "recover"
 	RecoverRemove = "recover.remove"
 
-	BlobWrite   = "blob.write"
-	BlobRemove  = "blob.remove"
-	ImageLoad   = "image.load"
-	ImageSave   = "image.save"
-	ImageImport = "image.import"
-	ImageCreate = "image.create"
-	ImageTag    = "image.tag"
-	ImageUntag  = "image.untag"
-	ImageRemove = "image.remove"
-	ImagePrune  = "image.prune"
-	ImagePull   = "image.pull"
-	ImagePush   = "image.push"
-	ImageLook   = "image.look"
+	BlobWrite      = "blob.write"
+	BlobRemove     = "blob.remove"
+	ImageLoad      = "image.load"
+	ImageSave      = "image.save"
+	ImageImport    = "image.import"
+	ImageCreate    = "image.create"
+	ImageTag       = "image.tag"
+	ImageUntag     = "image.untag"
+	ImageRemove    = "image.remove"
+	ImagePrune     = "image.prune"
+	ImagePull      = "image.pull"
+	ImagePush      = "image.push"
+	ImagePushLayer = "image.push.layer"
+	ImageLook      = "image.look"
 
 	SBOMRead       = "sbom.read"
 	SBOMDatabase   = "sbom.database"
@@ -150,6 +151,7 @@ var Kinds = []Kind{
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
+	{ImagePushLayer, false, "a repository has a layer", []Attr{{"diff_id", "string", "the layer, by the digest of its uncompressed archive"}, {"digest", "string", "its blob there"}, {"how", "string", "exists, mounted or uploaded"}, {"from", "string", "the repository that a mounted one came from"}, {"sent_bytes", "int", "what went over the network"}, {"layer_bytes", "int", "the uncompressed archive"}}, nil},
 	{ImageLook, true, "an image's layers are looked into, without unpacking them", []Attr{{"image", "string", "the image's id"}, {"layers", "int", "how many it has"}}, []Attr{{"wasted_bytes", "int", "bytes in the layers that no container sees"}}},
 
 	{SBOMRead, true, "the packages of an image are looked for", []Attr{{"image", "string", "the image's id"}}, []Attr{{"databases", "int", "lists of packages that were read"}, {"packages", "int", "how many packages there are"}}},
