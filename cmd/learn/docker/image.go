@@ -14,6 +14,7 @@ import (
 
 func (app *App) imageCommands() []command {
 	return []command{
+		{app.imageAttach, ""},
 		{app.buildCommand, ""},
 		{app.imageCat, ""},
 		{app.imageDiff, ""},
@@ -24,7 +25,10 @@ func (app *App) imageCommands() []command {
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
+		{app.imagePush, "push"},
+		{app.imageReferrers, ""},
 		{app.imageRemove, "rmi"},
+		{app.imageSBOM, "sbom"},
 		{app.imageSave, "save"},
 		{app.imageTag, "tag"},
 	}
