@@ -30,6 +30,9 @@ func TestCrashWork(t *testing.T) {
 	if _, err := w.Unpack(w.ctx, img); err != nil {
 		t.Fatal(err)
 	}
+	if dropped, err := w.DropUnpacked(w.ctx, false); err != nil || len(dropped) == 0 {
+		t.Fatal(dropped, err)
+	}
 	plain := layerTar("x")
 	archive := tarFiles(file{name: "c", content: configOf(plain)}, file{name: "l", content: string(plain)},
 		dockerFiles(dockerEntry{Config: "c", RepoTags: []string{"loaded:1", "app:1"}, Layers: []string{"l"}}))
