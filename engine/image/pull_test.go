@@ -59,7 +59,8 @@ func (w *workshop) pull(r oci.Ref, platform string) (img Image, err error) {
 	}
 	defer unlock()
 	err = w.withOperation("pull", func(op *home.Operation) error {
-		img, err = w.Pull(w.ctx, op, r, PullOptions{Platform: platform})
+		got, err := w.Pull(w.ctx, op, r, PullOptions{Platform: platform})
+		img = got.Image
 		return err
 	})
 	return img, err
@@ -88,7 +89,7 @@ func TestPull(t *testing.T) {
 		t.Error(err)
 	}
 	w.healthy()
-	want := []string{"image.pull begin", "blob.write note", "blob.write note", "blob.write note", "blob.write note", "image.create note", "image.tag note", "image.pull end"}
+	want := []string{"image.pull begin", "image.digests note", "blob.write note", "blob.fetch note", "blob.write note", "blob.fetch note", "blob.write note", "blob.write note", "image.create note", "image.tag note", "image.pull end"}
 	if diff := cmp.Diff(want, sink.kinds()[:len(want)]); diff != "" {
 		t.Error(diff)
 	}

@@ -25,18 +25,20 @@ const (
 	Recover       = "recover"
 	RecoverRemove = "recover.remove"
 
-	BlobWrite   = "blob.write"
-	BlobRemove  = "blob.remove"
-	ImageLoad   = "image.load"
-	ImageSave   = "image.save"
-	ImageImport = "image.import"
-	ImageCreate = "image.create"
-	ImageTag    = "image.tag"
-	ImageUntag  = "image.untag"
-	ImageRemove = "image.remove"
-	ImagePrune  = "image.prune"
-	ImagePull   = "image.pull"
-	ImagePush   = "image.push"
+	BlobWrite    = "blob.write"
+	BlobFetch    = "blob.fetch"
+	BlobRemove   = "blob.remove"
+	ImageLoad    = "image.load"
+	ImageSave    = "image.save"
+	ImageImport  = "image.import"
+	ImageCreate  = "image.create"
+	ImageTag     = "image.tag"
+	ImageUntag   = "image.untag"
+	ImageRemove  = "image.remove"
+	ImagePrune   = "image.prune"
+	ImagePull    = "image.pull"
+	ImageDigests = "image.digests"
+	ImagePush    = "image.push"
 
 	LayerApply  = "layer.apply"
 	LayerReuse  = "layer.reuse"
@@ -126,6 +128,7 @@ var Kinds = []Kind{
 	{RecoverRemove, false, "one leftover is removed", []Attr{{"what", "string", "container, snapshot, blob, temporary file, cgroup"}, {"path", "string", "its path or id"}}, nil},
 
 	{BlobWrite, false, "bytes enter the content store under their digest", []Attr{{"digest", "string", "sha256 of the bytes"}, {"size_bytes", "int", "how many"}, {"media_type", "string", "what they are"}, {"existed", "bool", "the store had them already"}}, nil},
+	{BlobFetch, false, "a layer that an image in a registry needs is here now", []Attr{{"digest", "string", "sha256 of its archive, as the registry has it"}, {"size_bytes", "int", "length of that archive"}, {"existed", "bool", "it was here before: nothing came over the network"}, {"resumed_bytes", "int", "bytes of it that an earlier pull had left"}, {"shared_with", "string", "an image here that has the same layer, or empty"}}, nil},
 	{BlobRemove, false, "nothing refers to a blob any more", []Attr{{"digest", "string", "the blob"}, {"size_bytes", "int", "bytes set free"}}, nil},
 	{ImageLoad, true, "images are read from an archive", []Attr{{"source", "string", "file name, or - for standard input"}}, []Attr{{"images", "int", "how many"}}},
 	{ImageSave, true, "images are written to an archive", []Attr{{"refs", "list", "names as given"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
@@ -136,6 +139,7 @@ var Kinds = []Kind{
 	{ImageRemove, false, "an image is gone", []Attr{{"image", "string", "its id"}}, nil},
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
+	{ImageDigests, false, "what leads from a name in a registry to an image", []Attr{{"index", "string", "digest of the list of manifests, one for each platform; empty if there is none"}, {"manifest", "string", "digest of the image's manifest"}, {"config", "string", "digest of its config, which is the image's id"}, {"layers", "int", "how many layers the manifest lists"}}, nil},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
 
 	{LayerApply, true, "a layer's archive is unpacked onto its parent", []Attr{{"diff_id", "string", "digest of the archive"}, {"chain_id", "string", "identity of this layer on its parents"}, {"parent", "string", "chain id below, or empty"}}, []Attr{{"files", "int", "entries unpacked"}, {"size_bytes", "int", "bytes of file content"}}},

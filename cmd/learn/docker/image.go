@@ -22,6 +22,7 @@ func (app *App) imageCommands() []command {
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
+		{app.imagePull, "pull"},
 		{app.imageRemove, "rmi"},
 		{app.imageSave, "save"},
 		{app.imageTag, "tag"},
