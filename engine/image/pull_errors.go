@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -16,11 +17,20 @@ func pullError(ref oci.Ref, err error) error {
 	}
 	switch {
 	case errors.Is(err, registry.ErrDenied):
-		return fmt.Errorf("pull access denied for %s, repository does not exist or may require 'docker login': %w", ref.Repository(), err)
+		return &plainError{"pull access denied for " + ref.Repository() + ", repository does not exist or may require 'docker login': " + cmp.Or(e.Words(), e.Reason), err}
 	case e.Said("NAME_UNKNOWN"):
-		return fmt.Errorf("repository %s not found: name unknown: %w", ref.Repository(), err)
+		return &plainError{"repository " + ref.Repository() + " not found: " + e.Words(), err}
 	case errors.Is(err, registry.ErrNotFound):
-		return fmt.Errorf("manifest for %s not found: manifest unknown: %w", ref.Familiar(), err)
+		return &plainError{"manifest for " + ref.Familiar() + " not found: " + cmp.Or(e.Words(), "manifest unknown"), err}
 	}
 	return fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 }
+
+// plainError is an error in docker's words, which say all that there is to say.
+type plainError struct {
+	words string
+	err   error
+}
+
+func (e *plainError) Error() string { return e.words }
+func (e *plainError) Unwrap() error { return e.err }

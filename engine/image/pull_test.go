@@ -152,7 +152,7 @@ func TestPullChoosesPlatform(t *testing.T) {
 			t.Errorf("%s: got %s, %v; want %s", ask, img.Manifest.Digest, err, want)
 		}
 	}
-	if _, err := w.pull(r.Ref("app:all"), "linux/s390x"); err == nil || !strings.Contains(err.Error(), "no image for linux/s390x") || !strings.Contains(err.Error(), "linux/arm/v6") {
+	if _, err := w.pull(r.Ref("app:all"), "linux/s390x"); err == nil || !strings.Contains(err.Error(), "no matching manifest for linux/s390x in the manifest list entries") || !strings.Contains(err.Error(), "linux/arm/v6") {
 		t.Errorf("got %v", err)
 	}
 	for _, bad := range []string{"linux", "linux/", "/amd64", "linux/a/b/c", "linux/amd64/", strings.Repeat("x/", 100)} {

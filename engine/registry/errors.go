@@ -46,6 +46,17 @@ func (e *Error) Said(code string) bool {
 	return errors.As(e.Err, &r) && slices.ContainsFunc(r.Errors, func(s errcode.Error) bool { return s.Code == code })
 }
 
+// Words are the registry's own reason, as docker gives it: "manifest unknown: manifest unknown"; empty if it gave none.
+func (e *Error) Words() string {
+	var r *errcode.ErrorResponse
+	if !errors.As(e.Err, &r) || len(r.Errors) == 0 {
+		return ""
+	}
+	first := r.Errors[0]
+	first.Detail = nil
+	return fmt.Sprintf("%.300s", first.Error())
+}
+
 // Error implements error.
 func (e *Error) Error() string { return e.Doing + " " + e.Name + ": " + e.Reason }
 

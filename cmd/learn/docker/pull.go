@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -80,10 +81,15 @@ func (app *App) pullOne(ctx context.Context, e *engine.Engine, ref oci.Ref, plat
 		progress = app.transfer(out)
 	}
 	got, err := e.Images.PullAlone(ctx, ref, image.PullOptions{Platform: platform, Progress: progress})
-	if err == nil && out != nil {
-		fmt.Fprintf(out, "Status: %s %s\n", pullStatus(got.Newer), ref.Familiar())
+	if err != nil || out == nil {
+		return got, err
 	}
-	return got, err
+	fmt.Fprintf(out, "Status: %s %s\n", pullStatus(got.Newer), ref.Familiar())
+	if fits, err := image.Fits(got.Image, platform); err == nil && !fits {
+		fmt.Fprintf(out, "WARNING: image with reference %s was found but does not match the specified platform: wanted %s, actual: %s\n",
+			ref.Familiar(), platform, format.Clean(got.Config.OS+"/"+got.Config.Architecture))
+	}
+	return got, nil
 }
 
 func pullStatus(newer bool) string {
