@@ -179,8 +179,10 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 		entry.refs = []oci.Ref{p.ref}
 	}
 	list := []publication{entry}
-	err := p.publish(ctx, p.op, list, "pull")
-	return list[0].image, err
+	if err := p.publish(ctx, p.op, list, "pull"); err != nil {
+		return list[0].image, err
+	}
+	return list[0].image, p.notePulled(ctx, p.op, p.ref, id, layers)
 }
 
 // sourceOf is what annotationSource says of an image pulled from ref's repository as d.
@@ -194,7 +196,10 @@ func (s *Store) noteSource(x *index, id digest.Digest, source, platform string) 
 		if d.Annotations == nil {
 			d.Annotations = map[string]string{}
 		}
-		d.Annotations[annotationSource], d.Annotations[annotationPlatform] = source, platform
+		d.Annotations[annotationSource] = source
+		if platform != "" {
+			d.Annotations[annotationPlatform] = platform
+		}
 	}
 }
 
@@ -254,7 +259,7 @@ func parsePulled(d v1.Descriptor, data []byte) (v1.Manifest, error) {
 		return refuse("it says that it is of type %.100q, the registry says %q", m.MediaType, d.MediaType)
 	}
 	if !oci.IsConfig(m.Config.MediaType) {
-		return refuse("its config is of type %.100q: this is an artifact and no image", m.Config.MediaType)
+		return v1.Manifest{}, &ArtifactError{Manifest: d, Type: artifactType(m), Blobs: m.Layers}
 	}
 	if m.Config.Size > oci.MaxJSON {
 		return refuse("its config has %d bytes, at most %d are read", m.Config.Size, oci.MaxJSON)

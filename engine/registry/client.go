@@ -2,14 +2,13 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 	oras "oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/credentials"
 	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
@@ -27,22 +25,26 @@ type Config struct {
 	CredentialsDir string            // folder of docker's config.json; empty: DOCKER_CONFIG, or else ~/.docker
 	Home           string            // folder whose daemon.json and certs.d come before the user's and the machine's; empty for none
 	Transport      http.RoundTripper // nil: net/http's default, with its proxies and the certificates of certs.d
+	Pause          time.Duration     // before an upload that broke off is taken up again; 0: a quarter of a second
 }
 
 // Client talks to registries. It is safe for concurrent use; tokens that it was given are kept as long as it lives. It opens nothing
 // before the first call and needs no closing.
 type Client struct {
-	auth     *auth.Client
+	auth     *authorized
 	hosts    func() (*hosts, error)
 	failed   sync.Map      // mirrors that can't be reached
 	patience time.Duration // without a byte, before a registry is given up
+	pause    time.Duration // before an upload that broke off goes on; the next pauses are longer
 }
 
 const (
 	defaultPatience = time.Minute
+	firstPause      = 250 * time.Millisecond
 	pushPatience    = 5 // times as long: a registry may hash a blob before it answers
 	maxRedirects    = 10
-	maxTries        = 3 // after the first, of a request that the registry was too busy for
+	maxAnswer       = 64 << 10 // bytes of an answer that means nothing
+	maxTries        = 3        // after the first, of a request that the registry was too busy for
 )
 
 // New returns a Client.
@@ -52,44 +54,19 @@ func New(c Config) *Client {
 	if base == nil {
 		base = byHost(known)
 	}
-	store := sync.OnceValues(func() (credentials.Store, error) { return openCredentials(c.CredentialsDir) })
+	id := newIdentity(c.CredentialsDir)
 	return &Client{
 		patience: defaultPatience,
 		hosts:    known,
-		auth: &auth.Client{
-			Client:   &http.Client{Transport: &retry.Transport{Base: base, Policy: func() retry.Policy { return policy{} }}, CheckRedirect: checkRedirect},
-			Header:   http.Header{"User-Agent": {"learn"}},
-			Cache:    auth.NewCache(),
-			ClientID: "learn",
-			Credential: func(ctx context.Context, host string) (auth.Credential, error) {
-				s, err := store()
-				if err != nil {
-					return auth.EmptyCredential, err
-				}
-				return credentials.Credential(s)(ctx, host)
-			},
-		},
+		pause:    cmp.Or(c.Pause, firstPause),
+		auth: &authorized{identity: id, Client: &auth.Client{
+			Client:     &http.Client{Transport: &retry.Transport{Base: guard{base}, Policy: func() retry.Policy { return policy{} }}, CheckRedirect: checkRedirect},
+			Header:     http.Header{"User-Agent": {"learn"}},
+			Cache:      auth.NewCache(),
+			ClientID:   "learn",
+			Credential: id.at,
+		}},
 	}
-}
-
-// openCredentials reads docker's config when a registry asks for credentials, and not before.
-func openCredentials(dir string) (credentials.Store, error) {
-	if dir == "" {
-		dir = os.Getenv("DOCKER_CONFIG")
-	}
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("find docker's config: %w", err)
-		}
-		dir = filepath.Join(home, ".docker")
-	}
-	file := filepath.Join(dir, "config.json")
-	s, err := credentials.NewStore(file, credentials.StoreOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("read credentials of %s: %w", file, err)
-	}
-	return s, nil
 }
 
 // byHost sends each request the way that its host wants.
@@ -116,6 +93,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("redirect to %q: only http and https are followed", req.URL.Redacted())
 	case first.Scheme == "https" && req.URL.Scheme != "https":
 		return fmt.Errorf("redirect from TLS to plain HTTP (%s) is not followed", req.URL.Host)
+	case req.Method != "" && req.Method != http.MethodGet && req.Method != http.MethodHead && (req.URL.Scheme != first.Scheme || req.URL.Host != first.Host):
+		return fmt.Errorf("redirect of %s from %s to %s is not followed: what is sent is for the registry that was named", req.Method, first.Host, req.URL.Host)
 	case isLoopback(req.URL.Host) && !isLoopback(first.Host):
 		return fmt.Errorf("redirect from %s to this machine (%s) is not followed", first.Host, req.URL.Host)
 	}

@@ -90,10 +90,10 @@ func explain(doing string, ref oci.Ref, d digest.Digest, err error) error {
 	switch {
 	case errors.As(err, &status):
 		e.Status = status.StatusCode
-		var asked *statusError
+		var late *statusError
 		var wait time.Duration
-		if errors.As(err, &asked) {
-			wait = asked.wait
+		if errors.As(err, &late) {
+			wait = late.after
 		}
 		e.status(ref.Domain(), status, wait)
 	case errors.Is(err, errdef.ErrNotFound):
@@ -129,6 +129,8 @@ func (e *Error) status(host string, r *errcode.ErrorResponse, wait time.Duration
 		e.Kind, e.Reason = ErrDenied, "the registry forbids it"+said+": "+login(host)+" as somebody who may"
 	case c == http.StatusNotFound:
 		e.Kind, e.Reason = ErrNotFound, notThere(host)+said
+	case c == http.StatusRequestEntityTooLarge:
+		e.Reason = "the registry, or a proxy before it, takes no blobs as large as this one (413)" + said + ": whoever runs it can raise the limit"
 	case c == http.StatusTooManyRequests:
 		e.Kind, e.Reason = ErrUnavailable, tooMany(host, said, wait)
 	case c >= http.StatusInternalServerError:
@@ -142,7 +144,7 @@ func (e *Error) status(host string, r *errcode.ErrorResponse, wait time.Duration
 func tooMany(host, said string, wait time.Duration) string {
 	when := "wait"
 	if wait > 0 {
-		when = "wait " + wait.Round(time.Second).String()
+		when = fmt.Sprintf("wait %d seconds", int(wait.Seconds()))
 	}
 	return "the registry got too many requests from this address" + said + ": it lets each user or address ask only so often in a while (a rate limit); " +
 		when + ", or " + login(host) + ": who is logged in may ask more often"
@@ -171,7 +173,9 @@ func (e *Error) network(host string, err error) {
 		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only, and those that daemon.json lists as insecure-registries"
 	case inner == io.EOF:
 		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		e.Kind, e.Reason = ErrUnavailable, host+" broke off the connection: "+inner.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Kind, e.Reason = ErrUnavailable, inner.Error()
 	default:
 		e.Reason = inner.Error()

@@ -2,13 +2,11 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,24 +15,14 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	oras "oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/errcode"
 	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
 const (
 	probePatience  = 10 * time.Second
 	longestWait    = 30 * time.Second // that a registry may ask for by Retry-After; of more the user is told
-	maxErrorBytes  = 8 << 10
-	resumeProgress = 1 << 20 // bytes after which a connection that breaks off again gets all tries anew
+	resumeProgress = 1 << 20          // bytes after which a connection that breaks off again gets all tries anew
 )
-
-// statusError is an answer that is not what was asked for.
-type statusError struct {
-	*errcode.ErrorResponse
-	wait time.Duration // that the registry asked for; 0 if it didn't
-}
-
-func (e *statusError) Unwrap() error { return e.ErrorResponse }
 
 // policy says what is tried again and when.
 type policy struct{}
@@ -47,25 +35,13 @@ func (policy) Retry(attempt int, resp *http.Response, err error) (time.Duration,
 	}
 	wait := min(retry.DefaultBackoff(attempt, nil), 3*time.Second)
 	if resp != nil {
-		asked := retryAfter(resp.Header, time.Now())
+		asked := retryAfter(resp)
 		if asked > longestWait {
 			return -1, nil
 		}
 		wait = max(wait, asked)
 	}
 	return wait, nil
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	s := h.Get("Retry-After")
-	if n, err := strconv.Atoi(s); err == nil && n >= 0 && n < 1<<20 {
-		return time.Duration(n) * time.Second
-	}
-	if t, err := http.ParseTime(s); err == nil {
-		return max(t.Sub(now), 0)
-	}
-	return 0
 }
 
 // place is one repository at one endpoint.
@@ -124,17 +100,6 @@ func (c *Client) request(ctx context.Context, p place, method, what string, head
 	return c.auth.Do(req)
 }
 
-// refused makes an error of an answer, and closes it.
-func refused(resp *http.Response) error {
-	defer resp.Body.Close()
-	e := &errcode.ErrorResponse{Method: resp.Request.Method, URL: resp.Request.URL, StatusCode: resp.StatusCode}
-	var said struct{ Errors errcode.Errors }
-	if data, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)); err == nil && json.Unmarshal(data, &said) == nil {
-		e.Errors = said.Errors
-	}
-	return &statusError{e, retryAfter(resp.Header, time.Now())}
-}
-
 // manifest asks for a manifest by tag or digest and reads at most one byte more than limit.
 func (c *Client) manifest(ctx context.Context, p place, method, target string, limit int64) (d v1.Descriptor, data []byte, err error) {
 	resp, err := c.request(ctx, p, method, "manifests/"+target, http.Header{"Accept": {strings.Join(accepted, ", ")}})
@@ -142,7 +107,7 @@ func (c *Client) manifest(ctx context.Context, p place, method, target string, l
 		return d, nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return d, nil, refused(resp)
+		return d, nil, errors.Join(responseError(resp), resp.Body.Close())
 	}
 	defer resp.Body.Close()
 	d.Size = resp.ContentLength
@@ -217,7 +182,7 @@ func (s *stream) open() error {
 	case resp.StatusCode == http.StatusOK:
 		err = s.skip(resp)
 	default:
-		return refused(resp)
+		return errors.Join(responseError(resp), resp.Body.Close())
 	}
 	if err != nil {
 		return errors.Join(err, resp.Body.Close())
