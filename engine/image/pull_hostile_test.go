@@ -20,8 +20,8 @@ import (
 	"github.com/learn-containers/learn/trace/vocab"
 )
 
-// random is what doesn't compress: its archive is about as long as it is.
-func random(n int) string {
+// incompressible is what doesn't compress: its archive is about as long as it is.
+func incompressible(n int) string {
 	b := make([]byte, n)
 	x := uint64(88172645463325252)
 	for i := range b {
@@ -57,7 +57,7 @@ func (s *sent) Write(b []byte) (int, error) {
 func TestPullResumes(t *testing.T) {
 	for _, ranges := range []bool{true, false} {
 		t.Run(fmt.Sprintf("ranges=%v", ranges), func(t *testing.T) {
-			a := tarOf(random(6 << 20))
+			a := layerTar(incompressible(6 << 20))
 			packed := gzipped(a)
 			w, r := newWorkshop(t), remote{registrytest.New(t)}
 			r.image("app:1", [2][]byte{a, packed})
@@ -124,7 +124,7 @@ func (w *workshop) partials() (n int64) {
 
 // What a killed process left may be wrong, after a power cut: it is thrown away, and the pull is right all the same.
 func TestPullDistrustsWhatIsLeft(t *testing.T) {
-	a := tarOf(random(3 << 20))
+	a := layerTar(incompressible(3 << 20))
 	packed := gzipped(a)
 	w, r := newWorkshop(t), remote{registrytest.New(t)}
 	r.image("app:1", [2][]byte{a, packed})
@@ -153,8 +153,8 @@ func TestPullDistrustsWhatIsLeft(t *testing.T) {
 
 // A blob with other bytes than its digest's leaves nothing.
 func TestTamperedBlobLeavesNothing(t *testing.T) {
-	a := tarOf(random(2 << 20))
-	for name, wrong := range map[string][]byte{"changed": gzipped(tarOf(strings.ToUpper(random(2 << 20)))), "noise": bytes.Repeat([]byte("x"), len(gzipped(a)))} {
+	a := layerTar(incompressible(2 << 20))
+	for name, wrong := range map[string][]byte{"changed": gzipped(layerTar(strings.ToUpper(incompressible(2 << 20)))), "noise": bytes.Repeat([]byte("x"), len(gzipped(a)))} {
 		w, r := newWorkshop(t), remote{registrytest.New(t)}
 		r.image("app:1", [2][]byte{a, gzipped(a)})
 		if len(wrong) > len(gzipped(a)) {
@@ -174,7 +174,7 @@ func TestTamperedBlobLeavesNothing(t *testing.T) {
 
 // Pulls of the same image at once fetch each layer once.
 func TestPullsAtOnce(t *testing.T) {
-	a, b := tarOf(random(1<<20)), layerTar("b")
+	a, b := layerTar(incompressible(1<<20)), layerTar("b")
 	w, r := newWorkshop(t), remote{registrytest.New(t)}
 	r.image("app:1", [2][]byte{a, gzipped(a)}, [2][]byte{b, gzipped(b)})
 	w.useRegistry()
@@ -299,7 +299,7 @@ func TestPullErrorsInDockersWords(t *testing.T) {
 	}
 }
 
-// Partial downloads that nobody goes on with are collected: old ones with any garbage, all with a prune.
+// Partial downloads that nobody has gone on with for a week are garbage.
 func TestPartialsAreCollected(t *testing.T) {
 	w := newWorkshop(t)
 	w.Keep = func(context.Context) (Roots, error) { return Roots{}, nil }

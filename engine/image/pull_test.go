@@ -50,9 +50,12 @@ func on(d v1.Descriptor, os, arch, variant string) v1.Descriptor {
 	return d
 }
 
+// useRegistry talks to registries without anybody's credentials.
+func (w *workshop) useRegistry() { w.Registry = registry.New(registry.Config{CredentialsDir: w.TempDir()}) }
+
 func (w *workshop) pull(r oci.Ref, platform string) (img Image, err error) {
 	w.Helper()
-	w.Registry = registry.New(registry.Config{CredentialsDir: w.TempDir()})
+	w.useRegistry()
 	unlock, err := w.home.Lock(w.ctx, "gc", false)
 	if err != nil {
 		w.Fatal(err)

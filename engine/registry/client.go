@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -186,9 +187,14 @@ func (c *Client) resolve(ctx context.Context, p place, target string) (v1.Descri
 	return d, err
 }
 
+const schema1 = "application/vnd.docker.distribution.manifest.v1+"
+
 func checkManifest(d v1.Descriptor) error {
 	if err := oci.CheckDescriptor(d); err != nil {
 		return err
+	}
+	if strings.HasPrefix(d.MediaType, schema1) {
+		return errors.New("it is a manifest of schema 1, which docker gave up long ago because what it names can't be verified: push the image anew with a tool of today")
 	}
 	if !oci.IsManifest(d.MediaType) && !oci.IsIndex(d.MediaType) {
 		return fmt.Errorf("it is of media type %.100q: expected the manifest of an image, or a list of them", d.MediaType)
