@@ -98,7 +98,7 @@ func TestPullResumes(t *testing.T) {
 			if want := int64(len(packed)) - kept; ranges && n != want {
 				t.Errorf("the registry sent %d bytes the second time, want %d", n, want)
 			}
-			for _, e := range sink.Events() {
+			for _, e := range sink.events {
 				if e.Kind == vocab.BlobFetch && e.Attr("resumed_bytes").Int() != kept {
 					t.Errorf("told %d bytes, %d were kept", e.Attr("resumed_bytes").Int(), kept)
 				}

@@ -51,7 +51,9 @@ func on(d v1.Descriptor, os, arch, variant string) v1.Descriptor {
 }
 
 // useRegistry talks to registries without anybody's credentials.
-func (w *workshop) useRegistry() { w.Registry = registry.New(registry.Config{CredentialsDir: w.TempDir()}) }
+func (w *workshop) useRegistry() {
+	w.Registry = registry.New(registry.Config{CredentialsDir: w.TempDir()})
+}
 
 func (w *workshop) pull(r oci.Ref, platform string) (img Image, err error) {
 	w.Helper()
