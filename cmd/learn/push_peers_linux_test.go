@@ -72,8 +72,8 @@ func dockerRegistry(t *testing.T) string {
 	return ""
 }
 
-// skopeoDigest is the digest of what a name leads to, as skopeo sees it.
-func skopeoDigest(t *testing.T, at string) string {
+// digestBySkopeo is the digest of what a name leads to, as skopeo sees it.
+func digestBySkopeo(t *testing.T, at string) string {
 	t.Helper()
 	out, err := exec.Command("skopeo", "inspect", "--tls-verify=false", at).Output()
 	if err != nil {
@@ -115,13 +115,13 @@ func TestDigestsStayTheSame(t *testing.T) {
 			if want == nil {
 				t.Fatalf("%s, %s: %s", from.name, kind, out)
 			}
-			if got := skopeoDigest(t, "docker://"+name); got != want[1] {
+			if got := digestBySkopeo(t, "docker://"+name); got != want[1] {
 				t.Errorf("%s, %s: skopeo sees %s, pushed was %s", from.name, kind, got, want[1])
 			}
 			folder := filepath.Join(t.TempDir(), "oci") + ":app"
 			runPeer(t, "skopeo", "copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", "--preserve-digests", "docker://"+name, "docker://"+to.host+"/copy/app:"+kind)
 			runPeer(t, "skopeo", "copy", "-q", "--src-tls-verify=false", "--preserve-digests", "docker://"+to.host+"/copy/app:"+kind, "oci:"+folder)
-			if got := skopeoDigest(t, "oci:"+folder); got != want[1] {
+			if got := digestBySkopeo(t, "oci:"+folder); got != want[1] {
 				t.Errorf("%s to %s, %s: the folder has %s, pushed was %s", from.name, to.name, kind, got, want[1])
 			}
 			again := pushedAs.FindStringSubmatch(m.must("push", "--compression", kind, name))

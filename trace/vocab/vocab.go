@@ -125,6 +125,10 @@ const (
 	CacheImport  = "cache.import"
 	CacheExport  = "cache.export"
 	BuildOutput  = "build.output"
+
+	RegistryServe    = "registry.serve"
+	RegistryBlob     = "registry.blob"
+	RegistryManifest = "registry.manifest"
 )
 
 // Kinds is the whole vocabulary, by area. Nothing of it is made when a process starts: it lies in the program as it is here.
@@ -235,4 +239,8 @@ var Kinds = []Kind{
 	{CacheImport, true, "kept results of other builds are looked up", []Attr{{"source", "string", "where they are"}}, []Attr{{"records", "int", "how many there are"}}},
 	{CacheExport, true, "kept results are given away for other builds", []Attr{{"target", "string", "where to"}}, []Attr{{"records", "int", "how many"}, {"layers", "int", "how many layers they have"}, {"size_bytes", "int", "bytes of layers that were not there yet"}}},
 	{BuildOutput, true, "the result of a build is written", []Attr{{"type", "string", "local, tar, oci, docker, image"}, {"dest", "string", "file, folder or name"}}, []Attr{{"size_bytes", "int", "bytes written"}}},
+
+	{RegistryServe, false, "a registry of our own begins to serve", []Attr{{"address", "string", "host and port"}, {"storage", "string", "the folder that it keeps everything in"}}, nil},
+	{RegistryBlob, false, "a registry of our own answers for a blob", []Attr{{"act", "string", "has, lacks, gives, takes, mounts or deletes"}, {"repository", "string", "of which repository"}, {"digest", "string", "the blob"}, {"size_bytes", "int", "its bytes, 0 if they are not known"}}, nil},
+	{RegistryManifest, false, "a registry of our own answers for a manifest", []Attr{{"act", "string", "has, lacks, gives, takes or deletes"}, {"repository", "string", "of which repository"}, {"reference", "string", "the tag or digest that it was asked for by"}, {"digest", "string", "the manifest, empty if there is none"}, {"media_type", "string", "what it is"}}, nil},
 }
