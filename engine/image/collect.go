@@ -21,6 +21,9 @@ type Report struct {
 	Gone          []digest.Digest // chains of the layers that CollectAfter was asked about and that nothing refers to any more
 }
 
+// partialAge is how long what came of a blob waits for somebody to fetch the rest.
+const partialAge = 7 * 24 * time.Hour
+
 // patience is how long a collection waits for operations under way before it leaves its work to the next one.
 const patience = 300 * time.Millisecond
 
@@ -67,8 +70,10 @@ func (s *Store) collect(ctx context.Context, roots Roots, asked []Layer) (Report
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
 	s.sweepListings()
+	freed, err := s.blobs.DropPartials(ctx, s.home, partialAge)
+	report.FreedBytes += freed
 	failpoint.Hit("image.collect.done")
-	return report, nil
+	return report, err
 }
 
 // live marks what images, roots and Keep refer to.

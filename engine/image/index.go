@@ -21,10 +21,11 @@ import (
 
 // Annotations of our own on the descriptors of index.json. They only save work: an index written by another tool lacks them.
 const (
-	annotationConfig = "learn.config"  // digest of the config, so that an id is found without reading manifests
-	annotationSizes  = "learn.sizes"   // uncompressed size of each layer, lowest first, joined by commas
-	annotationSource = "learn.source"  // REPOSITORY@DIGEST that it was pulled or pushed as, several separated by blanks; the digest may be that of a list of manifests
-	annotationMade   = "learn.created" // when the image was made, as its config says it
+	annotationConfig   = "learn.config"   // digest of the config, so that an id is found without reading manifests
+	annotationSizes    = "learn.sizes"    // uncompressed size of each layer, lowest first, joined by commas
+	annotationSource   = "learn.source"   // REPOSITORY@DIGEST that it was pulled or pushed as, several separated by blanks; the digest may be that of a list of manifests
+	annotationMade     = "learn.created"  // when the image was made, as its config says it
+	annotationPlatform = "learn.platform" // that was asked for when it was pulled
 )
 
 // index is the content of index.json. Descriptors that aren't ours (lists of manifests, artifacts) are kept as they are.

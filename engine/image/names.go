@@ -85,14 +85,20 @@ func sourcesOf(d v1.Descriptor) []oci.Ref {
 // sourceOf is a word of annotationSource: an image is known as d in ref's repository.
 func sourceOf(ref oci.Ref, d digest.Digest) string { return ref.Name() + "@" + string(d) }
 
-// noteSource writes down at each entry of an image that it is known as source.
-func (s *Store) noteSource(x *index, id digest.Digest, source string) {
+// noteSource writes down at each entry of an image that it is known as source, and for which platform it was pulled; empty leaves that as it is.
+func (s *Store) noteSource(x *index, id digest.Digest, source, platform string) {
 	s.rewriteSources(x, id, func(words []string) []string {
 		if slices.Contains(words, source) {
 			return words
 		}
 		return append(words, source)
 	})
+	if platform == "" {
+		return
+	}
+	for _, i := range s.positions(x, id) {
+		x.Manifests[i].Annotations[annotationPlatform] = platform // cloned just now
+	}
 }
 
 // forgetSource takes one of the digests away.
