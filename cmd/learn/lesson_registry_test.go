@@ -21,7 +21,7 @@ func pushLesson(t *testing.T, driver string) []trace.Event {
 	e.withRegistry = true
 	check(t, e.Reset(t.Context()))
 	for _, c := range []struct{ file, command string }{
-		{"FROM learn/base\nCOPY menu /menu\n", "docker build -q --output type=registry,name=localhost:5000/team/cafe:1 ."},
+		{"FROM learn/base\nLABEL by=lesson\n", "docker build -q --output type=registry,name=localhost:5000/team/cafe:1 ."},
 		{"FROM localhost:5000/team/cafe:1\nCOPY menu /again\n", "docker build -q --pull -t on-top ."},
 	} {
 		dir := filepath.Join(e.dir, "work")
@@ -55,7 +55,7 @@ func TestLessonRegistry(t *testing.T) {
 			t.Errorf("%q is not told: %v", want, acts)
 		}
 	}
-	pushed := world.Replay(one).Registry
+	pushed := world.NewReplay(one).At(len(one)).Registry
 	if len(pushed) != 1 || pushed[0].Repository != "team/cafe" || pushed[0].Reference != "1" {
 		t.Errorf("the world has %+v", pushed)
 	}
