@@ -73,7 +73,7 @@ func (s *session) find(ctx context.Context, name string, want dockerfile.Platfor
 		return img, err
 	}
 	id := s.display.work("[internal] pull " + ref.String())
-	pulled, pullErr := s.images.Pull(ctx, s.op, ref, want.String())
+	pulled, pullErr := s.images.Pull(ctx, s.op, ref, image.PullOptions{Platform: want.String()})
 	s.display.Done(id, pullErr)
 	if pullErr != nil && missing {
 		return pulled, fmt.Errorf("%w, and its registry does not give it: %w", err, pullErr)

@@ -395,7 +395,7 @@ func TestOutputRegistry(t *testing.T) {
 	op, err := l.home.Begin("test")
 	must(t, err)
 	defer op.End()
-	got, err := l.images.Pull(l.ctx, op, r.Ref("app:2"), "linux/amd64")
+	got, err := l.images.Pull(l.ctx, op, r.Ref("app:2"), image.PullOptions{Platform: "linux/amd64"})
 	must(t, err)
 	if !slices.Equal(got.DiffIDs(), img.DiffIDs()) {
 		t.Errorf("pulled %v", got.DiffIDs())

@@ -16,14 +16,20 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Pull fetches the image that ref means in its registry, for platform ("linux/arm64"; empty: this machine's), and names it ref. Of a list
+// PullOptions say how an image is pulled. The zero value is for this machine, and tells nobody.
+type PullOptions struct {
+	Platform string   // "linux/arm64"; empty: this machine's
+	Progress Progress // nil for nobody
+}
+
+// Pull fetches the image that ref means in its registry, and names it ref. Of a list
 // of manifests it takes the one that docker would. Blobs that are here are not fetched again, and those that came whole before an error
 // are kept for the next try, until something is collected; but no name leads to an image that isn't all here. Everything is verified:
 // digests, sizes, media types, and each layer against the config. If ref has a digest the image gets no tag and is found by that digest.
 //
 // The caller holds the lock "gc" shared. Errors of the registry are *registry.Error.
-func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, platform string) (img Image, err error) {
-	want, err := ParsePlatform(platform)
+func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o PullOptions) (img Image, err error) {
+	want, err := ParsePlatform(o.Platform)
 	if err != nil {
 		return Image{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 	}

@@ -59,7 +59,7 @@ func (w *workshop) pull(r oci.Ref, platform string) (img Image, err error) {
 	}
 	defer unlock()
 	err = w.withOperation("pull", func(op *home.Operation) error {
-		img, err = w.Pull(w.ctx, op, r, platform)
+		img, err = w.Pull(w.ctx, op, r, PullOptions{Platform: platform})
 		return err
 	})
 	return img, err

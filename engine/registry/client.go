@@ -1,16 +1,12 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -18,7 +14,6 @@ import (
 	oras "oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/credentials"
 	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
@@ -31,7 +26,7 @@ type Config struct {
 // Client talks to registries. It is safe for concurrent use; tokens that it was given are kept as long as it lives. It opens nothing
 // before the first call and needs no closing.
 type Client struct {
-	auth     *auth.Client
+	auth     *authorized
 	patience time.Duration // without a byte, before a registry is given up
 }
 
@@ -39,7 +34,8 @@ const (
 	defaultPatience = time.Minute
 	pushPatience    = 5 // times as long: a registry may hash a blob before it answers
 	maxRedirects    = 10
-	maxTries        = 3 // after the first, of a request that the registry was too busy for
+	maxAnswer       = 64 << 10 // bytes of an answer that means nothing
+	maxTries        = 3        // after the first, of a request that the registry was too busy for
 )
 
 // New returns a Client.
@@ -48,43 +44,17 @@ func New(c Config) *Client {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	store := sync.OnceValues(func() (credentials.Store, error) { return openCredentials(c.CredentialsDir) })
+	id := newIdentity(c.CredentialsDir)
 	return &Client{
 		patience: defaultPatience,
-		auth: &auth.Client{
-			Client:   &http.Client{Transport: &retry.Transport{Base: base, Policy: policy}, CheckRedirect: checkRedirect},
-			Header:   http.Header{"User-Agent": {"learn"}},
-			Cache:    auth.NewCache(),
-			ClientID: "learn",
-			Credential: func(ctx context.Context, host string) (auth.Credential, error) {
-				s, err := store()
-				if err != nil {
-					return auth.EmptyCredential, err
-				}
-				return credentials.Credential(s)(ctx, host)
-			},
-		},
+		auth: &authorized{identity: id, Client: &auth.Client{
+			Client:     &http.Client{Transport: &retry.Transport{Base: guard{base}, Policy: policy}, CheckRedirect: checkRedirect},
+			Header:     http.Header{"User-Agent": {"learn"}},
+			Cache:      auth.NewCache(),
+			ClientID:   "learn",
+			Credential: id.at,
+		}},
 	}
-}
-
-// openCredentials reads docker's config when a registry asks for credentials, and not before.
-func openCredentials(dir string) (credentials.Store, error) {
-	if dir == "" {
-		dir = os.Getenv("DOCKER_CONFIG")
-	}
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("find docker's config: %w", err)
-		}
-		dir = filepath.Join(home, ".docker")
-	}
-	file := filepath.Join(dir, "config.json")
-	s, err := credentials.NewStore(file, credentials.StoreOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("read credentials of %s: %w", file, err)
-	}
-	return s, nil
 }
 
 func policy() retry.Policy {
@@ -239,53 +209,4 @@ func (c *Client) Blob(ctx context.Context, ref oci.Ref, d v1.Descriptor) (io.Rea
 		return nil, err
 	}
 	return &blobReader{ctx: ctx, cancel: cancel, body: body, verified: newVerified(&resumed{body: body, watch: w, size: d.Size}, d), ref: ref, want: d}, nil
-}
-
-// PushBlob sees to it that the repository of ref has the blob d. open is called only if it hasn't; existed tells.
-func (c *Client) PushBlob(ctx context.Context, ref oci.Ref, d v1.Descriptor, open func() (io.ReadCloser, error)) (existed bool, err error) {
-	const doing = "push blob"
-	repo, err := c.repository(ref)
-	if err != nil {
-		return false, explain(doing, ref, d.Digest, err)
-	}
-	if existed, err = c.exists(ctx, repo, d); err != nil || existed {
-		return existed, explain(doing, ref, d.Digest, err)
-	}
-	content, err := open()
-	if err != nil {
-		return false, explain(doing, ref, d.Digest, err)
-	}
-	defer content.Close()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	w := newWatch(pushPatience*c.patience, cancel)
-	w.begin()
-	defer w.end()
-	err = repo.Blobs().Push(ctx, d, &pushed{content, w})
-	return false, explain(doing, ref, d.Digest, cause(ctx, err))
-}
-
-func (c *Client) exists(ctx context.Context, repo *remote.Repository, d v1.Descriptor) (bool, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
-	defer cancel()
-	existed, err := repo.Blobs().Exists(ctx, d)
-	return existed, cause(ctx, err)
-}
-
-// PushManifest gives the manifest data, whose descriptor is d, to the repository of ref under its tag; without a tag, under its digest
-// alone. The blobs that it names must be there already.
-func (c *Client) PushManifest(ctx context.Context, ref oci.Ref, d v1.Descriptor, data []byte) error {
-	const doing = "push manifest"
-	repo, err := c.repository(ref)
-	if err != nil {
-		return explain(doing, ref, d.Digest, err)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
-	defer cancel()
-	if tag := ref.Tag(); tag != "" {
-		err = repo.Manifests().PushReference(ctx, d, bytes.NewReader(data), tag)
-	} else {
-		err = repo.Manifests().Push(ctx, d, bytes.NewReader(data))
-	}
-	return explain(doing, ref, d.Digest, cause(ctx, err))
 }

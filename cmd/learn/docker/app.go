@@ -105,6 +105,7 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	var usage *usageError
 	var built *buildError
 	var host *container.HostError
+	var said *saidError
 	code, prefix := 1, ""
 	if cmd.Name() == "run" || cmd.Name() == "create" && errors.As(err, &usage) {
 		code, prefix = 125, "docker: " // so that it can't be taken for the container's own code
@@ -115,6 +116,8 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	switch {
 	case errors.As(err, &built):
 		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
+	case errors.As(err, &said):
+		fmt.Fprintln(app.Err, said)
 	case errors.As(err, &host):
 		fmt.Fprintln(app.Err, format.Clean(err.Error()))
 	case errors.As(err, &usage):
@@ -181,7 +184,7 @@ func tree(app *App, word string) *cobra.Command {
 	for _, g := range groups {
 		g.addTo(root)
 	}
-	root.AddCommand(app.inspect(), app.versionCommand())
+	root.AddCommand(app.inspect(), app.versionCommand(), app.loginCommand(), app.logoutCommand())
 	return root
 }
 
