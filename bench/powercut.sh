@@ -1,12 +1,12 @@
 #!/bin/bash
-# bench/powercut.sh [ROUNDS [OPERATION...]]     operations: pull load tag rmi prune halves build (default: all), 20 rounds
+# bench/powercut.sh [ROUNDS [OPERATION...]]     operations: pull load tag rmi prune halves build (default: all); ROUNDS is 20
 # Pulls the plug at a random moment of an operation, and looks at what is left. The home lies on an ext4 disk image, that image on an XFS with reflinks; a cut is a
 # reflink copy of the image, made while the operation goes on: what was not written back yet is not in it. Of the copy, mounted on its own and with another
 # boot id, it is wanted that: the first command is done within 5 s (PATIENCE); system check finds nothing wrong, and changes nothing when it is called again; every image
 # that is listed saves, and unpacks to what it was before the cut; rmi and prune work and leave nothing.
 # It wants root, mkfs.xfs and mkfs.ext4. The kernel writes dirty pages back after 30 s (vm.dirty_expire_centisecs), which no operation here takes, so no setting of the
 # machine is touched. Mounts are made in a namespace of the script's own: they and their loop devices go when it ends, however it ends.
-# LEARN=the program, SIZE=MiB of the files of an image (8), SEED=number, DISK=MiB of the disk (700), RUNS=commands before the name docker.
+# LEARN=the program, SIZE=MiB of the files of an image (8), SEED=number, DISK=MiB of the disk (700).
 set -u
 [ -n "${POWERCUT_INSIDE:-}" ] || POWERCUT_INSIDE=1 exec unshare -m --propagation private bash "$0" "$@"
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,6 +16,7 @@ LIVE=$W/live CUT=$W/cut
 trap 'exit 130' INT TERM HUP
 trap '[ -z "$served" ] || kill "$served"; umount -l "$CUT" "$LIVE" "$W/outer" 2>/dev/null; rm -rf --one-file-system "$W"' EXIT
 if [ -z "${LEARN:-}" ]; then LEARN=$W/learn; (cd "$here" && CGO_ENABLED=0 go build -o "$LEARN" ./cmd/learn) || exit 1; fi
+mkdir "$W/bin" && ln -s "$LEARN" "$W/bin/learn" && LEARN=$W/bin/learn
 rounds=${1:-20}; shift
 RANDOM=${SEED:-$$} SIZE=${SIZE:-8} DISK=${DISK:-700} PATIENCE=${PATIENCE:-5} bad=0
 export LEARN_EXPLAIN='' NO_COLOR=1

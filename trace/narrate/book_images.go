@@ -24,7 +24,10 @@ var imageBook = []phrase{
 		},
 		done: func(f *facts) text { return text{say: "The archive held " + f.count("images", "image") + "."} }},
 	{kind: vocab.ImageSave, doing: "writing the archive",
-		tell: func(f *facts) text { return text{say: "Writing " + f.list("refs") + " to an archive."} },
+		tell: func(f *facts) text {
+			return text{say: "Writing " + f.list("refs") + " to an archive.",
+				why: "Saving keeps an image whole: every layer as it is, the history and the settings, under the same digests. An export keeps one flat tree of files and nothing else."}
+		},
 		done: func(f *facts) text {
 			return text{say: "The archive is " + f.bytes("size_bytes") + " long.",
 				why: "A layer that several of these images share is in it once."}
