@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -74,6 +75,7 @@ func (s *Store) Collect(ctx context.Context, roots Roots) (Report, error) {
 	if err := s.sweepBlobs(ctx, live, &report); err != nil {
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
+	s.sweepListings()
 	failpoint.Hit("image.collect.done")
 	return report, nil
 }
@@ -241,6 +243,9 @@ func (s *Store) Prune(ctx context.Context, all bool, inUse func(id digest.Digest
 			images++
 		}
 		report.Removed = append(report.Removed, gone...)
+	}
+	if err := os.RemoveAll(s.listings()); err != nil {
+		return report, fmt.Errorf("prune images: %w", err)
 	}
 	if s.Keep == nil {
 		return report, nil

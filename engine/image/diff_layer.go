@@ -33,7 +33,8 @@ type grower struct {
 	dir   string // the folder that the last entry went into
 	in    *node
 
-	implied int // folders made without an entry
+	implied int     // folders made without an entry
+	xattrs  []xattr // of the entry that is added
 }
 
 // readTree reads a layer that stands on below. Only names and metadata are read, and contents passed over, unless the layer
@@ -44,25 +45,42 @@ func (s *Store) readTree(ctx context.Context, src *source, below *view, lost fun
 		return nil, fmt.Errorf("read layer %s: %w", src.layer.Descriptor.Digest, err)
 	}
 	defer in.Close()
-	g := &grower{src: src, below: below.at, lost: lost, root: &node{}}
+	g := newGrower(src, below, lost)
 	last := ""
 	err = eachEntry(ctx, in, func(e *layer.Entry, _ io.Reader) error {
-		if g.seq == 0 {
-			g.begin(e)
-		}
-		g.seq++
-		if last = e.Path; e.Kind == layer.Opaque {
-			return faultOf(e, g.opaque(e))
-		}
-		return faultOf(e, g.entry(e))
+		last = e.Path
+		return g.add(e, xattrsOf(e.Xattrs))
 	})
 	if err != nil {
 		return nil, layerError(src.layer, last, err)
 	}
+	return g.done(), nil
+}
+
+// newGrower begins the tree of a layer that stands on below.
+func newGrower(src *source, below *view, lost func(ino *inode, p, by, how string)) *grower {
+	return &grower{src: src, below: below.at, lost: lost, root: &node{}}
+}
+
+// add takes the archive's next entry, which has the attributes xattrs.
+func (g *grower) add(e *layer.Entry, xattrs []xattr) error {
+	if g.seq == 0 {
+		g.begin(e)
+	}
+	g.seq++
+	g.xattrs = xattrs
+	if e.Kind == layer.Opaque {
+		return faultOf(e, g.opaque(e))
+	}
+	return faultOf(e, g.entry(e))
+}
+
+// done is the tree when the archive has no more entries.
+func (g *grower) done() *node {
 	if g.seq == 0 {
 		g.begin(nil)
 	}
-	return g.root, nil
+	return g.root
 }
 
 // entryFault is an error about one entry.
@@ -133,7 +151,7 @@ func implied(e *layer.Entry) *inode {
 }
 
 func (g *grower) inodeOf(e *layer.Entry) *inode {
-	i := &inode{kind: e.Kind, mode: e.Mode, uid: e.UID, gid: e.GID, mtime: e.ModTime, xattrs: xattrsOf(e.Xattrs), src: g.src, seq: g.seq}
+	i := &inode{kind: e.Kind, mode: e.Mode, uid: e.UID, gid: e.GID, mtime: e.ModTime, xattrs: g.xattrs, src: g.src, seq: g.seq}
 	switch e.Kind {
 	case layer.File:
 		i.size = e.Size

@@ -151,9 +151,13 @@ func exported(t *rapid.T, archive io.Reader) (map[string]string, map[string]time
 		if e.Kind == layer.Symlink {
 			e.Mode = 0
 		}
-		files[p] = fmt.Sprint(e.Kind, e.Mode, e.UID, e.GID, e.Link, e.Major, e.Minor, e.Xattrs, string(data))
+		files[p] = describe(e, string(data))
 		times[p] = e.ModTime
 	}
+}
+
+func describe(e *layer.Entry, content string) string {
+	return fmt.Sprint(e.Kind, e.Mode, e.UID, e.GID, e.Link, e.Major, e.Minor, e.Xattrs, content)
 }
 
 // TestDiffIsWhatUnpackedTreesSay compares Diff with the naive one of two unpacked trees, for random stacks that share some layers.

@@ -64,6 +64,7 @@ func (s *Store) changeIndex(ctx context.Context, op *home.Operation, change func
 	if err := change(x); err != nil {
 		return err
 	}
+	x.dropOrphans()
 	x.Versioned, x.MediaType = specs.Versioned{SchemaVersion: 2}, v1.MediaTypeImageIndex
 	if x.Manifests == nil {
 		x.Manifests = []v1.Descriptor{}
@@ -133,7 +134,7 @@ func named(d v1.Descriptor, ref oci.Ref) v1.Descriptor {
 }
 
 // isOurs tells descriptors of images from what else other tools may have put in the index.
-func isOurs(d v1.Descriptor) bool { return oci.IsManifest(d.MediaType) }
+func isOurs(d v1.Descriptor) bool { return oci.IsManifest(d.MediaType) && !isReferrer(d) }
 
 // idOf is the id of d's image. Only an index written by another tool makes it read the manifest.
 func (s *Store) idOf(d v1.Descriptor) (digest.Digest, error) {

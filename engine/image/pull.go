@@ -180,7 +180,7 @@ func parsePulled(d v1.Descriptor, data []byte) (v1.Manifest, error) {
 		return refuse("it says that it is of type %.100q, the registry says %q", m.MediaType, d.MediaType)
 	}
 	if !oci.IsConfig(m.Config.MediaType) {
-		return refuse("its config is of type %.100q: this is an artifact and no image", m.Config.MediaType)
+		return v1.Manifest{}, &ArtifactError{Manifest: d, Type: artifactType(m), Blobs: m.Layers}
 	}
 	if m.Config.Size > oci.MaxJSON {
 		return refuse("its config has %d bytes, at most %d are read", m.Config.Size, oci.MaxJSON)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -67,7 +68,7 @@ func (v *verifier) image(d v1.Descriptor) {
 	if refOf(d).IsZero() {
 		name = ""
 	}
-	if !v.blob(name, d.Digest, d.Size) || !isOurs(d) {
+	if !v.blob(name, d.Digest, d.Size) || !oci.IsManifest(d.MediaType) {
 		return
 	}
 	m, err := v.store.manifest(d)
@@ -82,7 +83,7 @@ func (v *verifier) image(d v1.Descriptor) {
 	for _, l := range m.Layers {
 		whole = v.blob(name, l.Digest, l.Size) && whole
 	}
-	if !whole {
+	if !whole || !isOurs(d) {
 		return
 	}
 	if _, err := v.store.read(&index{}, d); err != nil {

@@ -46,6 +46,8 @@ type WastedFile struct {
 	By    WasteLayer `json:"by"`    // whose entry it is; the layer itself if its archive has the file twice
 	How   string     `json:"how"`   // "overwritten", "deleted" (by a whiteout) or "hidden" (by an opaque folder, or by a file in a folder's place)
 	Cause string     `json:"cause"` // the path that was overwritten, deleted or made opaque: that of the file, or a folder above it
+
+	ino *inode
 }
 
 // Waste finds the files of img's layers that a later layer overwrites, deletes or hides. A file with several names is wasted
@@ -98,7 +100,7 @@ func (t *tally) lostTo(i int) func(ino *inode, p, by, how string) {
 			return
 		}
 		holder := ino.src.index
-		t.files[holder] = append(t.files[holder], WastedFile{absolute(p), ino.size, t.layers[i], how, absolute(by)})
+		t.files[holder] = append(t.files[holder], WastedFile{absolute(p), ino.size, t.layers[i], how, absolute(by), ino})
 	}
 }
 

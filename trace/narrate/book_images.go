@@ -38,6 +38,18 @@ var imageBook = []phrase{
 				why: "All files become one single layer; there is no history and no command to start."}
 		},
 		done: func(f *facts) text { return text{say: "The tree is now the image " + f.image("image") + "."} }},
+	{kind: vocab.ImageLook, doing: "looking into the image's layers",
+		tell: func(f *facts) text {
+			return text{say: "Looking into the " + f.count("layers", "layer") + " of image " + f.image("image") + ".",
+				why: "Only the archives are read; nothing is unpacked, mounted or run."}
+		},
+		done: func(f *facts) text {
+			if f.num("wasted_bytes") == 0 {
+				return text{say: "A container sees every byte of them."}
+			}
+			return text{say: f.bytes("wasted_bytes") + " of them are seen by no container.",
+				why: "Layers are never changed, so what a later one deletes or replaces stays in the one that brought it."}
+		}},
 	{kind: vocab.ImageCreate, tell: imageCreated},
 	{kind: vocab.ImageTag, tell: imageTagged},
 	{kind: vocab.ImageUntag,

@@ -1,6 +1,10 @@
 package narrate
 
-import "github.com/learn-containers/learn/trace/vocab"
+import (
+	"strings"
+
+	"github.com/learn-containers/learn/trace/vocab"
+)
 
 // layerBook tells of layers, writable layers and copy-on-write.
 var layerBook = []phrase{
@@ -27,6 +31,7 @@ var layerBook = []phrase{
 			return text{say: "Left out " + f.path("path") + " of a layer: " + sentence(f.str("reason")),
 				how: "While unpacking chain " + f.whole("chain_id") + "."}
 		}},
+	{kind: vocab.LayerLook, tell: layerLooked},
 	{kind: vocab.LayerCommit, doing: "making a layer of the changes",
 		tell: layerBegun,
 		done: layerCommitted},
@@ -148,5 +153,30 @@ func created(f *facts) text {
 		t.say += " of " + size
 	}
 	t.say += "."
+	return t
+}
+
+// layerLooked tells what a layer is to those below it, and what each of its means is.
+func layerLooked(f *facts) text {
+	what := f.count("added", "file") + " added, " + f.number("changed") + " changed, " + f.number("metadata") + " with other metadata only, " + f.number("deleted") + " deleted"
+	t := text{say: "Layer " + f.number("number") + " (" + f.digest("diff_id") + "): " + what + "; its archive holds " + f.bytes("content_bytes") + " of file content."}
+	var why []string
+	if f.num("whiteouts") > 0 {
+		why = append(why, f.count("whiteouts", "deletion is", "deletions are")+" written down as a whiteout, an empty file called .wh.NAME: it hides what layers below have, and takes no byte of it away.")
+	}
+	if f.num("opaque") > 0 {
+		why = append(why, f.count("opaque", "folder is", "folders are")+" opaque: one mark in it hides all that the layers below have there.")
+	}
+	if f.num("copied_bytes") > 0 {
+		why = append(why, f.bytes("copied_bytes")+" of it are whole copies of files that a layer below has: a change of mode, owner or time copies the file up, and the old one stays.")
+	}
+	if f.num("wasted_bytes") > 0 {
+		why = append(why, f.bytes("wasted_bytes")+" of it are out of every container's sight, because a layer above overwrites, deletes or hides them; whoever has the image has them all the same.")
+	}
+	t.why = strings.Join(why, " ")
+	t.how = "Its archive was read and compared with its digest."
+	if f.flag("cached") {
+		t.how = "What an earlier look found in its archive is in cache/layers; the archive was not read again."
+	}
 	return t
 }

@@ -38,12 +38,21 @@ const (
 	ImagePrune  = "image.prune"
 	ImagePull   = "image.pull"
 	ImagePush   = "image.push"
+	ImageLook   = "image.look"
+
+	SBOMRead       = "sbom.read"
+	SBOMDatabase   = "sbom.database"
+	Scan           = "scan"
+	ReferrerFetch  = "referrer.fetch"
+	ReferrerGive   = "referrer.give"
+	ReferrerAttach = "referrer.attach"
 
 	LayerApply  = "layer.apply"
 	LayerReuse  = "layer.reuse"
 	LayerCommit = "layer.commit"
 	LayerRemove = "layer.remove"
 	LayerSkip   = "layer.skip"
+	LayerLook   = "layer.look"
 
 	SnapshotPrepare = "snapshot.prepare"
 	SnapshotRemove  = "snapshot.remove"
@@ -139,12 +148,21 @@ var Kinds = []Kind{
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
+	{ImageLook, true, "an image's layers are looked into, without unpacking them", []Attr{{"image", "string", "the image's id"}, {"layers", "int", "how many it has"}}, []Attr{{"wasted_bytes", "int", "bytes in the layers that no container sees"}}},
+
+	{SBOMRead, true, "the packages of an image are looked for", []Attr{{"image", "string", "the image's id"}}, []Attr{{"databases", "int", "lists of packages that were read"}, {"packages", "int", "how many packages there are"}}},
+	{SBOMDatabase, false, "a list that a package manager keeps was found and read", []Attr{{"type", "string", "deb, apk or rpm"}, {"path", "string", "the file, as a container sees it"}, {"diff_id", "string", "the layer that wrote it last"}, {"packages", "int", "how many it lists"}}, nil},
+	{Scan, true, "an image's packages are compared with known vulnerabilities", []Attr{{"image", "string", "the image's id"}, {"db", "string", "the folder of the vulnerability database"}}, []Attr{{"packages", "int", "packages looked up"}, {"records", "int", "records that name one of them"}, {"findings", "int", "those that concern the version that is there"}}},
+	{ReferrerFetch, false, "an artifact that refers to an image came along with it", []Attr{{"subject", "string", "digest of the manifest that it refers to"}, {"manifest", "string", "its own digest"}, {"artifact_type", "string", "what it is"}, {"size_bytes", "int", "its manifest and its blobs"}, {"existed", "bool", "it was here already"}}, nil},
+	{ReferrerGive, false, "an artifact that refers to an image went along with it", []Attr{{"subject", "string", "digest of the manifest that it refers to"}, {"manifest", "string", "its own digest"}, {"artifact_type", "string", "what it is"}, {"tag", "string", "tag of the list that names it, where the registry keeps no list itself; else empty"}}, nil},
+	{ReferrerAttach, false, "an artifact that refers to an image was made", []Attr{{"subject", "string", "digest of the manifest that it refers to"}, {"manifest", "string", "its own digest"}, {"artifact_type", "string", "what it is"}, {"size_bytes", "int", "of its content"}}, nil},
 
 	{LayerApply, true, "a layer's archive is unpacked onto its parent", []Attr{{"diff_id", "string", "digest of the archive"}, {"chain_id", "string", "identity of this layer on its parents"}, {"parent", "string", "chain id below, or empty"}}, []Attr{{"files", "int", "entries unpacked"}, {"size_bytes", "int", "bytes of file content"}}},
 	{LayerReuse, false, "a layer was unpacked before and is shared", []Attr{{"diff_id", "string", "digest of its archive"}, {"chain_id", "string", "identity of this layer on its parents"}}, nil},
 	{LayerCommit, true, "a writable layer's changes become a new layer", []Attr{{"key", "string", "the writable layer"}, {"parent", "string", "chain id below, or empty"}}, []Attr{{"diff_id", "string", "digest of the new archive"}, {"chain_id", "string", "identity on its parents"}, {"size_bytes", "int", "length of the archive"}, {"files", "int", "files and folders added or changed"}, {"whiteouts", "int", "names deleted"}}},
 	{LayerRemove, false, "an unpacked layer is removed from disk", []Attr{{"chain_id", "string", "which"}}, nil},
 	{LayerSkip, false, "an entry of a layer can't be made on this machine and is left out", []Attr{{"chain_id", "string", "the layer being unpacked"}, {"path", "string", "the entry"}, {"reason", "string", "why not"}}, nil},
+	{LayerLook, false, "what a layer of an image that is looked into did to those below it", []Attr{{"number", "int", "from 1, the lowest"}, {"diff_id", "string", "the layer"}, {"cached", "bool", "an earlier look was remembered, the archive not read"}, {"added", "int", "files that nothing below has"}, {"changed", "int", "files with another content or type than below"}, {"metadata", "int", "files of which only mode, owner, attributes or time differ"}, {"deleted", "int", "files below that are out of sight from here on"}, {"whiteouts", "int", "marks that delete a name"}, {"opaque", "int", "folders that hide all that is below in them"}, {"content_bytes", "int", "of its files"}, {"copied_bytes", "int", "of those that are copies of files below with other metadata or none"}, {"wasted_bytes", "int", "of its files that layers above take out of sight"}}, nil},
 
 	{SnapshotPrepare, false, "a writable layer is put on top of read-only ones", []Attr{{"key", "string", "the writable layer: a container's id or a build step"}, {"chain_id", "string", "top read-only layer, or empty"}, {"lowers", "int", "how many read-only layers"}, {"upper", "string", "folder that receives the changes"}}, nil},
 	{SnapshotRemove, false, "a writable layer is thrown away", []Attr{{"key", "string", "which"}}, nil},

@@ -16,15 +16,20 @@ import (
 
 func (app *App) imageCommands() []command {
 	return []command{
+		{app.imageAttach, ""},
 		{app.buildCommand, ""},
+		{app.imageCat, ""},
 		{app.imageDiff, ""},
 		{app.imageHistory, "history"},
 		{app.imageImport, "import"},
 		{app.imageInspect, ""},
+		{app.imageLayers, "layers"},
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
+		{app.imageReferrers, ""},
 		{app.imageRemove, "rmi"},
+		{app.imageSBOM, "sbom"},
 		{app.imageSave, "save"},
 		{app.imageTag, "tag"},
 	}

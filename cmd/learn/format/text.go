@@ -1,9 +1,11 @@
 package format
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/docker/go-units"
 )
@@ -55,21 +57,28 @@ func Ellipsis(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// Clean makes control characters visible, so that a name or a command line from outside can't steer the terminal.
+// Clean makes control characters visible, so that a name or a command line from outside can't steer the terminal; bytes that are no UTF-8, and
+// characters that turn the direction of writing, too.
 func Clean(s string) string {
-	if strings.IndexFunc(s, control) < 0 {
+	if utf8.ValidString(s) && strings.IndexFunc(s, control) < 0 {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range s {
-		if control(r) {
-			q := strconv.QuoteRune(r)
+	for i, r := range s {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case control(r):
+			q := strconv.QuoteRuneToASCII(r)
 			b.WriteString(q[1 : len(q)-1])
-			continue
+		default:
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
 	}
 	return b.String()
 }
 
-func control(r rune) bool { return r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 }
+func control(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x61c || r >= 0x200e && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}

@@ -150,7 +150,7 @@ func execEnds() []test {
 				if e.err == nil && e.exit.Code != 137 {
 					t.Errorf("%+v", e)
 				}
-			case <-time.After(patience()):
+			case <-time.After(Patience()):
 				t.Error("exec goes on")
 			}
 		}},

@@ -20,13 +20,16 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 )
 
-// patience is how long a case waits, by the host's clock, for what must happen soon.
-func patience() time.Duration {
-	if os.Getenv("LEARN_TEST_SLOW") != "" { // a machine whose processor is made of software
+// Patience is how long a case waits, by the host's clock, for what must happen soon.
+func Patience() time.Duration {
+	if slow() {
 		return 4 * time.Minute
 	}
 	return 20 * time.Second
 }
+
+// slow tells whether the processor is made of software.
+func slow() bool { return os.Getenv("LEARN_TEST_SLOW") != "" }
 
 // lab is the machine that all cases share.
 type lab struct {
@@ -46,12 +49,12 @@ func must(t testing.TB, err error) {
 // eventually waits for what another process is about to do.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience()); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(Patience()); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("%s: not within %v", what, patience())
+	t.Fatalf("%s: not within %v", what, Patience())
 }
 
 // sleep lets the machine's time pass.
@@ -223,7 +226,7 @@ type result struct {
 // wait waits for the container's end.
 func (b *box) wait() result {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), patience())
+	ctx, cancel := context.WithTimeout(b.t.Context(), Patience())
 	defer cancel()
 	exit, err := b.Wait(ctx)
 	if err != nil {
@@ -235,7 +238,7 @@ func (b *box) wait() result {
 // says waits until the container's output is text.
 func (b *box) says(text string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience()); b.out.String() != text; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(Patience()); b.out.String() != text; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatalf("output is %q, errors %q; want output %q", b.out.String(), b.errs.String(), text)
 		}
@@ -245,7 +248,7 @@ func (b *box) says(text string) {
 // try runs a further process in the container.
 func (b *box) try(p driver.Process, stdin io.Reader) (result, error) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), patience())
+	ctx, cancel := context.WithTimeout(b.t.Context(), Patience())
 	defer cancel()
 	var out, errs buffer
 	exit, err := b.Task.(driver.Execer).Exec(ctx, p, driver.Streams{Stdin: stdin, Stdout: &out, Stderr: &errs})

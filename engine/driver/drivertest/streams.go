@@ -358,7 +358,7 @@ func attachTests() []test {
 			select {
 			case err := <-done:
 				must(t, err)
-			case <-time.After(patience()):
+			case <-time.After(Patience()):
 				t.Error("attach goes on")
 			}
 		}},

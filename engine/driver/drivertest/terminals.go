@@ -40,7 +40,7 @@ func (c terminal) types(keys string) {
 // shows waits until the screen holds text.
 func (c terminal) shows(text string) {
 	c.t.Helper()
-	for end := time.Now().Add(patience()); !strings.Contains(c.out.String(), text); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(Patience()); !strings.Contains(c.out.String(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			c.t.Fatalf("the screen shows %q, want %q; the container is %s", c.out.String(), text, c.state())
 		}

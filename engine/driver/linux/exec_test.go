@@ -16,13 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 )
 
 // execOnce runs a program that prints both of its words, and fails the test unless both come back in good time.
 func execOnce(t *testing.T, tk driver.Task, n int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), drivertest.Patience())
 	defer cancel()
 	var out, errs bytes.Buffer
 	streams := driver.Streams{Stdout: &out, Stderr: &errs}
@@ -49,7 +50,7 @@ func execOnce(t *testing.T, tk driver.Task, n int) {
 		if want := []string{fmt.Sprint(n), fmt.Sprint("e", n)}; r.err != nil || r.exit.Code != n%7 || !slices.Equal(got, want) {
 			t.Errorf("exec %d: %+v, %v, output %q", n, r.exit, r.err, got)
 		}
-	case <-time.After(25 * time.Second):
+	case <-time.After(drivertest.Patience() + 5*time.Second):
 		t.Fatalf("exec %d hangs", n)
 	}
 }
@@ -106,7 +107,7 @@ func TestExecKilledSupervisorFreesEverybodyWaiting(t *testing.T) {
 			if e.err == nil && e.name != "attach" {
 				t.Errorf("%s: no error", e.name)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(drivertest.Patience()):
 			t.Fatal("somebody waits for a dead supervisor")
 		}
 	}

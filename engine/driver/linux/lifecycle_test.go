@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/trace"
 )
@@ -53,13 +54,12 @@ func streamsTo(t *testing.T) driver.Streams { return streamsWith(t.Output()) }
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
+	for end := time.Now().Add(drivertest.Patience()); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("%s: not within 5 s", what)
+	t.Fatalf("%s: not within %v", what, drivertest.Patience())
 }
 
 func TestSignalEndsWithItsNumber(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 )
 
 // layerOf unpacks a lowest layer of folders (names that end in a slash), links (text after ->) and files of the user 5.
@@ -167,7 +168,7 @@ func listen(t testing.TB, path string) <-chan string {
 			return
 		}
 		defer conn.Close()
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(drivertest.Patience()))
 		buf := make([]byte, 1000)
 		n, _ := conn.Read(buf)
 		heard <- string(buf[:n])
@@ -194,7 +195,7 @@ func TestMountSocket(t *testing.T) {
 		if !strings.Contains(text, "hello from inside") {
 			t.Errorf("heard %q", text)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(drivertest.Patience()):
 		t.Error("nothing was heard")
 	}
 }
@@ -273,7 +274,7 @@ func TestNetworkOfTheHost(t *testing.T) {
 		if text != "hi\n" {
 			t.Errorf("heard %q", text)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(drivertest.Patience()):
 		t.Error("nothing was heard")
 	}
 	if now := hostSettings(t); now != settings {

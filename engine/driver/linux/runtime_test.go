@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -106,7 +106,7 @@ func (l *lab) run(t testing.TB, spec driver.Spec) (out string, exit driver.Exit)
 	t.Helper()
 	tk := l.create(t, spec)
 	var buf bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), drivertest.Patience())
 	defer cancel()
 	must(t, tk.Start(ctx, driver.Streams{Stdout: &buf, Stderr: &buf}))
 	exit, err := tk.Wait(ctx)

@@ -209,6 +209,36 @@ func TestTreeOfManyLayers(t *testing.T) {
 	}
 }
 
+// What older kernels need works on all of them, so it is tested on all of them.
+func TestTreeMountedTheClassicWay(t *testing.T) {
+	s := newStore(t)
+	base := t.TempDir()
+	var dirs []string
+	for i := range 130 {
+		dir := filepath.Join(base, fmt.Sprintf("a folder with a long name, a comma and a colon: %d", i))
+		must(t, os.Mkdir(dir, 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%d", i)), []byte("x"), 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "same"), []byte(fmt.Sprint(i)), 0o644))
+		dirs = append(dirs, dir)
+	}
+	fd, err := -1, error(unix.EPERM)
+	inOwnMounts(func() { fd, err = mountClassic(dirs, s.mode.UserXattr, unix.EINVAL) })
+	must(t, err)
+	tr := &tree{fd, "classic"}
+	defer tr.Close()
+	f, err := tr.Open("/same")
+	must(t, err)
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	must(t, err)
+	if got := len(listing(t, s.export(func(context.Context) (driver.Tree, error) { return tr, nil }))); got != 131 || string(text) != "0" {
+		t.Errorf("%d files, want 131; the top folder's file holds %q", got, text)
+	}
+	if entries, err := os.ReadDir(dirs[0]); err != nil || len(entries) != 2 {
+		t.Errorf("the folder that it was mounted on shows %v, %v", entries, err)
+	}
+}
+
 // TestRandomTrees does random things in a mounted overlay, and expects that the archive of the changes, applied somewhere
 // else, gives the same tree: types, modes, owners, times, links, attributes and content.
 func TestRandomTrees(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -62,22 +63,35 @@ func (s *Snapshots) open(name string, dirs []string) (driver.Tree, error) {
 }
 
 // mountTree mounts dirs in this process's mount namespace. Where that belongs to another user namespace (unshare -r makes one of
-// users alone), a thread takes a namespace of its own for it and ends with it: the tree hangs on its descriptor only.
+// users alone), or where the kernel can't do it layer by layer, a thread takes a namespace of its own for it and ends with it: the tree hangs
+// on its descriptor only.
 func (s *Snapshots) mountTree(dirs []string) (fd int, err error) {
 	fd, err = mountDetached(dirs, s.mode.UserXattr)
-	if !errors.Is(err, unix.EPERM) {
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
 		return fd, err
 	}
+	inOwnMounts(func() {
+		if errors.Is(err, unix.EPERM) {
+			fd, err = mountDetached(dirs, s.mode.UserXattr)
+		}
+		if errors.Is(err, unix.EINVAL) {
+			fd, err = mountClassic(dirs, s.mode.UserXattr, err)
+		}
+	})
+	return fd, err
+}
+
+// inOwnMounts calls do on a thread that has a mount namespace and a working folder of its own and ends with it, if there may be such a one.
+func inOwnMounts(do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlock: the thread must not serve others
 		if unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS) == nil {
-			fd, err = mountDetached(dirs, s.mode.UserXattr)
+			do()
 		}
 	}()
 	<-done
-	return fd, err
 }
 
 // mountDetached mounts dirs, top first, as one read-only tree that is in no mount namespace and goes with its descriptor.
@@ -108,36 +122,73 @@ func mountDetached(dirs []string, userXattr bool) (int, error) {
 	return fd, nil
 }
 
-// configureLowers names the folders through descriptors: a string may have 255 bytes only. Kernels before 6.5 know no
-// "lowerdir+" and take one string for all.
-func configureLowers(fsfd int, dirs []string) error {
-	names := make([]string, len(dirs))
-	for i, dir := range dirs {
-		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("open %s: %w", dir, err)
-		}
-		defer unix.Close(fd) // all stay open until the last is named
-		names[i] = "/proc/self/fd/" + strconv.Itoa(fd)
+// mountClassic does the same where "lowerdir+" is unknown (before Linux 6.5, which says so at the first or at the last call). The thread has a
+// mount namespace and a working folder of its own. The options have to fit into a page, so the folders are named by their descriptors' numbers.
+func mountClassic(dirs []string, userXattr bool, why error) (int, error) {
+	fds, closeAll, err := openFolders(dirs)
+	if err != nil {
+		return -1, err
 	}
-	for i, name := range names {
-		err := unix.FsconfigSetString(fsfd, "lowerdir+", name)
-		if err != nil && i == 0 && errors.Is(err, unix.EINVAL) {
-			return configureOneString(fsfd, names)
-		}
-		if err != nil {
+	defer closeAll()
+	names := make([]string, len(fds))
+	for i, fd := range fds {
+		names[i] = strconv.Itoa(fd)
+	}
+	data := "lowerdir=" + strings.Join(names, ":")
+	if userXattr {
+		data += ",userxattr"
+	}
+	if len(data) >= os.Getpagesize() {
+		return -1, fmt.Errorf("mount overlay of %d layers: this kernel takes fewer at once; Linux 6.5 or later takes 500: %w", len(dirs), why)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return -1, fmt.Errorf("make mounts private: %w", err)
+	}
+	if err := unix.Chdir("/proc/thread-self/fd"); err != nil {
+		return -1, fmt.Errorf("enter /proc/thread-self/fd: %w", err)
+	}
+	place := dirs[0] // it is covered for this thread alone
+	if err := unix.Mount("overlay", place, "overlay", unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID, data); err != nil {
+		return -1, fmt.Errorf("mount overlay: %w (before: %w)", err, why)
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, place, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("open mounted overlay: %w", err)
+	}
+	return fd, nil
+}
+
+// configureLowers names the folders through descriptors: a string may have 255 bytes only.
+func configureLowers(fsfd int, dirs []string) error {
+	fds, closeAll, err := openFolders(dirs)
+	if err != nil {
+		return err
+	}
+	defer closeAll() // all stay open until the last is named
+	for i, fd := range fds {
+		if err := unix.FsconfigSetString(fsfd, "lowerdir+", "/proc/self/fd/"+strconv.Itoa(fd)); err != nil {
 			return fmt.Errorf("add lower folder %s: %w", dirs[i], err)
 		}
 	}
 	return nil
 }
 
-func configureOneString(fsfd int, names []string) error {
-	all := strings.Join(names, ":")
-	if len(all) > 255 {
-		return fmt.Errorf("%d layers are more than this kernel can stack: Linux 6.5 and later can", len(names))
+// openFolders opens folders as names. The caller closes them all.
+func openFolders(dirs []string) (fds []int, closeAll func(), err error) {
+	closeAll = func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
 	}
-	return unix.FsconfigSetString(fsfd, "lowerdir", all)
+	for _, dir := range dirs {
+		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			closeAll()
+			return nil, nil, fmt.Errorf("open %s: %w", dir, err)
+		}
+		fds = append(fds, fd)
+	}
+	return fds, closeAll, nil
 }
 
 // explain adds what the kernel wrote about a failed mount: its own words say more than an error number.

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -59,10 +60,10 @@ type extractor struct {
 
 // Extract makes what the archive r holds, in the archive's order. A folder that is there keeps what it has and takes the looks of the
 // archive's; a file replaces what has its name; a folder never replaces anything else, nor is it replaced (*RefusedError). What was made
-// before an error stays.
+// before an error stays. More of r may have been read than the archive has.
 func Extract(ctx context.Context, r io.Reader, to Target, o Options) (Counts, error) {
 	x := &extractor{to: to, options: o}
-	in := tar.NewReader(r)
+	in := tar.NewReader(bufio.NewReaderSize(r, chunk)) // headers are small, and every read of a pipe is a change of processes
 	for ctx.Err() == nil {
 		h, err := in.Next()
 		if errors.Is(err, io.EOF) {

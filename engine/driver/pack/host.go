@@ -60,7 +60,7 @@ func hostEntry(ctx context.Context, w *Writer, name, as string, fi fs.FileInfo) 
 	if h.Typeflag != tar.TypeReg {
 		return w.Add(h, nil)
 	}
-	f, err := os.Open(name)
+	f, err := openSource(name)
 	if err != nil {
 		return err
 	}
@@ -123,10 +123,15 @@ type hostTarget struct {
 	root   *os.Root
 	parent string // folder that at has open: entries come in runs of the same one
 	at     *os.Root
+	files  *maker // of at; nil until a file is made there
 	buf    []byte
 }
 
 func (t *hostTarget) leave() {
+	if t.files != nil {
+		t.files.close()
+		t.files = nil
+	}
 	if t.at != t.root {
 		_ = t.at.Close()
 	}
@@ -199,27 +204,22 @@ func (t *hostTarget) Make(h *tar.Header, content io.Reader) error {
 	return nil
 }
 
-func (t *hostTarget) file(at *os.Root, last string, h *tar.Header, content io.Reader) error {
-	f, err := at.OpenFile(last, os.O_WRONLY|os.O_CREATE|os.O_EXCL, h.FileInfo().Mode().Perm()&^0o077|0o200)
-	if err != nil {
-		return err
+func (t *hostTarget) file(at *os.Root, last string, h *tar.Header, content io.Reader) (err error) {
+	if t.files == nil {
+		if t.files, err = newMaker(at); err != nil {
+			return err
+		}
 	}
-	if h.Size > 0 {
+	return t.files.file(last, h, func(w io.Writer) error {
+		if h.Size == 0 {
+			return nil
+		}
 		if t.buf == nil {
 			t.buf = make([]byte, chunk)
 		}
-		_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{content}, t.buf)
-	}
-	if err == nil {
-		err = f.Chmod(h.FileInfo().Mode() &^ fs.ModeType)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+		_, err := io.CopyBuffer(w, struct{ io.Reader }{content}, t.buf)
 		return err
-	}
-	return at.Chtimes(last, h.ModTime, h.ModTime)
+	})
 }
 
 // Dress implements Target.

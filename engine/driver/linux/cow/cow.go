@@ -53,6 +53,7 @@ type Watcher struct {
 	file  *os.File // inotify; registered with the runtime's poller
 	fd    int
 
+	blind   bool // this kernel tells of no writes to a file that is there
 	root    *node
 	watches map[int]*node
 	pending []*node // reports that wait, in order of appearance
@@ -75,7 +76,7 @@ func Watch(cfg Config, emit func(kind string, attrs ...trace.Attr)) (*Watcher, e
 	}
 	w := &Watcher{
 		cfg: cfg, emit: emit, stack: NewStack(cfg.Lowers, cfg.UserXattr), fd: fd, file: os.NewFile(uintptr(fd), "inotify"),
-		root: &node{}, watches: map[int]*node{}, buf: make([]byte, 16<<10), syncs: make(chan chan struct{}, 16),
+		blind: blind(), root: &node{}, watches: map[int]*node{}, buf: make([]byte, 16<<10), syncs: make(chan chan struct{}, 16),
 		closing: make(chan struct{}), stopped: make(chan struct{}), finished: make(chan struct{}),
 	}
 	if err := w.watchFolder(w.root); err != nil {
@@ -176,6 +177,9 @@ func (w *Watcher) run() {
 func (w *Watcher) settleAll() {
 	w.drain()
 	w.flush(time.Time{})
+	if w.blind {
+		w.lookAgain(w.root)
+	}
 }
 
 // setDeadline wakes the next read when the first report is due. Close's own deadline must not be overwritten for long:

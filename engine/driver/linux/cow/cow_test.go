@@ -225,7 +225,7 @@ func TestEvents(t *testing.T) {
 func TestEventsComeWhileRunning(t *testing.T) {
 	m := newMachine(t)
 	m.sh("echo x >> a.txt; chmod 600 c.txt; rm b.txt")
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		m.mu.Lock()
 		n := len(m.events)
 		m.mu.Unlock()

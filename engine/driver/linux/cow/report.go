@@ -145,7 +145,7 @@ func (w *Watcher) reportCopy(n *node, p string, was kind, st *unix.Stat_t) {
 func (w *Watcher) written(n *node) {
 	p := n.path()
 	var st unix.Stat_t
-	if unix.Lstat(filepath.Join(w.cfg.Upper, p), &st) != nil || st.Size == n.size && st.Mtim.Nano() == n.mtime {
+	if unix.Lstat(filepath.Join(w.cfg.Upper, p), &st) != nil || isDir(&st) || st.Size == n.size && st.Mtim.Nano() == n.mtime {
 		return
 	}
 	n.size, n.mtime = st.Size, st.Mtim.Nano()

@@ -147,11 +147,9 @@ func (g *groups) limit(mounted []MountedHierarchy, s setting) error {
 			}
 			return fmt.Errorf("limit %s: version %d of control groups, which this machine has for it, can't do that; run without the limit", s.controller, h.Version)
 		}
-		dir, err := g.governed(h, s.controller)
-		for _, w := range writes {
-			if err == nil {
-				err = g.write(dir, w)
-			}
+		err := g.set(h, s.controller, writes)
+		if h.Version == 2 && errors.Is(err, os.ErrNotExist) && settle(h.Parent(), s.controller) == nil {
+			err = g.set(h, s.controller, writes)
 		}
 		if err != nil {
 			return fmt.Errorf("limit %s: %w%s", s.controller, err, g.hint(h, err))
@@ -159,6 +157,17 @@ func (g *groups) limit(mounted []MountedHierarchy, s setting) error {
 		return nil
 	}
 	return g.ungoverned(mounted, s.controller)
+}
+
+// set writes to the container's group in h, which it makes if there is none.
+func (g *groups) set(h MountedHierarchy, controller string, writes []write) error {
+	dir, err := g.governed(h, controller)
+	for _, w := range writes {
+		if err == nil {
+			err = g.write(dir, w)
+		}
+	}
+	return err
 }
 
 // governed gives the container's group in h, which the controller governs.

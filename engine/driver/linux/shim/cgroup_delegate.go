@@ -76,6 +76,12 @@ func share(dir, controller string) error {
 	return err
 }
 
+// settle returns when the groups below dir have the files of a controller that dir shares out. The kernel says that it does a moment before
+// it has made the files, which matters if another supervisor is the one that asked; asking again waits for that one.
+func settle(dir, controller string) error {
+	return writeGroup(filepath.Join(dir, "cgroup.subtree_control"), "+"+controller)
+}
+
 // vacate moves the processes of a group to its leaf.
 func vacate(dir string) error {
 	leaf := filepath.Join(dir, leafGroup)

@@ -223,25 +223,7 @@ func (w *walker) file(dir int, name, as string) error {
 		return fmt.Errorf("read attributes of %q: %w", as, err)
 	}
 	pack.SetXattrs(h, attrs)
-	return w.out.Add(h, rawReader(fd))
-}
-
-// rawReader reads a descriptor without the poller's bookkeeping.
-type rawReader int
-
-func (r rawReader) Read(p []byte) (int, error) {
-	for {
-		n, err := unix.Read(int(r), p)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		}
-		return n, nil
-	}
+	return w.out.Add(h, pack.Descriptor(fd))
 }
 
 // headerOf describes the file that st is of; false for what no archive holds.

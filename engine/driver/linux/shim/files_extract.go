@@ -193,7 +193,7 @@ func (t *fileTarget) file(dir int, name string, h *tar.Header, content io.Reader
 		if t.buf == nil {
 			t.buf = make([]byte, 256<<10)
 		}
-		if _, err := io.CopyBuffer(rawWriter(fd), struct{ io.Reader }{content}, t.buf); err != nil {
+		if _, err := io.CopyBuffer(pack.Descriptor(fd), struct{ io.Reader }{content}, t.buf); err != nil {
 			return t.error("write", h.Name, err)
 		}
 	}
@@ -248,18 +248,4 @@ func (t *fileTarget) Dress(h *tar.Header) error {
 		return t.error("set attributes of", h.Name, err)
 	}
 	return t.error("chtimes", h.Name, unix.UtimesNanoAt(fd, ".", timesOf(h), 0))
-}
-
-// rawWriter writes to a descriptor.
-type rawWriter int
-
-func (w rawWriter) Write(p []byte) (int, error) {
-	for at := 0; at < len(p); {
-		n, err := unix.Write(int(w), p[at:])
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return at, err
-		}
-		at += max(n, 0)
-	}
-	return len(p), nil
 }
