@@ -51,7 +51,7 @@ for i in 1 2 3; do shape live "app:$i" >"$W/shape$i" || exit 1; done
 operations=(load tag rmi prune build halves)
 if "$LEARN" registry serve --help 2>&1 | grep -q 'registry serve' && "$LEARN" docker pull --help 2>&1 | grep -q 'docker pull'; then
   port=$((20000 + RANDOM % 20000))
-  "$LEARN" registry serve --listen "127.0.0.1:$port" --data "$W/registry" >"$W/registry.log" 2>&1 & served=$!
+  "$LEARN" registry serve -q --addr "127.0.0.1:$port" --storage "$W/registry" >"$W/registry.log" 2>&1 & served=$!
   hub=127.0.0.1:$port
   for i in 1 2 3; do live tag "app:$i" "$hub/app:$i"; for _ in $(seq 50); do live push -q "$hub/app:$i" >/dev/null 2>&1 && break; sleep 0.2; done; live rmi "$hub/app:$i" >/dev/null || exit 1; done
   operations+=(pull)

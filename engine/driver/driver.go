@@ -74,7 +74,7 @@ type LayerOpener interface {
 
 // LayerFiles are the files of one unpacked layer. They must be closed.
 type LayerFiles interface {
-	// Open opens the regular file that the layer's archive has under path. No link is followed. The caller closes it.
+	// Open opens the regular file that the layer's archive has under path. Links to folders are followed inside the layer. The caller closes it.
 	Open(path string) (io.ReadCloser, error)
 	// Size counts the bytes of the files' content.
 	Size() int64

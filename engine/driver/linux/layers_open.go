@@ -37,9 +37,10 @@ type layerFiles struct {
 	name digest.Digest
 }
 
-// Open implements driver.LayerFiles. Nothing but a regular file is read: O_NONBLOCK keeps a pipe from being waited for.
+// Open implements driver.LayerFiles. Nothing but a regular file is read: O_NONBLOCK keeps a pipe from being waited for. Folders may be links, as in an archive that has
+// bin -> usr/bin and then bin/sh.
 func (f *layerFiles) Open(p string) (io.ReadCloser, error) {
-	fd, err := openReal(f.root, p, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY)
+	fd, err := openIn(f.root, p, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return nil, fmt.Errorf("open %s in layer %s: %w", p, f.name, err)
 	}
