@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-const headerKeys = "id, title, needs, targets, minutes and vars"
+const headerKeys = "id, title, needs, targets, minutes, registry and vars"
 
 // header reads the front matter. Its first line is line 2 of the file.
 func (p *lessonParser) header(data *frontmatter.Data) error {
@@ -50,6 +50,8 @@ func (p *lessonParser) headerField(f field) error {
 		err = f.value.Decode(&p.lesson.Targets)
 	case "minutes":
 		err = f.value.Decode(&p.lesson.Minutes)
+	case "registry":
+		err = f.value.Decode(&p.lesson.Registry)
 	case "vars":
 		return p.vars(f)
 	default:

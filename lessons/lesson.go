@@ -13,6 +13,7 @@ type Lesson struct {
 	Needs     []string // ids of lessons to play before
 	Targets   []string // ids of the misconceptions that it is about
 	Minutes   int
+	Registry  bool // it needs a registry, which is then localhost:5000
 	Vars      []Var
 	Sections  []Section
 	Steps     []Step

@@ -15,6 +15,7 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/registry/server"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/trace"
@@ -33,6 +34,9 @@ type lessonEngine struct {
 	engine   *engine.Engine
 	recorder *trace.Recorder
 	events   *trace.Collect
+
+	withRegistry bool           // the lesson has a registry of its own
+	registry     *server.Server // open, or nil
 }
 
 func (s *session) newLessonEngine(id string, seed uint64) (*lessonEngine, error) {
@@ -91,6 +95,9 @@ func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
 		return nil, err
 	}
 	random := rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%s %d", e.id, e.seed)))
+	if err := e.openRegistry(opened); err != nil {
+		return nil, err
+	}
 	opened.Containers.Random, opened.Volumes.Random, opened.Builder.Random = random, random, random
 	return opened, nil
 }
@@ -98,9 +105,9 @@ func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
 // end removes the lesson's containers; images and layers stay for the learner to look at until the next Reset.
 func (e *lessonEngine) end(ctx context.Context) error {
 	if e.engine == nil {
-		return e.driver.close()
+		return errors.Join(e.closeRegistry(), e.driver.close())
 	}
-	return errors.Join(removeAll(ctx, e.engine), e.driver.close())
+	return errors.Join(removeAll(ctx, e.engine), e.closeRegistry(), e.driver.close())
 }
 
 // empty throws away what an earlier run of the lesson left.
@@ -109,7 +116,7 @@ func (e *lessonEngine) empty(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(removeAll(ctx, old), e.driver.close()); err != nil {
+	if err := errors.Join(removeAll(ctx, old), e.closeRegistry(), e.driver.close()); err != nil {
 		return err
 	}
 	e.engine = nil

@@ -110,6 +110,7 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if err != nil {
 		return err
 	}
+	e.withRegistry = l.Registry
 	opts := lessons.Options{Engine: e, Programs: e, Out: s.out, Workspace: filepath.Join(e.dir, "work"), Auto: f.auto, Level: f.level, Width: s.width(), Color: s.color(s.out), Seed: f.seed}
 	if !f.auto && term.IsTerminal(int(s.in.Fd())) {
 		opts.In = s.in

@@ -15,6 +15,8 @@ import (
 	"github.com/learn-containers/learn/engine/registry"
 	"github.com/learn-containers/learn/engine/registry/server"
 	"github.com/learn-containers/learn/engine/registry/server/depot"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/spf13/cobra"
 )
 
@@ -98,6 +100,7 @@ func (s *session) serveRegistry(ctx context.Context, f registryFlags) (err error
 
 func (s *session) listenRegistry(ctx context.Context, l net.Listener, srv *server.Server, f registryFlags, c *tls.Certificate) error {
 	h := srv.Handler()
+	trace.Fact(ctx, vocab.RegistryServe, trace.String("address", l.Addr().String()), trace.String("storage", srv.Depot().Dir()))
 	if !f.quiet {
 		h = server.Logged(h, s.err, time.Now)
 	}

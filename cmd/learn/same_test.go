@@ -31,6 +31,7 @@ func newTestLesson(t *testing.T, driver, id string) *lessonEngine {
 // playThrough plays a lesson to its end and returns its trace.
 func playThrough(t *testing.T, e *lessonEngine, l lessons.Lesson) []trace.Event {
 	t.Helper()
+	e.withRegistry = l.Registry
 	var out bytes.Buffer
 	res, err := l.Play(t.Context(), lessons.Options{Engine: e, Programs: e, Out: &out, Workspace: filepath.Join(e.dir, "work"), Auto: true})
 	if err != nil || !res.Finished {

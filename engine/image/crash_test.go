@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/engine/registry/registrytest"
 	"github.com/opencontainers/go-digest"
 )
@@ -44,7 +45,12 @@ func TestCrashWork(t *testing.T) {
 	if _, err := w.pull(r.Ref("pulled:1"), ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Tag(w.ctx, "loaded:1", ref("tagged:1")); err != nil {
+	for _, name := range []oci.Ref{ref("tagged:1"), r.Ref("pushed:1")} {
+		if err := w.Tag(w.ctx, "loaded:1", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.PushName(w.ctx, r.Ref("pushed:1"), PushOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Remove(w.ctx, string(img.ID), false, unused); err != nil {

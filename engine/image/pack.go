@@ -12,8 +12,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/layer"
 	"github.com/learn-containers/learn/engine/oci"
@@ -36,6 +34,7 @@ type Parcel struct {
 	image    Image // with the manifest and the layers as they leave
 	manifest []byte
 	blobs    []Content // config and layers, each once
+	news     []knownBlob
 }
 
 // Content is a blob, and how to read it. What Open gives need not be verified.
@@ -66,7 +65,7 @@ func (s *Store) Pack(ctx context.Context, op *home.Operation, img Image, o PackO
 	for i, l := range img.Layers {
 		c, again := packed[l.Descriptor.Digest]
 		if !again {
-			if c, err = s.packLayer(ctx, op, l, o); err != nil {
+			if c, err = p.packLayer(ctx, s, op, l, o); err != nil {
 				return nil, fmt.Errorf("pack layer %s: %w", l.Descriptor.Digest, err)
 			}
 			packed[l.Descriptor.Digest] = c
@@ -127,7 +126,7 @@ func ociLayerType(mediaType string) string {
 	return mediaType
 }
 
-func (s *Store) packLayer(ctx context.Context, op *home.Operation, l Layer, o PackOptions) (Content, error) {
+func (p *Parcel) packLayer(ctx context.Context, s *Store, op *home.Operation, l Layer, o PackOptions) (Content, error) {
 	stored := Content{l.Descriptor, func() (io.ReadCloser, error) { return s.blobs.Open(l.Descriptor.Digest) }}
 	stored.Annotations = nil
 	if o.Compression == "" || o.Compression == layer.None || l.Descriptor.Digest != l.DiffID {
@@ -136,46 +135,37 @@ func (s *Store) packLayer(ctx context.Context, op *home.Operation, l Layer, o Pa
 		}
 		return stored, nil
 	}
-	return s.Compress(ctx, op, stored, o.Compression, o.Level)
+	f, known := newForm(o.Compression, o.Level), s.readKnown()
+	if before := known.compressed(l.DiffID, f.name()); before != nil { // it is compressed again only if somebody wants to read it
+		d := v1.Descriptor{MediaType: f.mediaType(), Digest: before.Digest, Size: before.Size}
+		return Content{d, func() (io.ReadCloser, error) { return f.compress(stored.Open()) }}, nil
+	}
+	c, err := s.Compress(ctx, op, stored, o.Compression, o.Level)
+	p.news = append(p.news, knownBlob{Digest: c.Digest, Size: c.Size, DiffID: l.DiffID, Compression: f.name()})
+	return c, err
 }
 
 // Compress writes the layer c, which isn't compressed, compressed to op's scratch space. The same bytes give the same bytes.
 func (s *Store) Compress(ctx context.Context, op *home.Operation, c Content, kind layer.Compression, level int) (Content, error) {
-	in, err := c.Open()
+	f := newForm(kind, level)
+	in, err := f.compress(c.Open())
 	if err != nil {
 		return Content{}, err
 	}
 	defer in.Close()
-	f, err := os.CreateTemp(op.Dir(), "pack-")
+	file, err := os.CreateTemp(op.Dir(), "pack-")
 	if err != nil {
 		return Content{}, err
 	}
 	sum := sha256.New()
-	out := &counted{w: io.MultiWriter(f, sum)}
-	z, mediaType, err := compressor(out, kind, level)
-	if err == nil {
-		_, err = io.Copy(z, &cancelable{ctx, in})
-		err = errors.Join(err, z.Close())
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	out := &counted{w: io.MultiWriter(file, sum)}
+	_, err = io.Copy(out, &cancelable{ctx, in})
+	if err = errors.Join(err, file.Close()); err != nil {
 		return Content{}, fmt.Errorf("compress: %w", err)
 	}
-	name := f.Name()
-	d := v1.Descriptor{MediaType: mediaType, Digest: digest.NewDigest(digest.SHA256, sum), Size: out.n}
+	name := file.Name()
+	d := v1.Descriptor{MediaType: f.mediaType(), Digest: digest.NewDigest(digest.SHA256, sum), Size: out.n}
 	return Content{d, func() (io.ReadCloser, error) { return os.Open(name) }}, nil
-}
-
-func compressor(w io.Writer, kind layer.Compression, level int) (io.WriteCloser, string, error) {
-	switch kind {
-	case layer.Gzip:
-		z, err := gzip.NewWriterLevel(w, cmp.Or(level, gzip.DefaultCompression))
-		return z, oci.MediaTypeLayerGzip, err
-	case layer.Zstd:
-		// One thread, so that the bytes do not depend on the machine.
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(cmp.Or(level, 3))))
-		return z, oci.MediaTypeLayerZstd, err
-	}
-	return nil, "", fmt.Errorf("compression is %q, expected gzip or zstd", kind)
 }
 
 // Manifest describes the manifest that the image leaves with.

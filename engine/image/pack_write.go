@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/engine/registry"
 	"github.com/learn-containers/learn/trace"
@@ -96,13 +98,12 @@ func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (siz
 	defer func() {
 		end(err, trace.String("manifest", string(p.image.Manifest.Digest)), trace.Int("blobs", blobs), trace.Int("size_bytes", size))
 	}()
-	for i := range p.blobs {
-		b := p.blobs[len(p.blobs)-1-i] // the config, which is the first, goes last
-		existed, err := c.PushBlob(ctx, ref, b.Descriptor, b.Open)
+	for _, b := range slices.Backward(p.blobs) { // the config, which is the first, goes last
+		done, err := c.Push(ctx, ref, registry.Upload{Blob: b.Descriptor, Open: b.Open})
 		if err != nil {
 			return size, err
 		}
-		if !existed {
+		if done.How != registry.Existed {
 			blobs, size = blobs+1, size+b.Size
 		}
 	}
@@ -118,6 +119,20 @@ func (s *Store) Push(ctx context.Context, p *Parcel, refs ...oci.Ref) (size int6
 		if err != nil {
 			return size, fmt.Errorf("push %s: %w", ref.Familiar(), err)
 		}
+		if err := s.rememberParcel(ctx, p, ref); err != nil {
+			return size, err
+		}
 	}
 	return size, nil
+}
+
+// rememberParcel notes where the blobs of p are now, and what its layers became.
+func (s *Store) rememberParcel(ctx context.Context, p *Parcel, ref oci.Ref) error {
+	news := slices.Clone(p.news)
+	for _, b := range p.blobs {
+		if !slices.ContainsFunc(news, func(k knownBlob) bool { return k.Digest == b.Digest }) {
+			news = append(news, knownBlob{Digest: b.Digest, Size: b.Size})
+		}
+	}
+	return s.withOperation("push", func(op *home.Operation) error { return s.remember(ctx, op, ref, news) })
 }

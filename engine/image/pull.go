@@ -108,8 +108,10 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 		entry.refs = []oci.Ref{p.ref}
 	}
 	list := []publication{entry}
-	err := p.publish(ctx, p.op, list, "pull")
-	return list[0].image, err
+	if err := p.publish(ctx, p.op, list, "pull"); err != nil {
+		return list[0].image, err
+	}
+	return list[0].image, p.notePulled(ctx, p.op, p.ref, id, layers)
 }
 
 // sourceOf is what annotationSource says of an image pulled from ref's repository as d.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 type Config struct {
 	CredentialsDir string            // folder of docker's config.json; empty: DOCKER_CONFIG, or else ~/.docker
 	Transport      http.RoundTripper // nil: net/http's default, with its proxies
+	Pause          time.Duration     // before an upload that broke off is taken up again; 0: a quarter of a second
 }
 
 // Client talks to registries. It is safe for concurrent use; tokens that it was given are kept as long as it lives. It opens nothing
@@ -28,10 +30,12 @@ type Config struct {
 type Client struct {
 	auth     *authorized
 	patience time.Duration // without a byte, before a registry is given up
+	pause    time.Duration // before an upload that broke off goes on; the next pauses are longer
 }
 
 const (
 	defaultPatience = time.Minute
+	firstPause      = 250 * time.Millisecond
 	pushPatience    = 5 // times as long: a registry may hash a blob before it answers
 	maxRedirects    = 10
 	maxAnswer       = 64 << 10 // bytes of an answer that means nothing
@@ -47,6 +51,7 @@ func New(c Config) *Client {
 	id := newIdentity(c.CredentialsDir)
 	return &Client{
 		patience: defaultPatience,
+		pause:    cmp.Or(c.Pause, firstPause),
 		auth: &authorized{identity: id, Client: &auth.Client{
 			Client:     &http.Client{Transport: &retry.Transport{Base: guard{base}, Policy: policy}, CheckRedirect: checkRedirect},
 			Header:     http.Header{"User-Agent": {"learn"}},
@@ -74,6 +79,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("redirect to %q: only http and https are followed", req.URL.Redacted())
 	case first.Scheme == "https" && req.URL.Scheme != "https":
 		return fmt.Errorf("redirect from TLS to plain HTTP (%s) is not followed", req.URL.Host)
+	case req.Method != "" && req.Method != http.MethodGet && req.Method != http.MethodHead && (req.URL.Scheme != first.Scheme || req.URL.Host != first.Host):
+		return fmt.Errorf("redirect of %s from %s to %s is not followed: what is sent is for the registry that was named", req.Method, first.Host, req.URL.Host)
 	case isLoopback(req.URL.Host) && !isLoopback(first.Host):
 		return fmt.Errorf("redirect from %s to this machine (%s) is not followed", first.Host, req.URL.Host)
 	}

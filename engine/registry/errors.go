@@ -69,6 +69,9 @@ func explain(doing string, ref oci.Ref, d digest.Digest, err error) error {
 	case errors.As(err, &status):
 		e.Status = status.StatusCode
 		e.status(ref.Domain(), status)
+		if late := (*statusError)(nil); errors.As(err, &late) && late.after > 0 {
+			e.Reason += fmt.Sprintf(" (it asks to be left alone for %d seconds)", int(late.after.Seconds()))
+		}
 	case errors.Is(err, errdef.ErrNotFound):
 		e.Status, e.Kind, e.Reason = http.StatusNotFound, ErrNotFound, notThere(ref.Domain())
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
@@ -102,6 +105,8 @@ func (e *Error) status(host string, r *errcode.ErrorResponse) {
 		e.Kind, e.Reason = ErrDenied, "the registry forbids it"+said+": "+login(host)+" as somebody who may"
 	case c == http.StatusNotFound:
 		e.Kind, e.Reason = ErrNotFound, notThere(host)+said
+	case c == http.StatusRequestEntityTooLarge:
+		e.Reason = "the registry, or a proxy before it, takes no blobs as large as this one (413)" + said + ": whoever runs it can raise the limit"
 	case c == http.StatusTooManyRequests:
 		e.Kind, e.Reason = ErrUnavailable, "the registry got too many requests from here"+said+": wait, or "+login(host)
 	case c >= http.StatusInternalServerError:
@@ -134,7 +139,9 @@ func (e *Error) network(host string, err error) {
 		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only"
 	case inner == io.EOF:
 		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		e.Kind, e.Reason = ErrUnavailable, host+" broke off the connection: "+inner.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Kind, e.Reason = ErrUnavailable, inner.Error()
 	default:
 		e.Reason = inner.Error()

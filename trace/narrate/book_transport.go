@@ -21,6 +21,7 @@ var transportBook = []phrase{
 			return text{say: "The registry has it now; it lacked " + f.count("blobs", "blob") + ", " + f.bytes("size_bytes") + " in all.",
 				how: "There its manifest is " + f.whole("manifest") + "."}
 		}},
+	{kind: vocab.ImagePushLayer, tell: tellPushedLayer},
 	{kind: vocab.CacheImport, doing: "reading the cache of other builds",
 		tell: func(f *facts) text {
 			return text{say: "Looking for results of other builds in " + f.path("source") + ".",
@@ -40,4 +41,19 @@ var transportBook = []phrase{
 			return text{say: "Writing the result to " + f.source("dest") + ".", why: "Its form is " + f.str("type") + "."}
 		},
 		done: func(f *facts) text { return text{say: "Wrote " + f.bytes("size_bytes") + "."} }},
+}
+
+// tellPushedLayer says whether a layer travelled, and if not, why.
+func tellPushedLayer(f *facts) text {
+	from, sent, whole := f.str("from"), f.bytes("sent_bytes"), f.bytes("layer_bytes")
+	switch f.str("how") {
+	case "exists":
+		return text{say: "Layer " + f.digest("diff_id") + " stayed here: the repository has it already.",
+			why: "A layer is found by its digest. One that is there need not be sent, whoever pushed it.", how: "It was asked for " + f.whole("digest") + "."}
+	case "mounted":
+		return text{say: "Layer " + f.digest("diff_id") + " stayed here: the registry took it from its repository " + from + ".",
+			why: "Both repositories now share one blob.", how: "The blob is " + f.whole("digest") + "."}
+	}
+	return text{say: "Layer " + f.digest("diff_id") + " travelled: " + sent + " were sent, which are " + whole + " when unpacked.",
+		how: "In the registry it is " + f.whole("digest") + ". That is the digest of what was sent, the other one that of the uncompressed archive."}
 }

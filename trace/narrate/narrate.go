@@ -104,7 +104,7 @@ func (t text) join(level Level) string {
 }
 
 func find(kind string) (phrase, bool) {
-	for _, chapter := range [...][]phrase{engineBook, imageBook, layerBook, containerBook, volumeBook, kernelBook, buildBook, transportBook, supplyBook} {
+	for _, chapter := range [...][]phrase{engineBook, imageBook, layerBook, containerBook, volumeBook, kernelBook, buildBook, transportBook, supplyBook, registryBook} {
 		for _, p := range chapter {
 			if p.kind == kind {
 				return p, true

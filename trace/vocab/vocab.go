@@ -39,6 +39,20 @@ const (
 	ImagePull   = "image.pull"
 	ImagePush   = "image.push"
 	ImageLook   = "image.look"
+	BlobWrite      = "blob.write"
+	BlobRemove     = "blob.remove"
+	ImageLoad      = "image.load"
+	ImageSave      = "image.save"
+	ImageImport    = "image.import"
+	ImageCreate    = "image.create"
+	ImageTag       = "image.tag"
+	ImageUntag     = "image.untag"
+	ImageRemove    = "image.remove"
+	ImagePrune     = "image.prune"
+	ImagePull      = "image.pull"
+	ImagePush      = "image.push"
+	ImagePushLayer = "image.push.layer"
+	ImageLook      = "image.look"
 
 	SBOMRead       = "sbom.read"
 	SBOMDatabase   = "sbom.database"
@@ -125,6 +139,10 @@ const (
 	CacheImport  = "cache.import"
 	CacheExport  = "cache.export"
 	BuildOutput  = "build.output"
+
+	RegistryServe    = "registry.serve"
+	RegistryBlob     = "registry.blob"
+	RegistryManifest = "registry.manifest"
 )
 
 // Kinds is the whole vocabulary, by area. Nothing of it is made when a process starts: it lies in the program as it is here.
@@ -148,6 +166,7 @@ var Kinds = []Kind{
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
+	{ImagePushLayer, false, "a repository has a layer", []Attr{{"diff_id", "string", "the layer, by the digest of its uncompressed archive"}, {"digest", "string", "its blob there"}, {"how", "string", "exists, mounted or uploaded"}, {"from", "string", "the repository that a mounted one came from"}, {"sent_bytes", "int", "what went over the network"}, {"layer_bytes", "int", "the uncompressed archive"}}, nil},
 	{ImageLook, true, "an image's layers are looked into, without unpacking them", []Attr{{"image", "string", "the image's id"}, {"layers", "int", "how many it has"}}, []Attr{{"wasted_bytes", "int", "bytes in the layers that no container sees"}}},
 
 	{SBOMRead, true, "the packages of an image are looked for", []Attr{{"image", "string", "the image's id"}}, []Attr{{"databases", "int", "lists of packages that were read"}, {"packages", "int", "how many packages there are"}}},
@@ -235,4 +254,8 @@ var Kinds = []Kind{
 	{CacheImport, true, "kept results of other builds are looked up", []Attr{{"source", "string", "where they are"}}, []Attr{{"records", "int", "how many there are"}}},
 	{CacheExport, true, "kept results are given away for other builds", []Attr{{"target", "string", "where to"}}, []Attr{{"records", "int", "how many"}, {"layers", "int", "how many layers they have"}, {"size_bytes", "int", "bytes of layers that were not there yet"}}},
 	{BuildOutput, true, "the result of a build is written", []Attr{{"type", "string", "local, tar, oci, docker, image"}, {"dest", "string", "file, folder or name"}}, []Attr{{"size_bytes", "int", "bytes written"}}},
+
+	{RegistryServe, false, "a registry of our own begins to serve", []Attr{{"address", "string", "host and port"}, {"storage", "string", "the folder that it keeps everything in"}}, nil},
+	{RegistryBlob, false, "a registry of our own answers for a blob", []Attr{{"act", "string", "has, lacks, gives, takes, mounts or deletes"}, {"repository", "string", "of which repository"}, {"digest", "string", "the blob"}, {"size_bytes", "int", "its bytes, 0 if they are not known"}}, nil},
+	{RegistryManifest, false, "a registry of our own answers for a manifest", []Attr{{"act", "string", "has, lacks, gives, takes or deletes"}, {"repository", "string", "of which repository"}, {"reference", "string", "the tag or digest that it was asked for by"}, {"digest", "string", "the manifest, empty if there is none"}, {"media_type", "string", "what it is"}}, nil},
 }

@@ -26,6 +26,8 @@ var Masks = []Mask{
 	{BuildOutput, "dest", "", "a folder or file of the host"},
 	{CacheImport, "source", "", "a folder of the host, or an address"},
 	{CacheExport, "target", "", "the same"},
+	{RegistryServe, "address", "", "a port of the host"},
+	{RegistryServe, "storage", "", "a folder of the host"},
 	{ContainerCopyIn, "source", "", "a file or folder of the host"},
 	{ContainerCopyOut, "dest", "", "the same"},
 	{SnapshotPrepare, "upper", "", "a folder of the host"},

@@ -39,6 +39,8 @@ func (f *folder) apply(e trace.Event) {
 		f.applyVolume(e)
 	case vocab.CacheStore, vocab.CacheRemove:
 		f.applyCache(e)
+	case vocab.RegistryManifest:
+		f.applyRegistry(e)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/learn-containers/learn/trace"
 )
 
 // blob answers for one blob.
@@ -25,6 +23,7 @@ func (x *exchange) blob() error {
 func (x *exchange) headBlob() error {
 	size, err := x.depot.Stat(x.repo, x.digest())
 	if err != nil {
+		x.tellBlob("lacks", 0)
 		return err
 	}
 	x.blobHeader()
@@ -61,14 +60,14 @@ func (x *exchange) deleteBlob() error {
 	if err := x.mayDelete(); err != nil {
 		return err
 	}
+	size, err := x.depot.Stat(x.repo, x.digest())
+	if err != nil {
+		return err
+	}
 	if err := x.depot.Unlink(x.repo, x.digest()); err != nil {
 		return err
 	}
+	x.tellBlob("deletes", size)
 	x.w.WriteHeader(http.StatusAccepted)
 	return nil
-}
-
-func (x *exchange) tellBlob(act string, size int64) {
-	_ = act
-	_ = trace.Int("size_bytes", size)
 }

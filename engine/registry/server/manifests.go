@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -31,6 +30,7 @@ func (x *exchange) manifest() error {
 func (x *exchange) getManifest() error {
 	m, err := x.depot.Find(x.repo, x.ref)
 	if err != nil {
+		x.tellManifest("lacks", x.ref, "", "")
 		return err
 	}
 	h := x.w.Header()
@@ -43,6 +43,7 @@ func (x *exchange) getManifest() error {
 	if x.r.Method == http.MethodHead {
 		h.Set("Content-Type", m.MediaType)
 		h.Set("Content-Length", strconv.FormatInt(m.Size, 10))
+		x.tellManifest("has", x.ref, m.Digest, m.MediaType)
 		x.w.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -50,7 +51,7 @@ func (x *exchange) getManifest() error {
 	if err != nil {
 		return refuse(http.StatusInternalServerError, codeUnknown, err)
 	}
-	x.tellManifest("gives", m.Digest, m.MediaType)
+	x.tellManifest("gives", x.ref, m.Digest, m.MediaType)
 	return x.json(m.MediaType, data)
 }
 
@@ -95,7 +96,12 @@ func (x *exchange) putManifest() error {
 			h.Add("OCI-Tag", t)
 		}
 	}
-	x.tellManifest("takes", g, mediaType)
+	for _, ref := range tags {
+		x.tellManifest("takes", ref, g, mediaType)
+	}
+	if len(tags) == 0 {
+		x.tellManifest("takes", x.ref, g, mediaType)
+	}
 	x.w.WriteHeader(http.StatusCreated)
 	return nil
 }
@@ -153,7 +159,10 @@ func (x *exchange) deleteManifest() error {
 	if err := x.mayDelete(); err != nil {
 		return err
 	}
-	var err error
+	m, err := x.depot.Find(x.repo, x.ref)
+	if err != nil {
+		return err
+	}
 	if x.isTag() {
 		err = x.depot.Untag(x.ctx, x.repo, x.ref)
 	} else {
@@ -162,10 +171,7 @@ func (x *exchange) deleteManifest() error {
 	if err != nil {
 		return err
 	}
+	x.tellManifest("deletes", x.ref, m.Digest, m.MediaType)
 	x.w.WriteHeader(http.StatusAccepted)
 	return nil
 }
-
-func (x *exchange) tellManifest(act string, g digest.Digest, mediaType string) {}
-
-var _ = url.Values{}

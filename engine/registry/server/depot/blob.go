@@ -125,16 +125,42 @@ func (d *Depot) statAnywhere(from string, g digest.Digest) (int64, error) {
 	if _, err := os.Stat(d.blobPath(g)); err != nil {
 		return 0, wrap("look at blob", g, err)
 	}
-	s, err := d.current()
-	if err != nil {
-		return 0, err
-	}
-	for _, repo := range s.names {
-		if size, err := d.Stat(repo, g); err == nil {
-			return size, nil
+	size := int64(-1)
+	err := d.eachRepository(func(repo string) error {
+		n, err := d.Stat(repo, g)
+		if errors.Is(err, ErrNotFound) {
+			return nil
 		}
+		if size = n; err == nil {
+			err = fs.SkipAll
+		}
+		return err
+	})
+	if err == nil && size < 0 {
+		err = ErrNotFound
 	}
-	return 0, wrap("look at blob", g, ErrNotFound)
+	if err != nil {
+		return 0, wrap("look at blob", g, err)
+	}
+	return size, nil
+}
+
+// eachRepository visits the repositories that have marks; fs.SkipAll ends it without an error.
+func (d *Depot) eachRepository(visit func(repo string) error) error {
+	root := d.path("repositories")
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() || e.Name() != "_blobs" {
+			return err
+		}
+		repo, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		if err := visit(filepath.ToSlash(repo)); err != nil {
+			return err
+		}
+		return fs.SkipDir
+	})
 }
 
 // Unlink takes a blob from repo, and from no other repository. The bytes go with the next collection, if nobody needs them.
@@ -163,10 +189,10 @@ func (d *Depot) publish(file string, g digest.Digest) error {
 	if err := d.makeDurable(filepath.Dir(dst)); err != nil {
 		return err
 	}
-	failpoint.Hit("registry.blob.before-rename")
+	failpoint.Hit("depot.blob.before-rename")
 	if err := os.Rename(file, dst); err != nil {
 		return err
 	}
-	failpoint.Hit("registry.blob.renamed")
+	failpoint.Hit("depot.blob.renamed")
 	return nil
 }

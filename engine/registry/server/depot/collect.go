@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,7 +106,8 @@ type collection struct {
 	depot   *Depot
 	options CollectOptions
 	result  Collected
-	keep    map[digest.Digest]bool // blobs that somebody needs or still has a mark of
+	needed  map[digest.Digest]bool // by a manifest
+	kept    map[digest.Digest]bool // by a mark that is too young to go
 }
 
 func (c *collection) run() error {
@@ -127,11 +129,9 @@ func (c *collection) run() error {
 	if err != nil {
 		return err
 	}
-	c.keep = map[digest.Digest]bool{}
+	c.needed, c.kept = map[digest.Digest]bool{}, map[digest.Digest]bool{}
 	for _, set := range needed {
-		for g := range set {
-			c.keep[g] = true
-		}
+		maps.Copy(c.needed, set)
 	}
 	if err := c.sweepMarks(needed); err != nil {
 		return err
@@ -209,37 +209,29 @@ func (d *Depot) walk(set map[digest.Digest]bool, g digest.Digest, mediaType stri
 
 // sweepMarks takes from each repository what its manifests don't need. A mark that stays keeps its blob.
 func (c *collection) sweepMarks(needed map[string]map[digest.Digest]bool) error {
-	root := c.depot.path("repositories")
-	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+	return c.depot.eachRepository(func(repo string) error {
+		marks, err := listAll(c.depot.marks(repo))
 		if err != nil {
 			return err
 		}
-		if !e.IsDir() || e.Name() != "_blobs" {
-			return nil
-		}
-		rel, err := filepath.Rel(root, filepath.Dir(path))
-		if err != nil {
-			return err
-		}
-		marks, err := listAll(path)
-		if err != nil {
-			return err
-		}
-		set := needed[filepath.ToSlash(rel)]
-		for _, m := range marks {
-			if set[m.digest] {
-				continue
-			}
-			if c.young(m) {
-				c.keep[m.digest] = true
-				continue
-			}
-			if err := c.drop(m.path); err != nil {
-				return err
-			}
-		}
-		return fs.SkipDir
+		return c.sweepRepository(marks, needed[repo])
 	})
+}
+
+func (c *collection) sweepRepository(marks []file, needed map[digest.Digest]bool) error {
+	for _, m := range marks {
+		if needed[m.digest] {
+			continue
+		}
+		if c.young(m) {
+			c.kept[m.digest] = true
+			continue
+		}
+		if err := c.drop(m.path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *collection) young(f file) bool { return c.options.Now.Sub(f.written) < c.options.Grace }
@@ -248,7 +240,7 @@ func (c *collection) drop(path string) error {
 	if c.options.DryRun {
 		return nil
 	}
-	failpoint.Hit("registry.collect.remove")
+	failpoint.Hit("depot.collect.remove")
 	err := os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -262,10 +254,11 @@ func (c *collection) sweepBlobs() error {
 		return err
 	}
 	for _, b := range blobs {
-		if c.keep[b.digest] || c.young(b) {
-			if needed := c.keep[b.digest]; !needed {
-				c.result.Kept++
-			}
+		if c.needed[b.digest] {
+			continue
+		}
+		if c.kept[b.digest] || c.young(b) {
+			c.result.Kept++
 			continue
 		}
 		if err := c.drop(b.path); err != nil {

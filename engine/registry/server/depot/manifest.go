@@ -77,7 +77,7 @@ func (d *Depot) Put(ctx context.Context, repo string, g digest.Digest, mediaType
 	if err != nil {
 		return Needs{}, fmt.Errorf("store manifest %s: %w", g, err)
 	}
-	failpoint.Hit("registry.manifest.named")
+	failpoint.Hit("depot.manifest.named")
 	return needs, nil
 }
 
@@ -124,7 +124,7 @@ func (d *Depot) putFile(repo string, g digest.Digest, data []byte) error {
 			return err
 		}
 	}
-	failpoint.Hit("registry.manifest.stored")
+	failpoint.Hit("depot.manifest.stored")
 	return d.syncMarks(repo)
 }
 

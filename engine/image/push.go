@@ -1,0 +1,340 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/layer"
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/engine/registry"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+	"github.com/moby/moby/api/types/events"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// PushOptions say how an image is pushed. The zero value pushes layers that were made here compressed by gzip, and tells nobody.
+type PushOptions struct {
+	Compression layer.Compression // of layers that are stored uncompressed; empty: gzip. Those that came in some form leave in it
+	Level       int               // 0: the usual
+	Platform    string            // that the image must be for; empty: any
+	Progress    Progress          // nil for nobody
+}
+
+// pushAtOnce is how many layers are sent side by side, as docker does.
+const pushAtOnce = 5
+
+// Tags are the names with a tag that images have in the repository of ref, in their order.
+func (s *Store) Tags(ref oci.Ref) ([]oci.Ref, error) {
+	refs, err := s.inRepository(ref)
+	if err != nil {
+		return nil, err
+	}
+	refs = slices.DeleteFunc(refs, func(r oci.Ref) bool { return r.Tag() == "" })
+	slices.SortFunc(refs, compareRefs)
+	return refs, nil
+}
+
+// PushName gives the image that has the name ref, which has a tag, to ref's registry under that name, and returns the manifest as it is
+// there. Layers that the repository has, or may take from another repository of its registry, are neither read nor sent. Others are
+// compressed while they are sent. The config goes after them and the manifest last, so that the tag never leads to what is not all there.
+//
+// An image that was pulled and not changed leaves with the very manifest that it came with. Errors of the registry are *registry.Error.
+func (s *Store) PushName(ctx context.Context, ref oci.Ref, o PushOptions) (d v1.Descriptor, err error) {
+	unlock, err := s.home.Lock(ctx, "gc", false) // nothing is collected while it is being read
+	if err != nil {
+		return d, err
+	}
+	defer unlock()
+	img, err := s.Resolve(ctx, ref.String())
+	if err != nil {
+		return d, err
+	}
+	if err := fitsPlatform(img, ref, o.Platform); err != nil {
+		return d, err
+	}
+	err = s.withOperation("push", func(op *home.Operation) error {
+		p := &pusher{Store: s, client: s.client(), op: op, ref: ref, image: img, opts: o, progress: heard(o.Progress), known: s.readKnown()}
+		d, err = p.push(ctx)
+		return err
+	})
+	if err != nil {
+		return d, fmt.Errorf("push %s: %w", ref.Familiar(), err)
+	}
+	s.tellTransfer(events.ActionPush, ref)
+	return d, nil
+}
+
+func fitsPlatform(img Image, ref oci.Ref, platform string) error {
+	if platform == "" {
+		return nil
+	}
+	want, err := ParsePlatform(platform)
+	if err != nil {
+		return err
+	}
+	have := normalPlatform(v1.Platform{OS: img.Config.OS, Architecture: img.Config.Architecture, Variant: img.Config.Variant})
+	if platformText(have) != platformText(want) {
+		return fmt.Errorf("image with reference %s was found but does not provide the specified platform (%s): it is for %s", ref.Familiar(), platformText(want), platformText(have))
+	}
+	return nil
+}
+
+// pusher is one push under way.
+type pusher struct {
+	*Store
+	client   *registry.Client
+	op       *home.Operation
+	ref      oci.Ref
+	image    Image
+	opts     PushOptions
+	progress Progress
+	known    known
+
+	mu    sync.Mutex
+	news  []knownBlob
+	blobs int64 // that the repository did not have
+	bytes int64 // that were sent
+}
+
+func (p *pusher) push(ctx context.Context) (d v1.Descriptor, err error) {
+	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", p.ref.String()))
+	defer func() {
+		end(err, trace.String("manifest", string(d.Digest)), trace.Int("blobs", p.blobs), trace.Int("size_bytes", p.bytes))
+	}()
+	jobs, err := p.layers(ctx)
+	if err != nil {
+		return d, err
+	}
+	d, data, err := p.manifest(jobs)
+	if err != nil {
+		return d, err
+	}
+	if err := p.config(ctx); err != nil {
+		return d, err
+	}
+	failpoint.Hit("image.push.before-manifest")
+	if err := p.client.PushManifest(ctx, p.ref, d, data); err != nil {
+		return d, err
+	}
+	if err := p.PushReferrers(ctx, p.ref, p.image, d); err != nil {
+		return d, fmt.Errorf("the image is there, but not what refers to it: %w", err)
+	}
+	if err := p.remember(ctx, p.op, p.ref, p.news); err != nil {
+		return d, fmt.Errorf("it is there, but that could not be noted: %w", err)
+	}
+	return d, p.noteDigest(ctx, d.Digest)
+}
+
+// noteDigest lets the image be found by the digest that it has in the registry.
+func (p *pusher) noteDigest(ctx context.Context, d digest.Digest) error {
+	source := sourceOf(p.ref, d)
+	x, err := p.readIndex()
+	if err != nil {
+		return err
+	}
+	at := p.positions(x, p.image.ID)
+	if d == p.image.Manifest.Digest || !slices.ContainsFunc(at, func(i int) bool { return x.Manifests[i].Annotations[annotationSource] != source }) {
+		return nil
+	}
+	return p.changeIndex(ctx, p.op, func(x *index) error {
+		p.noteSource(x, p.image.ID, source)
+		return nil
+	})
+}
+
+// layerJob is one layer's blob on its way.
+type layerJob struct {
+	layer Layer
+	done  registry.Outcome
+	err   error
+}
+
+// layers sends the blobs of all layers, the top one first as docker does, a few at a time. The first error stops the others.
+func (p *pusher) layers(ctx context.Context) ([]*layerJob, error) {
+	var jobs []*layerJob
+	seen := map[digest.Digest]bool{}
+	for _, l := range slices.Backward(p.image.Layers) {
+		p.progress.Blob(BlobState{Blob: l.DiffID, Stage: BlobPreparing})
+		if !seen[l.Descriptor.Digest] {
+			seen[l.Descriptor.Digest] = true
+			jobs = append(jobs, &layerJob{layer: l})
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, pushAtOnce)
+	for i, j := range jobs {
+		if i >= pushAtOnce {
+			p.progress.Blob(BlobState{Blob: j.layer.DiffID, Stage: BlobWaiting})
+		}
+	}
+	for _, j := range jobs {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if j.err = p.layer(ctx, j); j.err != nil {
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	var failed error
+	for _, j := range jobs {
+		if j.err != nil && (failed == nil || errors.Is(failed, context.Canceled)) {
+			failed = j.err // what was cancelled was so because of another error
+		}
+	}
+	return jobs, failed
+}
+
+// layer sees to it that the repository has one layer, and tells how it came there.
+func (p *pusher) layer(ctx context.Context, j *layerJob) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	u, news := p.upload(j.layer)
+	done, err := p.client.Push(ctx, p.ref, u)
+	if err != nil {
+		return err
+	}
+	done.Blob.MediaType = u.Blob.MediaType
+	j.done = done
+	state := BlobState{Blob: j.layer.DiffID, Stage: BlobPushed, From: done.From}
+	switch done.How {
+	case registry.Existed:
+		state.Stage = BlobPresent
+	case registry.Mounted:
+		state.Stage = BlobMounted
+	}
+	p.progress.Blob(state)
+	news.Digest, news.Size = done.Blob.Digest, done.Blob.Size
+	p.note(ctx, j.layer, done, news)
+	return nil
+}
+
+func (p *pusher) note(ctx context.Context, l Layer, done registry.Outcome, news knownBlob) {
+	sent := int64(0)
+	if done.How == registry.Uploaded {
+		sent = done.Blob.Size
+	}
+	p.count(done, news)
+	trace.Fact(ctx, vocab.ImagePushLayer, trace.String("diff_id", string(l.DiffID)), trace.String("digest", string(done.Blob.Digest)),
+		trace.String("how", string(done.How)), trace.String("from", done.From), trace.Int("sent_bytes", sent), trace.Int("layer_bytes", l.Size))
+}
+
+func (p *pusher) count(done registry.Outcome, news knownBlob) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.news = append(p.news, news)
+	if done.How != registry.Existed {
+		p.blobs++
+	}
+	if done.How == registry.Uploaded {
+		p.bytes += done.Blob.Size
+	}
+}
+
+// upload says how a layer leaves: as it is stored, or compressed. Where it was compressed before, its digest is known without doing so.
+func (p *pusher) upload(l Layer) (registry.Upload, knownBlob) {
+	stored := l.Descriptor
+	stored.Annotations = nil
+	u := registry.Upload{Blob: stored, Open: func() (io.ReadCloser, error) { return p.Store.blobs.Open(stored.Digest) }}
+	news := knownBlob{}
+	total := stored.Size
+	if f := p.form(l); f.kind != layer.None {
+		u.Blob = v1.Descriptor{MediaType: f.mediaType()}
+		u.Open = func() (io.ReadCloser, error) { return f.compress(p.Store.blobs.Open(stored.Digest)) }
+		news.DiffID, news.Compression = l.DiffID, f.name()
+		total = 0
+		if before := p.known.compressed(l.DiffID, f.name()); before != nil {
+			u.Blob.Digest, u.Blob.Size = before.Digest, before.Size
+			total = before.Size
+		}
+	}
+	if u.Blob.Digest != "" {
+		u.From = p.known.candidates(u.Blob.Digest, p.ref)
+	}
+	u.Sent = func(n int64) { p.progress.Blob(BlobState{Blob: l.DiffID, Stage: BlobPushing, Done: n, Total: total}) }
+	u.Wait = func(d time.Duration) {
+		p.progress.Blob(BlobState{Blob: l.DiffID, Stage: BlobRetrying, Seconds: int((d + time.Second - 1) / time.Second)})
+	}
+	return u, news
+}
+
+// form is how a layer is to be compressed: not at all if it is already, or came from a registry as it is.
+func (p *pusher) form(l Layer) form {
+	if b := p.known.find(l.DiffID); l.Descriptor.Digest != l.DiffID || b != nil && b.Pulled {
+		return form{kind: layer.None}
+	}
+	return newForm(p.opts.Compression, p.opts.Level)
+}
+
+// manifest is the one that the image has, or one that names the layers as they are there now.
+func (p *pusher) manifest(jobs []*layerJob) (v1.Descriptor, []byte, error) {
+	became := map[digest.Digest]v1.Descriptor{}
+	changed := false
+	for _, j := range jobs {
+		became[j.layer.Descriptor.Digest] = j.done.Blob
+		changed = changed || j.done.Blob.Digest != j.layer.Descriptor.Digest
+	}
+	data, err := p.Store.blobs.ReadAll(p.image.Manifest.Digest, oci.MaxJSON)
+	if err != nil || !changed {
+		return p.image.Manifest, data, err
+	}
+	var m v1.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return v1.Descriptor{}, nil, fmt.Errorf("read manifest %s: %w", p.image.Manifest.Digest, err)
+	}
+	m.MediaType, m.Config.MediaType = oci.MediaTypeManifest, oci.MediaTypeConfig
+	for i, l := range m.Layers {
+		d := became[l.Digest]
+		m.Layers[i] = v1.Descriptor{MediaType: ociLayerType(d.MediaType), Digest: d.Digest, Size: d.Size, Annotations: l.Annotations}
+	}
+	if data, err = json.Marshal(m); err != nil {
+		return v1.Descriptor{}, nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	return v1.Descriptor{MediaType: m.MediaType, Digest: oci.Sum(data), Size: int64(len(data))}, data, nil
+}
+
+// config sends the image's config, which is small.
+func (p *pusher) config(ctx context.Context) error {
+	data, err := p.Store.blobs.ReadAll(p.image.ID, oci.MaxJSON)
+	if err != nil {
+		return err
+	}
+	c := BytesContent(oci.MediaTypeConfig, data)
+	done, err := p.client.Push(ctx, p.ref, registry.Upload{Blob: c.Descriptor, Open: c.Open, From: p.known.candidates(c.Digest, p.ref)})
+	if err != nil {
+		return err
+	}
+	p.count(done, knownBlob{Digest: c.Digest, Size: c.Size})
+	return nil
+}
+
+// notePulled remembers in which repository the blobs of a pulled image are, and that they came in that form.
+func (s *Store) notePulled(ctx context.Context, op *home.Operation, ref oci.Ref, config digest.Digest, layers []Layer) error {
+	var news []knownBlob
+	for _, l := range layers {
+		news = append(news, knownBlob{Digest: l.Descriptor.Digest, Size: l.Descriptor.Size, Pulled: l.Descriptor.Digest == l.DiffID})
+	}
+	return s.remember(ctx, op, ref, append(news, knownBlob{Digest: config}))
+}
+
+// mediaTypeOf is the image-spec's type of a layer of that compression.
+func (f form) mediaType() string {
+	if f.kind == layer.Zstd {
+		return oci.MediaTypeLayerZstd
+	}
+	return oci.MediaTypeLayerGzip
+}
