@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -92,4 +93,18 @@ func numbered(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Within is d without what is not about files at or below one of paths.
+func (d Diff) Within(paths []string) Diff {
+	inside := func(p string) bool {
+		return slices.ContainsFunc(paths, func(top string) bool {
+			top = path.Clean("/" + top)
+			return p == top || top == "/" || strings.HasPrefix(p, top+"/")
+		})
+	}
+	d.Config, d.ConfigTimes = []DiffField{}, []DiffField{}
+	d.Files = slices.DeleteFunc(slices.Clone(d.Files), func(f DiffFile) bool { return !inside(f.Path) })
+	d.FileTimes = slices.DeleteFunc(slices.Clone(d.FileTimes), func(m DiffMoment) bool { return !inside(m.Path) })
+	return d
 }

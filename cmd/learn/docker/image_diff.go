@@ -21,7 +21,9 @@ only A has (deleted), C for what both have and is not the same (changed), and th
 mode, owner, link target, device, hard links, extended attributes. The last line sums it up.
 
 Times are counted and not listed: two builds of the same inputs differ in nothing else unless SOURCE_DATE_EPOCH is
-set. With --times they are listed, and count for --exit-code. How files lie in layers never counts.`
+set. With --times they are listed, and count for --exit-code. How files lie in layers never counts.
+
+With PATH only the files at and below these paths are looked at, and layers and config are left out.`
 
 const imageDiffExample = `  # What did the last build change?
   learn docker image diff shop:1 shop:2
@@ -29,23 +31,26 @@ const imageDiffExample = `  # What did the last build change?
   # Is a rebuild the same, but for times? In a script: exit code 1 if not
   learn docker image diff --quiet --exit-code shop:1 shop:again
 
+  # Only names, below /etc
+  learn docker image diff --name-only shop:1 shop:2 /etc
+
   # Which files changed, for another program
   learn docker image diff --json shop:1 shop:2 | jq -r '.files[] | .kind + " " + .path'`
 
 type imageDiffFlags struct {
-	times, json, exitCode, noTrunc, quiet bool
+	times, json, exitCode, noTrunc, quiet, names bool
 }
 
 func (app *App) imageDiff() *cobra.Command {
 	var f imageDiffFlags
 	cmd := &cobra.Command{
-		Use:     "diff [OPTIONS] A B",
+		Use:     "diff [OPTIONS] A B [PATH...]",
 		Short:   "Show which layers, files and config fields differ between two images",
 		Long:    imageDiffLong,
 		Example: imageDiffExample,
-		Args:    exactly(2),
+		Args:    atLeast(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.diffImages(cmd.Context(), f, args[0], args[1])
+			return app.diffImages(cmd.Context(), f, args[0], args[1], args[2:])
 		},
 	}
 	fl := cmd.Flags()
@@ -53,11 +58,15 @@ func (app *App) imageDiff() *cobra.Command {
 	fl.BoolVar(&f.json, "json", false, "Print one JSON object")
 	fl.BoolVar(&f.exitCode, "exit-code", false, "Exit with 1 if files or config differ (with --times: or times), 0 if not")
 	fl.BoolVar(&f.noTrunc, "no-trunc", false, "Don't truncate output")
+	fl.BoolVar(&f.names, "name-only", false, "Only print the paths of files that differ, one a line")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "Only print the last line")
 	return cmd
 }
 
-func (app *App) diffImages(ctx context.Context, f imageDiffFlags, nameA, nameB string) error {
+func (app *App) diffImages(ctx context.Context, f imageDiffFlags, nameA, nameB string, paths []string) error {
+	if f.names && (f.json || f.quiet) {
+		return usagef("--name-only can't be used together with --json or --quiet")
+	}
 	if f.json && f.quiet {
 		return usagef("--json and --quiet can't be used together: --json prints the last line as \"verdict\"")
 	}
@@ -77,6 +86,9 @@ func (app *App) diffImages(ctx context.Context, f imageDiffFlags, nameA, nameB s
 	if err != nil {
 		return err
 	}
+	if len(paths) > 0 {
+		d = d.Within(paths)
+	}
 	out := bufio.NewWriter(app.Out)
 	p := &diffPrinter{w: out, imageDiffFlags: f}
 	switch {
@@ -84,6 +96,14 @@ func (app *App) diffImages(ctx context.Context, f imageDiffFlags, nameA, nameB s
 		err = p.object(newDiffObject(d, f, diffSide{nameA, a.ID}, diffSide{nameB, b.ID}))
 	case f.quiet:
 		p.line("%s", d.Verdict())
+	case f.names:
+		for _, file := range d.Files {
+			p.line("%s", format.Clean(file.Path))
+		}
+	case len(paths) > 0 && !d.Differs(true):
+		p.line("same: no file differs there")
+	case len(paths) > 0:
+		p.files(d)
 	default:
 		p.print(d, diffSide{nameA, a.ID}, diffSide{nameB, b.ID})
 	}
@@ -143,6 +163,11 @@ func (p *diffPrinter) print(d image.Diff, a, b diffSide) {
 	if len(d.Files) > 0 {
 		p.line("\nFiles:")
 	}
+	p.files(d)
+}
+
+// files lists what differs, and sums it up.
+func (p *diffPrinter) files(d image.Diff) {
 	for _, f := range d.Files {
 		p.line("%s %s%s", f.Kind, format.Clean(f.Path), p.about(f))
 	}

@@ -186,7 +186,7 @@ func (l *lens) printHidden(ctx context.Context) error {
 	}
 	l.line("\nA layer never changes: to delete or overwrite a file in a later one hides it and leaves its bytes in the archive, which every push and save")
 	l.line("carries along. A secret among them is no secret any more: replace it, and give it to the build with RUN --mount=type=secret.")
-	first := shown[0]
+	first := shown[max(0, slices.IndexFunc(shown, func(f image.HiddenFile) bool { return !f.Same }))]
 	l.line("To read one: docker image cat %s %s --layer %d", l.name, format.Clean(first.Path), first.Layer.Number)
 	return nil
 }

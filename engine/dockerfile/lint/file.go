@@ -3,13 +3,13 @@ package lint
 import (
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/util/suggest"
 
 	"github.com/learn-containers/learn/engine/dockerfile"
+	"github.com/learn-containers/learn/engine/oci"
 )
 
 func (c *checker) stageNames() {
@@ -99,7 +99,7 @@ func (c *checker) defaultBases(defaults dockerfile.Globals) {
 		if err != nil {
 			return
 		}
-		if _, err := reference.ParseNormalizedNamed(name.Result); err != nil {
+		if _, err := oci.ParseName(name.Result); err != nil {
 			c.rules.Run(&linter.RuleInvalidDefaultArgInFrom, st.Location, linter.RuleInvalidDefaultArgInFrom.Format(st.BaseName))
 		}
 	}

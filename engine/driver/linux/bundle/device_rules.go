@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
 )
 
 // alwaysAllowed are the devices of every container (runtime-spec, config-linux.md, "Default Devices"), making nodes, and terminals.
@@ -104,7 +106,7 @@ func (g group) writeDevices(rules []specs.LinuxDeviceCgroup) error {
 // attachDevices sets the rules as a program of the version 2 group, the last rule that fits deciding.
 func (g group) attachDevices(rules []specs.LinuxDeviceCgroup) error {
 	prog := deviceProgram(rules)
-	license := [...]byte{'A', 'p', 'a', 'c', 'h', 'e', 0}
+	license := unsafe.StringData("Apache\x00") // it stays where it is
 	load := struct {
 		progType, count uint32
 		insns, license  uint64
@@ -112,20 +114,20 @@ func (g group) attachDevices(rules []specs.LinuxDeviceCgroup) error {
 		log             uint64
 		version, flags  uint32
 		_               [64]byte
-	}{progType: unix.BPF_PROG_TYPE_CGROUP_DEVICE, count: uint32(len(prog)), insns: uint64(uintptr(unsafe.Pointer(&prog[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0])))}
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&load)), unsafe.Sizeof(load))
+	}{progType: unix.BPF_PROG_TYPE_CGROUP_DEVICE, count: uint32(len(prog)), insns: uint64(uintptr(unsafe.Pointer(&prog[0]))), license: uint64(uintptr(unsafe.Pointer(license)))}
+	fd, err := shim.LoadProgram(unsafe.Pointer(&load), unsafe.Sizeof(load))
 	runtime.KeepAlive(prog)
-	if errno != 0 {
-		return fmt.Errorf("resources.devices: load program: %w", errno)
+	if err != nil {
+		return fmt.Errorf("resources.devices: load program: %w", err)
 	}
-	defer unix.Close(int(fd))
+	defer unix.Close(fd)
 	dir, err := unix.Open(g.dir(), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(dir)
 	attach := struct{ target, prog, kind, flags, replace uint32 }{uint32(dir), uint32(fd), unix.BPF_CGROUP_DEVICE, unix.BPF_F_ALLOW_MULTI, 0}
-	if _, _, errno = unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_ATTACH, uintptr(unsafe.Pointer(&attach)), unsafe.Sizeof(attach)); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_ATTACH, uintptr(unsafe.Pointer(&attach)), unsafe.Sizeof(attach)); errno != 0 {
 		return fmt.Errorf("resources.devices: attach program: %w", errno)
 	}
 	return nil

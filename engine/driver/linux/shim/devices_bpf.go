@@ -144,13 +144,28 @@ func loadDeviceProgram(program []byte) (int, error) {
 	}{kind: unix.BPF_PROG_TYPE_CGROUP_DEVICE, count: uint32(instructions)}
 	attr.code, attr.license = uint64(uintptr(unsafe.Pointer(&program[0]))), uint64(uintptr(unsafe.Pointer(&program[8*instructions])))
 	copy(attr.name[:], "learn_devices")
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	fd, err := LoadProgram(unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	runtime.KeepAlive(program)
-	if errno != 0 {
-		return -1, fmt.Errorf("load device program: %w", errno)
+	if err != nil {
+		return -1, fmt.Errorf("load device program: %w", err)
 	}
-	unix.CloseOnExec(int(fd))
-	return int(fd), nil
+	return fd, nil
+}
+
+// LoadProgram is bpf(2), BPF_PROG_LOAD, with attributes of a size. The kernel stops looking at a program, with EAGAIN, when a signal is there
+// to be taken, and Go's scheduler sends such: it is asked again. The descriptor is close-on-exec.
+func LoadProgram(attr unsafe.Pointer, size uintptr) (int, error) {
+	for tries := 1; ; tries++ {
+		fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(attr), size)
+		if errno == unix.EAGAIN && tries < 30 {
+			continue
+		}
+		if errno != 0 {
+			return -1, errno
+		}
+		unix.CloseOnExec(int(fd))
+		return int(fd), nil
+	}
 }
 
 // attachDeviceProgram is bpf(2), BPF_PROG_ATTACH, to an open group.
