@@ -34,7 +34,8 @@ var arrows = map[string][]string{
 	"engine/events":               {"engine/home"},
 	"engine/registry":             {"engine/oci", "engine/registry/credentials", "trace", "trace/vocab"},
 	"engine/registry/credentials": {},
-	"engine/image":                {"engine/events", "engine/sbom", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/squeeze":              {},
+	"engine/image":                {"engine/squeeze", "engine/events", "engine/sbom", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":              {},
 
 	// pure readers of what is in an image, and of what is known against it

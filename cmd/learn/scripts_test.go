@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/learn-containers/learn/engine/registry/registrytest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -19,6 +20,7 @@ func TestScripts(t *testing.T) {
 }
 
 func runScripts(t *testing.T, driver string) {
+	hub := registrytest.New(t).Host()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: false,
@@ -29,6 +31,8 @@ func runScripts(t *testing.T, driver string) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("LEARN_DRIVER", driver)
 			env.Setenv("LEARN_OFFLINE", "1")
+			env.Setenv("REGISTRY", hub)
+			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, ".docker"))
 			m := &machine{t: t, home: home, dir: env.WorkDir, env: []string{"LEARN_DRIVER=" + driver}}
 			env.Defer(m.clear)
 			return nil

@@ -46,6 +46,9 @@ func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o Pul
 	return img, nil
 }
 
+// Client is the way to registries.
+func (s *Store) Client() *registry.Client { return s.client() }
+
 // client is the way to registries.
 func (s *Store) client() *registry.Client {
 	if s.Registry != nil {

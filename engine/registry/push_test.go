@@ -165,25 +165,25 @@ func TestUploadThatBreaksOffGoesOn(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789"), 100_000)
 	for _, c := range []struct {
 		name      string
-		b         breaking
+		b         *breaking
 		known     bool
 		wantBytes int // that arrived, all in all
 		wantErr   string
 	}{
-		{"from the middle", breaking{remember: true, failures: 2}, true, len(data), ""},
-		{"from the middle, digest unknown", breaking{remember: true, failures: 2}, false, len(data), ""},
-		{"anew", breaking{failures: 1}, true, len(data) + 100_000, ""},
-		{"anew, digest unknown", breaking{failures: 1}, false, len(data) + 100_000, ""},
-		{"after status 503", breaking{remember: true, failures: 1, status: 503}, true, len(data), ""},
-		{"after status 429", breaking{remember: true, failures: 1, status: 429}, false, len(data), ""},
-		{"in chunks after 413", breaking{remember: true, failures: 1, status: 413}, false, len(data), ""},
-		{"never", breaking{failures: 100}, true, -1, "the connection"},
-		{"never, forbidden", breaking{remember: true, failures: 100, status: 403}, true, 100_000, "forbids"},
-		{"never, too large", breaking{failures: 100, status: 413}, true, -1, "takes no blobs as large"},
+		{"from the middle", &breaking{remember: true, failures: 2}, true, len(data), ""},
+		{"from the middle, digest unknown", &breaking{remember: true, failures: 2}, false, len(data), ""},
+		{"anew", &breaking{failures: 1}, true, len(data) + 100_000, ""},
+		{"anew, digest unknown", &breaking{failures: 1}, false, len(data) + 100_000, ""},
+		{"after status 503", &breaking{remember: true, failures: 1, status: 503}, true, len(data), ""},
+		{"after status 429", &breaking{remember: true, failures: 1, status: 429}, false, len(data), ""},
+		{"in chunks after 413", &breaking{remember: true, failures: 1, status: 413}, false, len(data), ""},
+		{"never", &breaking{failures: 100}, true, -1, "the connection"},
+		{"never, forbidden", &breaking{remember: true, failures: 100, status: 403}, true, 100_000, "forbids"},
+		{"never, too large", &breaking{failures: 100, status: 413}, true, -1, "takes no blobs as large"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := &c.b
+			b := c.b
 			b.t = t
 			h := httptest.NewServer(b)
 			defer h.Close()

@@ -172,6 +172,7 @@ func tree(app *App, word string) *cobra.Command {
 		{"image", "Manage images", app.imageCommands()},
 		{"builder", "Manage builds", app.builderCommands()},
 		{"buildx", "Manage builds, by another name", app.buildxCommands()},
+		{"manifest", "Look at manifests in registries", app.manifestCommands()},
 		{"system", "Manage the engine", app.systemCommands()},
 		{"volume", "Manage volumes", app.volumeCommands()},
 	}
@@ -184,7 +185,7 @@ func tree(app *App, word string) *cobra.Command {
 	for _, g := range groups {
 		g.addTo(root)
 	}
-	root.AddCommand(app.inspect(), app.versionCommand(), app.loginCommand(), app.logoutCommand())
+	root.AddCommand(app.inspect(), app.versionCommand(), app.loginCommand(), app.logoutCommand(), app.searchCommand())
 	return root
 }
 

@@ -21,7 +21,7 @@ func (app *App) builderCommands() []command {
 
 // buildxCommands are the same under the name by which many scripts call them.
 func (app *App) buildxCommands() []command {
-	return []command{{app.buildCommand, ""}, {app.builderPrune, ""}}
+	return []command{{app.buildCommand, ""}, {app.builderPrune, ""}, {app.imagetools, ""}}
 }
 
 type buildFlags struct {

@@ -81,8 +81,8 @@ func (app *App) push(ctx context.Context, name string, f pushFlags) error {
 		ref = ref.WithTag("latest")
 		progress.Say("Using default tag: latest")
 	}
-	if v, ok := app.Environ("LEARN_OFFLINE"); ok && v != "" && v != "0" && !registry.Loopback(ref.Domain()) {
-		return plainly("push %s: LEARN_OFFLINE is set, and that registry is not on this machine: unset it to push", ref.Familiar())
+	if err := app.mayAsk(ref); err != nil {
+		return err
 	}
 	e, err := app.engine(ctx)
 	if err != nil {
