@@ -33,6 +33,7 @@ func (app *App) imageCommands() []command {
 		{app.imageRemove, "rmi"},
 		{app.imageSBOM, "sbom"},
 		{app.imageSave, "save"},
+		{app.imageScan, ""},
 		{app.imageTag, "tag"},
 	}
 }
