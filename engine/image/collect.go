@@ -61,8 +61,15 @@ func (s *Store) collect(ctx context.Context, roots Roots, asked []Layer) (Report
 			report.Gone = append(report.Gone, l.ChainID)
 		}
 	}
+	unsure, err := s.markSkeletons(live)
+	if err != nil {
+		return report, fmt.Errorf("collect garbage: %w", err)
+	}
 	failpoint.Hit("image.collect.before-chains")
-	if err := s.sweepChains(ctx, live, &report); err != nil {
+	if !unsure {
+		err = s.sweepChains(ctx, live, &report)
+	}
+	if err != nil {
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
 	failpoint.Hit("image.collect.before-blobs")

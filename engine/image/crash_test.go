@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -29,9 +30,6 @@ func TestCrashWork(t *testing.T) {
 	img := w.make([]string{"a", "b"}, "app:1")
 	if _, err := w.Unpack(w.ctx, img); err != nil {
 		t.Fatal(err)
-	}
-	if dropped, err := w.DropUnpacked(w.ctx, false); err != nil || len(dropped) == 0 {
-		t.Fatal(dropped, err)
 	}
 	plain := layerTar("x")
 	archive := tarFiles(file{name: "c", content: configOf(plain)}, file{name: "l", content: string(plain)},
@@ -174,7 +172,9 @@ func points(t *testing.T) []string {
 				t.Fatal(err)
 			}
 			for _, m := range hit.FindAllSubmatch(data, -1) {
-				names = append(names, string(m[1]))
+				if !strings.HasPrefix(string(m[1]), "image.drop.") { // whose halves only a driver keeps: cmd/learn kills there
+					names = append(names, string(m[1]))
+				}
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func (app *App) writeTree(ctx context.Context, e *engine.Engine, images []image.
 		if err != nil {
 			whole = img
 		}
-		halves, err := e.Images.HalvesOf([]image.Image{whole})
+		halves, err := e.Images.RoomOf([]image.Image{whole})
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (app *App) writeDiskUse(e *engine.Engine, u *diskUse) error {
 
 // writeHalves explains the room that images take.
 func (app *App) writeHalves(e *engine.Engine, images []image.Image) error {
-	h, err := e.Images.HalvesOf(images)
+	h, err := e.Images.RoomOf(images)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@ import (
 
 func (app *App) systemPrune() *cobra.Command {
 	var p pruneCall
-	var volumes, unpacked bool
+	var volumes bool
+	var half halves
 	cmd := &cobra.Command{
 		Use:   "prune [OPTIONS]",
 		Short: "Remove unused data",
@@ -25,7 +26,14 @@ func (app *App) systemPrune() *cobra.Command {
 			if volumes && slices.ContainsFunc(p.filters, func(f string) bool { return strings.HasPrefix(f, "until=") }) {
 				return &clientError{msg: `ERROR: The "until" filter is not supported with "--volumes"`}
 			}
-			ok, err := app.confirm(p.force || p.dryRun, pruneWarning(p, volumes, unpacked))
+			warning := pruneWarning(p, volumes)
+			if half.any() {
+				warning = half.warning()
+			}
+			if half.any() && p.dryRun {
+				return &clientError{msg: "--dry-run is not supported with --archives and --unpacked: docker system df -v says what either would set free"}
+			}
+			ok, err := app.confirm(p.force || p.dryRun, warning)
 			if err != nil || !ok {
 				return err
 			}
@@ -33,18 +41,21 @@ func (app *App) systemPrune() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.pruneSystem(cmd.Context(), e, p, volumes, unpacked)
+			if half.any() {
+				return app.pruneHalves(cmd.Context(), e, half)
+			}
+			return app.pruneSystem(cmd.Context(), e, p, volumes)
 		},
 	}
 	fl := cmd.Flags()
 	fl.BoolVarP(&p.all, "all", "a", false, "Remove all unused images not just dangling ones")
 	fl.BoolVar(&volumes, "volumes", false, "Prune anonymous volumes")
-	fl.BoolVar(&unpacked, "unpacked", false, "Also remove the unpacked half of images that no container is made of; it comes back at their next use")
+	half.flags(cmd)
 	p.flags(cmd, `Provide filter values (e.g. "label=<key>=<value>")`)
 	return cmd
 }
 
-func pruneWarning(p pruneCall, volumes, unpacked bool) string {
+func pruneWarning(p pruneCall, volumes bool) string {
 	lines := []string{"WARNING! This will remove:", "  - all stopped containers", "  - all networks not used by at least one container"}
 	if volumes {
 		lines = append(lines, "  - all anonymous volumes not used by at least one container")
@@ -53,9 +64,6 @@ func pruneWarning(p pruneCall, volumes, unpacked bool) string {
 		lines = append(lines, "  - all images without at least one container associated to them", "  - all build cache")
 	} else {
 		lines = append(lines, "  - all dangling images", "  - unused build cache")
-	}
-	if unpacked {
-		lines = append(lines, "  - the unpacked layers of images without at least one container associated to them")
 	}
 	if len(p.filters) > 0 {
 		filters := slices.Clone(p.filters)
@@ -69,7 +77,7 @@ func pruneWarning(p pruneCall, volumes, unpacked bool) string {
 }
 
 // pruneSystem removes in the order in which one thing keeps the other.
-func (app *App) pruneSystem(ctx context.Context, e *engine.Engine, p pruneCall, volumes, unpacked bool) error {
+func (app *App) pruneSystem(ctx context.Context, e *engine.Engine, p pruneCall, volumes bool) error {
 	gone, freed, err := app.pruneContainers(ctx, e, p)
 	if err != nil {
 		return err
@@ -94,12 +102,6 @@ func (app *App) pruneSystem(ctx context.Context, e *engine.Engine, p pruneCall, 
 		return err
 	}
 	freed += n
-	if unpacked {
-		if n, err = app.pruneUnpacked(ctx, e, p, gone); err != nil {
-			return err
-		}
-		freed += n
-	}
 	p.total(app.Out, freed)
 	return nil
 }
@@ -131,25 +133,6 @@ func (app *App) pruneCache(ctx context.Context, e *engine.Engine, p pruneCall) (
 	}
 	n, err := app.collect(ctx, e)
 	return freed + n, err
-}
-
-// pruneUnpacked drops the unpacked layers that only images stand on.
-func (app *App) pruneUnpacked(ctx context.Context, e *engine.Engine, p pruneCall, gone map[string]bool) (int64, error) {
-	if p.dryRun && len(gone) > 0 {
-		fmt.Fprintln(app.Out, "The layers of containers that would go are counted only when those are gone.")
-	}
-	list, err := e.Images.DropUnpacked(ctx, p.dryRun)
-	if err != nil || len(list) == 0 {
-		return 0, err
-	}
-	fmt.Fprintln(app.Out, p.heading("unpacked layers"))
-	var sum int64
-	for _, l := range list {
-		fmt.Fprintln(app.Out, l.ChainID)
-		sum += l.Size
-	}
-	fmt.Fprintln(app.Out)
-	return sum, nil
 }
 
 func (app *App) tellForgotten(gone []build.PrunedEntry, p pruneCall) {
