@@ -105,7 +105,7 @@ func TestTreeStaysForAnArchiveOfAnotherImage(t *testing.T) {
 		t.Error("the only copy of a layer was collected")
 	}
 	w.healthy()
-	if _, err := w.Remove(w.ctx, "b:1", false, unused); err != nil {
+	if _, _, err := w.Remove(w.ctx, "b:1", false, unused); err != nil {
 		t.Fatal(err)
 	}
 	w.collect()
