@@ -76,9 +76,9 @@ func (s *session) find(ctx context.Context, name string, want dockerfile.Platfor
 	pulled, pullErr := s.images.Pull(ctx, s.op, ref, image.PullOptions{Platform: want.String()})
 	s.display.Done(id, pullErr)
 	if pullErr != nil && missing {
-		return pulled, fmt.Errorf("%w, and its registry does not give it: %w", err, pullErr)
+		return pulled.Image, fmt.Errorf("%w, and its registry does not give it: %w", err, pullErr)
 	}
-	return pulled, pullErr
+	return pulled.Image, pullErr
 }
 
 // fits tells whether an image is for a platform, as far as it says what it is for.

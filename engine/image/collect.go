@@ -30,6 +30,9 @@ type PruneReport struct {
 	FreedBytes int64 // of blobs; 0 if the Store has no Keep, because then nothing was collected
 }
 
+// partialAge is how long what came of a blob waits for somebody to fetch the rest.
+const partialAge = 7 * 24 * time.Hour
+
 // patience is how long a collection waits for operations under way before it leaves its work to the next one.
 const patience = 300 * time.Millisecond
 
@@ -69,8 +72,10 @@ func (s *Store) Collect(ctx context.Context, roots Roots) (Report, error) {
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
 	s.sweepListings()
+	freed, err := s.blobs.DropPartials(ctx, s.home, partialAge)
+	report.FreedBytes += freed
 	failpoint.Hit("image.collect.done")
-	return report, nil
+	return report, err
 }
 
 // marked is what must stay.

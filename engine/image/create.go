@@ -86,11 +86,12 @@ func (s *Store) putManifest(ctx context.Context, op *home.Operation, config v1.D
 
 // publication is an image whose blobs are all in the store, and the names it is to get.
 type publication struct {
-	image   Image
-	refs    []oci.Ref
-	source  string // REPOSITORY@DIGEST that it was pulled as, or empty
-	existed bool
-	tags    []tagged
+	image    Image
+	refs     []oci.Ref
+	source   string // REPOSITORY@DIGEST that it was pulled as, or empty
+	platform string // that was asked for then
+	existed  bool
+	tags     []tagged
 }
 
 // publish enters images into the index, all in one change, sets their Refs, and records them.
@@ -102,7 +103,7 @@ func (s *Store) publish(ctx context.Context, op *home.Operation, list []publicat
 			p.existed = len(s.positions(x, p.image.ID)) > 0
 			p.tags = s.link(x, p.image.descriptor(), p.image.ID, p.refs)
 			if p.source != "" {
-				s.noteSource(x, p.image.ID, p.source)
+				s.noteSource(x, p.image.ID, p.source, p.platform)
 			}
 		}
 		for i := range list {

@@ -21,9 +21,10 @@ import (
 
 // Annotations of our own on the descriptors of index.json. They only save work: an index written by another tool lacks them.
 const (
-	annotationConfig = "learn.config" // digest of the config, so that an id is found without reading manifests
-	annotationSizes  = "learn.sizes"  // uncompressed size of each layer, lowest first, joined by commas
-	annotationSource = "learn.source" // REPOSITORY@DIGEST that it was pulled as; the digest may be that of a list of manifests
+	annotationConfig   = "learn.config"   // digest of the config, so that an id is found without reading manifests
+	annotationSizes    = "learn.sizes"    // uncompressed size of each layer, lowest first, joined by commas
+	annotationPlatform = "learn.platform" // that was asked for when it was pulled
+	annotationSource   = "learn.source"   // REPOSITORY@DIGEST that it was pulled as; the digest may be that of a list of manifests
 )
 
 // index is the content of index.json. Descriptors that aren't ours (lists of manifests, artifacts) are kept as they are.

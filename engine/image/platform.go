@@ -105,5 +105,19 @@ func ChoosePlatform(manifests []v1.Descriptor, want v1.Platform) (v1.Descriptor,
 	if have == nil {
 		return v1.Descriptor{}, fmt.Errorf("the list of manifests names no image")
 	}
-	return v1.Descriptor{}, fmt.Errorf("no image for %s in the list of manifests: it has %s; choose one of these with --platform", platformText(want), strings.Join(have, ", "))
+	return v1.Descriptor{}, fmt.Errorf("no matching manifest for %s in the manifest list entries: it has %s; choose one of these with --platform", platformText(want), strings.Join(have, ", "))
+}
+
+// Fits reports that img is for platform, or for one whose programs run there too.
+func Fits(img Image, platform string) (bool, error) {
+	want, err := ParsePlatform(platform)
+	if err != nil {
+		return false, err
+	}
+	c := img.Config
+	if c.Architecture == "" {
+		return true, nil
+	}
+	have := platformText(normalPlatform(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}))
+	return slices.ContainsFunc(runnable(want), func(p v1.Platform) bool { return platformText(p) == have }), nil
 }

@@ -1,9 +1,11 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -22,28 +24,37 @@ type PullOptions struct {
 	Progress Progress // nil for nobody
 }
 
-// Pull fetches the image that ref means in its registry, and names it ref. Of a list
-// of manifests it takes the one that docker would. Blobs that are here are not fetched again, and those that came whole before an error
-// are kept for the next try, until something is collected; but no name leads to an image that isn't all here. Everything is verified:
-// digests, sizes, media types, and each layer against the config. If ref has a digest the image gets no tag and is found by that digest.
+// Pulled is what a pull came to.
+type Pulled struct {
+	Image
+	Top   digest.Digest // that the name has in the registry: of the manifest, or of a list of manifests
+	Newer bool          // the name meant another image before, or none
+}
+
+// Pull fetches the image that ref means in its registry, unpacks it, and names it ref. Of a list of manifests it takes the one that docker
+// would. Blobs that are here are not fetched again. Those that came whole before an error are kept until something is collected, and what
+// came of others too, for the next try to go on with; but no name leads to an image that isn't all here. Everything is verified: digests,
+// sizes, media types, and each layer against the config. If ref has a digest the image gets no tag and is found by that digest.
 //
-// The caller holds the lock "gc" shared. Errors of the registry are *registry.Error.
-func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o PullOptions) (img Image, err error) {
+// op is the operation that the blobs belong to, or nil: then the pull is one of its own, if there is anything to do. The caller holds the lock
+// "gc" shared. Errors of the registry are *registry.Error.
+func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o PullOptions) (got Pulled, err error) {
 	want, err := ParsePlatform(o.Platform)
 	if err != nil {
-		return Image{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
+		return Pulled{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 	}
-	p := puller{Store: s, client: s.client(), op: op, ref: ref, want: want}
 	ctx, end := trace.Step(ctx, vocab.ImagePull, trace.String("ref", ref.String()), trace.String("platform", platformText(want)))
+	p := puller{Store: s, client: s.client(), op: op, ref: ref, want: want, progress: heard(o.Progress), told: trace.From(ctx) != nil}
 	defer func() {
-		end(err, trace.String("image", string(img.ID)), trace.Int("blobs", p.blobs), trace.Int("size_bytes", p.bytes))
+		end(err, trace.String("image", string(got.ID)), trace.Int("blobs", p.blobs.Load()), trace.Int("size_bytes", p.bytes.Load()))
 	}()
-	img, err = p.pull(ctx)
+	got, err = p.pull(ctx)
 	if err != nil {
-		return Image{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
+		return Pulled{}, pullError(ref, err)
 	}
+	p.progress.Say("Digest: " + string(got.Top))
 	s.tellTransfer(events.ActionPull, ref)
-	return img, nil
+	return got, nil
 }
 
 // Client is the way to registries.
@@ -54,7 +65,7 @@ func (s *Store) client() *registry.Client {
 	if s.Registry != nil {
 		return s.Registry
 	}
-	return registry.New(registry.Config{})
+	return registry.New(registry.Config{Home: s.home.Root()})
 }
 
 // puller is one pull under way.
@@ -64,14 +75,64 @@ type puller struct {
 	op           *home.Operation
 	ref          oci.Ref
 	want         v1.Platform
-	blobs, bytes int64 // that came over the network
+	progress     Progress
+	cancel       context.CancelCauseFunc
+	told         bool         // somebody is told of every step, so they come one after the other
+	blobs, bytes atomic.Int64 // that came over the network
 }
 
-func (p *puller) pull(ctx context.Context) (Image, error) {
+func (p *puller) pull(ctx context.Context) (Pulled, error) {
 	top, err := p.client.Resolve(ctx, p.ref)
 	if err != nil {
-		return Image{}, err
+		return Pulled{}, err
 	}
+	p.progress.Say(cmp.Or(p.ref.Tag(), string(p.ref.Digest())) + ": Pulling from " + p.repository())
+	if img, ok := p.current(top.Digest); ok {
+		return Pulled{Image: img, Top: top.Digest}, nil
+	}
+	before, _ := p.Store.resolve(p.ref.String())
+	var img Image
+	if p.op != nil {
+		img, err = p.fetch(ctx, top)
+	} else {
+		err = p.Store.withOperation("pull image", func(op *home.Operation) (err error) {
+			p.op = op
+			img, err = p.fetch(ctx, top)
+			return err
+		})
+	}
+	return Pulled{Image: img, Top: top.Digest, Newer: before.ID != img.ID}, err
+}
+
+// repository is what docker calls it in its progress: without the registry's name.
+func (p *puller) repository() string { return p.ref.Path() }
+
+// current finds the image that ref means already, if it is what the registry has under that name now, and all here.
+func (p *puller) current(top digest.Digest) (Image, bool) {
+	x, err := p.Store.readIndex()
+	if err != nil {
+		return Image{}, false
+	}
+	d, ok := byRef(x, p.ref)
+	if !ok || d.Annotations[annotationSource] != sourceOf(p.ref, top) || d.Annotations[annotationPlatform] != platformText(p.want) {
+		return Image{}, false
+	}
+	img, err := p.Store.read(x, d)
+	if err != nil {
+		return Image{}, false
+	}
+	var chain digest.Digest
+	for _, l := range img.Layers {
+		if size, err := p.Store.blobs.Stat(l.Descriptor.Digest); err != nil || size != l.Descriptor.Size {
+			return Image{}, false
+		}
+		chain = l.ChainID
+	}
+	return img, chain == "" || p.Store.layers.Has(chain)
+}
+
+// fetch brings in what is missing of the image that top leads to.
+func (p *puller) fetch(ctx context.Context, top v1.Descriptor) (Image, error) {
 	desc, data, err := p.choose(ctx, top, maxNesting)
 	if err != nil {
 		return Image{}, err
@@ -88,10 +149,20 @@ func (p *puller) pull(ctx context.Context) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("manifest %s: %w", desc.Digest, err)
 	}
+	trace.Fact(ctx, vocab.ImageDigests, trace.String("index", indexDigest(top, desc)), trace.String("manifest", string(desc.Digest)),
+		trace.String("config", string(m.Config.Digest)), trace.Int("layers", int64(len(layers))))
 	if err := p.layers(ctx, layers); err != nil {
 		return Image{}, err
 	}
 	return p.enter(ctx, top.Digest, desc, data, config, layers)
+}
+
+// indexDigest is that of the list of manifests that led to a manifest; empty if none did.
+func indexDigest(top, manifest v1.Descriptor) string {
+	if top.Digest == manifest.Digest {
+		return ""
+	}
+	return string(top.Digest)
 }
 
 // enter stores config and manifest and gives the image its name.
@@ -106,7 +177,7 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 	}
 	id := oci.Sum(config.data)
 	entry := publication{image: newImage(id, v1.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}, config.image, layers)}
-	entry.source = sourceOf(p.ref, top)
+	entry.source, entry.platform = sourceOf(p.ref, top), platformText(p.want)
 	if p.ref.Digest() == "" {
 		entry.refs = []oci.Ref{p.ref}
 	}
@@ -120,8 +191,8 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 // sourceOf is what annotationSource says of an image pulled from ref's repository as d.
 func sourceOf(ref oci.Ref, d digest.Digest) string { return ref.Name() + "@" + string(d) }
 
-// noteSource writes down at each entry of an image what it was pulled as.
-func (s *Store) noteSource(x *index, id digest.Digest, source string) {
+// noteSource writes down at each entry of an image what it was pulled as, and for which platform.
+func (s *Store) noteSource(x *index, id digest.Digest, source, platform string) {
 	for _, i := range s.positions(x, id) {
 		d := &x.Manifests[i]
 		d.Annotations = maps.Clone(d.Annotations)
@@ -129,6 +200,9 @@ func (s *Store) noteSource(x *index, id digest.Digest, source string) {
 			d.Annotations = map[string]string{}
 		}
 		d.Annotations[annotationSource] = source
+		if platform != "" {
+			d.Annotations[annotationPlatform] = platform
+		}
 	}
 }
 
@@ -165,12 +239,15 @@ func (p *puller) document(ctx context.Context, d v1.Descriptor) ([]byte, error) 
 		return data, nil
 	}
 	if data, err = p.client.Manifest(ctx, p.ref, d); err == nil {
-		p.count(len(data))
+		p.count(int64(len(data)))
 	}
 	return data, err
 }
 
-func (p *puller) count(n int) { p.blobs, p.bytes = p.blobs+1, p.bytes+int64(n) }
+func (p *puller) count(n int64) {
+	p.blobs.Add(1)
+	p.bytes.Add(n)
+}
 
 // parsePulled reads an image's manifest and refuses what is none, or what leads elsewhere.
 func parsePulled(d v1.Descriptor, data []byte) (v1.Manifest, error) {
@@ -223,4 +300,23 @@ func (p *puller) config(ctx context.Context, d v1.Descriptor) (pulledConfig, err
 		return c, fmt.Errorf("config %s: the image is for %.40q and can't be used on %s", d.Digest, os, p.want.OS)
 	}
 	return c, nil
+}
+
+// PullAlone is Pull for those who hold no lock and have no operation.
+func (s *Store) PullAlone(ctx context.Context, ref oci.Ref, o PullOptions) (Pulled, error) {
+	unlock, err := s.home.Lock(ctx, "gc", false)
+	if err != nil {
+		return Pulled{}, err
+	}
+	defer unlock()
+	return s.Pull(ctx, nil, ref, o)
+}
+
+// RemoteTags lists the tags of the repository of ref in its registry.
+func (s *Store) RemoteTags(ctx context.Context, ref oci.Ref) ([]string, error) {
+	tags, err := s.client().Tags(ctx, ref)
+	if err != nil {
+		return nil, pullError(ref, err)
+	}
+	return tags, nil
 }

@@ -2,26 +2,49 @@ package image
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
+	"github.com/learn-containers/learn/engine/blob"
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/layer"
+	"github.com/learn-containers/learn/engine/oci"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// atOnce is how many layers are fetched side by side.
-const atOnce = 3
+const (
+	atOnce   = 3        // blobs that are fetched side by side
+	restWait = 64 << 20 // bytes that are still fetched after an error, to tell whether the registry is to blame
+)
 
-// fetched is one layer's blob: staged, or here already.
-type fetched struct {
-	desc   v1.Descriptor
-	diffID digest.Digest // that the config expects
-	staged *staged       // nil if it was here
-	plain  plain
-	err    error
+// arrival is one distinct blob of a layer: fetched, or here already.
+type arrival struct {
+	desc    v1.Descriptor
+	diffID  digest.Digest // that the config expects
+	shared  string        // image here that has the same layer, which was checked then
+	here    bool          // in the store before
+	told    bool          // to the trace
+	size    int64         // uncompressed; valid if shared is set, or when the layer was unpacked
+	partial *blob.Partial
+	begun   chan struct{} // closed when here, partial or err tell where to read it
+	done    chan struct{} // closed when it is in the store, or err tells why not
+	err     error
+}
+
+func (a *arrival) isDone() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *puller) small(ctx context.Context, d v1.Descriptor) ([]byte, error) {
@@ -31,126 +54,375 @@ func (p *puller) small(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	}
 	defer r.Close()
 	data, err := io.ReadAll(r)
-	p.count(len(data))
+	p.count(int64(len(data)))
 	return data, err
 }
 
-// layers sees to it that all blobs of layers are here, and fills in their uncompressed sizes. The blobs are stored lowest first, also
-// those that came whole though another did not.
+// layers fetches what is missing and unpacks it, and fills in the uncompressed sizes. The lowest layers come first. A layer is unpacked
+// while it comes, when those below it are; those that came whole are kept, also after an error with another.
 func (p *puller) layers(ctx context.Context, layers []Layer) error {
-	all := p.fetchAll(ctx, layers)
-	defer func() {
-		for _, f := range all {
-			if f.staged != nil {
-				_ = f.staged.writer.Close()
+	all, err := p.arrivals(layers)
+	if err != nil {
+		return err
+	}
+	err = p.fetchAndUnpack(ctx, layers, all)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	resumed := false
+	for _, a := range all {
+		resumed = resumed || a.partial != nil && a.partial.Resumed() > 0 && a.err != nil
+	}
+	if !resumed || !errors.As(err, new(*blob.DigestError)) {
+		return err
+	}
+	// What an earlier process left was wrong: it was thrown away.
+	if all, err = p.arrivals(layers); err != nil {
+		return err
+	}
+	return p.fetchAndUnpack(ctx, layers, all)
+}
+
+// arrivals lists the distinct blobs of layers and finds out which are here, and of which it is known what they are uncompressed.
+func (p *puller) arrivals(layers []Layer) (map[digest.Digest]*arrival, error) {
+	all := map[digest.Digest]*arrival{}
+	var doubtful []*arrival
+	for _, l := range layers {
+		if all[l.Descriptor.Digest] != nil {
+			continue
+		}
+		a := &arrival{desc: l.Descriptor, diffID: l.DiffID, begun: make(chan struct{}), done: make(chan struct{})}
+		all[l.Descriptor.Digest] = a
+		if size, err := p.Store.blobs.Stat(a.desc.Digest); err == nil && size == a.desc.Size {
+			a.here = true
+			close(a.begun)
+			close(a.done)
+			doubtful = append(doubtful, a)
+		}
+	}
+	if len(doubtful) == 0 {
+		return all, nil
+	}
+	return all, p.findShared(doubtful)
+}
+
+// findShared looks for images here that have the same layers: what they are was checked when those came.
+func (p *puller) findShared(doubtful []*arrival) error {
+	x, err := p.Store.readIndex()
+	if err != nil {
+		return err
+	}
+	missing := len(doubtful)
+	for _, d := range x.Manifests {
+		if missing == 0 {
+			break
+		}
+		if !isOurs(d) {
+			continue
+		}
+		img, err := p.Store.read(&index{}, d)
+		if err != nil {
+			continue // check and List tell of it
+		}
+		for _, a := range doubtful {
+			for _, l := range img.Layers {
+				if a.shared == "" && l.Descriptor.Digest == a.desc.Digest && l.DiffID == a.diffID && l.Size > 0 {
+					a.shared, a.size = sharedName(d, img), l.Size
+					missing--
+				}
 			}
 		}
-	}()
-	byDigest := map[digest.Digest]*fetched{}
-	var failed error
-	for _, f := range all {
-		byDigest[f.desc.Digest] = f
-		if err := p.keep(ctx, f); err != nil && (failed == nil || errors.Is(failed, context.Canceled)) {
-			failed = err // what was cancelled was so because of another error
-		}
-	}
-	if failed != nil {
-		return failed
-	}
-	for i, l := range layers {
-		f := byDigest[l.Descriptor.Digest]
-		if f.plain.digest != l.DiffID {
-			return fmt.Errorf("layer %s: uncompressed it has digest %s, the config says %s", l.Descriptor.Digest, f.plain.digest, l.DiffID)
-		}
-		layers[i].Size = f.plain.size
 	}
 	return nil
 }
 
-// keep stores a blob that came whole.
-func (p *puller) keep(ctx context.Context, f *fetched) error {
-	if f.err != nil {
-		return f.err
+func sharedName(d v1.Descriptor, img Image) string {
+	if ref := refOf(d); !ref.IsZero() {
+		return ref.Familiar()
 	}
-	if f.staged != nil {
-		if _, err := f.staged.commit(ctx, f.desc.MediaType); err != nil {
-			return err
-		}
-		p.count(int(f.desc.Size))
-		failpoint.Hit("image.pull.after-layer")
-	}
-	if f.plain.err != nil {
-		return fmt.Errorf("layer %s: %w", f.desc.Digest, f.plain.err)
-	}
-	return nil
+	return oci.ShortID(img.ID)
 }
 
-// fetchAll fetches each blob once, a few at a time, and returns when all are done. The first error stops the others.
-func (p *puller) fetchAll(ctx context.Context, layers []Layer) []*fetched {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var all []*fetched
-	seen := map[digest.Digest]bool{}
+// fetchAndUnpack runs the two side by side. When it returns nothing is under way any more.
+func (p *puller) fetchAndUnpack(ctx context.Context, layers []Layer, all map[digest.Digest]*arrival) (err error) {
+	whole := ctx
+	ctx, p.cancel = context.WithCancelCause(ctx)
+	var order []*arrival
+	seen := map[*arrival]bool{}
 	for _, l := range layers {
-		if !seen[l.Descriptor.Digest] {
-			seen[l.Descriptor.Digest] = true
-			all = append(all, &fetched{desc: l.Descriptor, diffID: l.DiffID})
+		if a := all[l.Descriptor.Digest]; !seen[a] {
+			seen[a] = true
+			order = append(order, a)
+			p.announce(a)
 		}
 	}
+	var fetching sync.WaitGroup
+	if p.told { // one after the other, so that the same is told each time
+		err = p.unpackAll(ctx, layers, all, func(a *arrival) { p.fetchOne(ctx, a) })
+	} else {
+		fetching.Go(func() { p.fetchAll(ctx, order) })
+		err = p.unpackAll(ctx, layers, all, func(*arrival) {})
+	}
+	if err != nil {
+		p.cancel(err)
+	}
+	fetching.Wait()
+	if cause := context.Cause(ctx); cause != nil && whole.Err() == nil {
+		err = cause // the first error: it stopped the others
+	}
+	p.cancel(nil)
+	for _, a := range order {
+		if a.partial != nil {
+			err = errors.Join(err, a.partial.Close())
+		}
+	}
+	return err
+}
+
+func (p *puller) announce(a *arrival) {
+	stage := BlobAnnounced
+	if a.here {
+		stage = BlobExists
+	}
+	p.progress.Blob(BlobState{Blob: a.desc.Digest, Stage: stage})
+}
+
+// fetchAll fetches what is missing, a few at a time in order.
+func (p *puller) fetchAll(ctx context.Context, order []*arrival) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
-	for _, f := range all {
+	n := 0
+	for _, a := range order {
+		if a.here {
+			continue
+		}
+		if n++; n > atOnce {
+			p.progress.Blob(BlobState{Blob: a.desc.Digest, Stage: BlobWaiting})
+		}
+	}
+	for _, a := range order {
+		if a.here {
+			continue
+		}
 		slots <- struct{}{}
 		wg.Go(func() {
-			if f.err = p.fetch(ctx, f); f.err != nil {
-				cancel()
-			}
+			p.fetchOne(ctx, a)
 			<-slots
 		})
 	}
 	wg.Wait()
-	return all
 }
 
-// fetch brings one blob to scratch space, or finds it here.
-func (p *puller) fetch(ctx context.Context, f *fetched) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// fetchOne brings one blob into the store.
+func (p *puller) fetchOne(ctx context.Context, a *arrival) {
+	if a.here || a.isDone() {
+		return
 	}
-	if p.here(f) {
-		return nil
+	defer func() {
+		if a.err != nil {
+			p.cancel(fmt.Errorf("layer %s: %w", a.desc.Digest, a.err))
+		}
+		close(a.done)
+	}()
+	if a.err = ctx.Err(); a.err == nil {
+		a.partial, a.err = p.Store.blobs.Begin(ctx, p.Store.home, p.op, a.desc)
 	}
-	r, err := p.client.Blob(ctx, p.ref, f.desc)
-	if err != nil {
-		return err
+	if errors.Is(a.err, blob.ErrExists) { // another process was quicker
+		a.err, a.here = nil, true
+		p.progress.Blob(BlobState{Blob: a.desc.Digest, Stage: BlobDownloaded})
 	}
-	defer r.Close()
-	f.staged, err = stage(p.Store.blobs, p.op, string(f.desc.Digest), r)
-	if err != nil {
-		return err
+	close(a.begun)
+	if a.err != nil || a.here {
+		return
 	}
-	f.plain = f.staged.plain
+	if a.err = p.fill(ctx, a); a.err == nil {
+		a.err = a.partial.Commit(ctx)
+	}
+	a.partial.Fail(a.err)
+	if a.err == nil {
+		p.progress.Blob(BlobState{Blob: a.desc.Digest, Stage: BlobDownloaded})
+		failpoint.Hit("image.pull.after-layer")
+	}
+}
+
+func (p *puller) fill(ctx context.Context, a *arrival) error {
+	state := BlobState{Blob: a.desc.Digest, Stage: BlobDownloading, Total: a.desc.Size}
+	err := a.partial.Fill(func(from int64) (io.ReadCloser, error) { return p.client.BlobFrom(ctx, p.ref, a.desc, from) }, func(have int64) {
+		state.Done = have
+		p.progress.Blob(state)
+	})
+	if err == nil {
+		p.count(a.desc.Size - a.partial.Resumed())
+		p.progress.Blob(BlobState{Blob: a.desc.Digest, Stage: BlobVerifying})
+	}
+	return err
+}
+
+// unpackAll unpacks the layers, lowest first. fetch is called before each.
+func (p *puller) unpackAll(ctx context.Context, layers []Layer, all map[digest.Digest]*arrival, fetch func(*arrival)) error {
+	var parent digest.Digest
+	for i, l := range layers {
+		a := all[l.Descriptor.Digest]
+		fetch(a)
+		<-a.begun
+		if p.told && !a.told && a.err == nil {
+			a.told = true
+			p.tell(ctx, a)
+		}
+		if err := p.unpackOne(ctx, a, l, parent); err != nil {
+			return p.blame(ctx, a, l, err)
+		}
+		layers[i].Size, parent = a.size, l.ChainID
+	}
 	return nil
 }
 
-// here looks whether a blob is in the store and whole, and measures what it is when decompressed.
-func (p *puller) here(f *fetched) bool {
-	size, err := p.Store.blobs.Stat(f.desc.Digest)
-	if err != nil || size != f.desc.Size {
-		return false
+// blame finds out whose fault it is that a layer can't be unpacked: wrong bytes are the registry's.
+func (p *puller) blame(ctx context.Context, a *arrival, l Layer, failed error) error {
+	if ctx.Err() == nil && a.desc.Size <= restWait {
+		<-a.done
 	}
-	if f.desc.Digest == f.diffID { // it isn't compressed: nothing has to be read
-		f.plain = plain{digest: f.desc.Digest, size: size}
-		return true
+	switch {
+	case !a.isDone():
+		if a.partial != nil {
+			a.partial.Spoil()
+		}
+	case a.err != nil:
+		failed = a.err
+	case ctx.Err() == nil:
+		src := &arriving{p: p, a: &arrival{desc: a.desc, begun: a.begun, done: a.done}}
+		if err := errors.Join(src.check(l.DiffID), src.Close()); err != nil {
+			failed = err
+		}
 	}
-	r, err := p.Store.blobs.Open(f.desc.Digest)
-	if err != nil {
-		return false
+	return fmt.Errorf("layer %s: %w", a.desc.Digest, failed)
+}
+
+// tell says where a blob came from.
+func (p *puller) tell(ctx context.Context, a *arrival) {
+	var resumed int64
+	if a.partial != nil {
+		resumed = a.partial.Resumed()
 	}
-	defer r.Close()
-	f.plain, err = copyMeasured(io.Discard, r)
-	if f.plain.digest == "" {
-		f.plain.digest, f.plain.size = f.desc.Digest, size
+	trace.Fact(ctx, vocab.BlobFetch, trace.String("digest", string(a.desc.Digest)), trace.Int("size_bytes", a.desc.Size),
+		trace.Bool("existed", a.partial == nil), trace.Int("resumed_bytes", resumed), trace.String("shared_with", a.shared))
+}
+
+// unpackOne unpacks one layer, or checks one that is unpacked.
+func (p *puller) unpackOne(ctx context.Context, a *arrival, l Layer, parent digest.Digest) error {
+	known := a.shared != "" && l.DiffID == a.diffID
+	if known && p.Store.layers.Has(l.ChainID) {
+		return nil
 	}
-	return err == nil
+	src := &arriving{p: p, a: a}
+	err := p.Store.unpackFrom(ctx, l, parent, src)
+	if errors.Is(err, driver.ErrExists) && !known {
+		err = src.check(l.DiffID)
+	} else if errors.Is(err, driver.ErrExists) {
+		err = nil
+	}
+	if err = errors.Join(err, src.Close()); err != nil {
+		return err
+	}
+	if <-a.done; a.err != nil {
+		return a.err
+	}
+	if !known {
+		a.size = src.n
+	}
+	if !a.here {
+		p.progress.Blob(BlobState{Blob: a.desc.Digest, Stage: BlobPulled})
+	}
+	return nil
+}
+
+// arriving is the uncompressed archive of a layer that may still be on its way. It ends when the blob is verified and in the store.
+type arriving struct {
+	p     *puller
+	a     *arrival
+	blob  io.ReadCloser
+	plain io.ReadCloser
+	n     int64 // uncompressed bytes read
+}
+
+// Read implements io.Reader.
+func (r *arriving) Read(b []byte) (int, error) {
+	if r.plain == nil {
+		if err := r.open(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.plain.Read(b)
+	r.n += int64(n)
+	if err == io.EOF {
+		if <-r.a.done; r.a.err != nil {
+			err = r.a.err
+		}
+	}
+	return n, err
+}
+
+func (r *arriving) open() error {
+	var in io.Reader
+	if r.a.partial != nil {
+		in = &extracting{r: r.a.partial.Follow(), a: r.a, p: r.p.progress, state: BlobState{Blob: r.a.desc.Digest, Stage: BlobExtracting, Total: r.a.desc.Size}}
+	} else {
+		if <-r.a.begun; r.a.err != nil {
+			return r.a.err
+		}
+		f, err := r.p.Store.blobs.Open(r.a.desc.Digest)
+		if err != nil {
+			return err
+		}
+		r.blob, in = f, f
+	}
+	var err error
+	r.plain, _, err = layer.DecompressLayer(in)
+	return err
+}
+
+// check reads what was not read, because the layer is unpacked here, and compares it with what the config says.
+func (r *arriving) check(want digest.Digest) error {
+	if r.a.desc.Digest == want { // it isn't compressed
+		<-r.a.done
+		r.n = r.a.desc.Size
+		return r.a.err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return err
+	}
+	if got := digest.NewDigest(digest.SHA256, h); got != want {
+		return fmt.Errorf("uncompressed it has digest %s, the config says %s", got, want)
+	}
+	return nil
+}
+
+// Close implements io.Closer.
+func (r *arriving) Close() error {
+	var err error
+	if r.plain != nil {
+		err = r.plain.Close()
+	}
+	if r.blob != nil {
+		err = errors.Join(err, r.blob.Close())
+	}
+	return err
+}
+
+// extracting tells how far an archive is unpacked, once it is all there.
+type extracting struct {
+	r     io.Reader
+	a     *arrival
+	p     Progress
+	state BlobState
+}
+
+// Read implements io.Reader.
+func (e *extracting) Read(b []byte) (int, error) {
+	n, err := e.r.Read(b)
+	if e.state.Done += int64(n); n > 0 && e.a.isDone() {
+		e.p.Blob(e.state)
+	}
+	return n, err
 }

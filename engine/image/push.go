@@ -147,7 +147,7 @@ func (p *pusher) noteDigest(ctx context.Context, d digest.Digest) error {
 		return nil
 	}
 	return p.changeIndex(ctx, p.op, func(x *index) error {
-		p.noteSource(x, p.image.ID, source)
+		p.noteSource(x, p.image.ID, source, "")
 		return nil
 	})
 }

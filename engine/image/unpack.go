@@ -76,19 +76,25 @@ func (s *Store) lockUnpack(ctx context.Context, chain digest.Digest) (func(), er
 }
 
 func (s *Store) unpackLayer(ctx context.Context, l Layer, parent digest.Digest) error {
+	tar := &lazyLayer{store: s, digest: l.Descriptor.Digest}
+	err := s.unpackFrom(ctx, l, parent, tar)
+	err = errors.Join(err, tar.Close())
+	if errors.Is(err, driver.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// unpackFrom unpacks l from its uncompressed archive. driver.ErrExists if it is unpacked: then nothing is read.
+func (s *Store) unpackFrom(ctx context.Context, l Layer, parent digest.Digest, tar io.Reader) error {
 	unlock, err := s.lockUnpack(ctx, l.ChainID)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	failpoint.Hit("image.unpack.before-layer")
-	tar := &lazyLayer{store: s, digest: l.Descriptor.Digest}
 	err = s.layers.Apply(ctx, l.ChainID, parent, l.DiffID, tar)
-	err = errors.Join(err, tar.Close())
 	failpoint.Hit("image.unpack.after-layer")
-	if errors.Is(err, driver.ErrExists) {
-		return nil
-	}
 	return err
 }
 

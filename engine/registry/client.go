@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -21,7 +24,8 @@ import (
 // Config says how a Client works. The zero value is what docker does.
 type Config struct {
 	CredentialsDir string            // folder of docker's config.json; empty: DOCKER_CONFIG, or else ~/.docker
-	Transport      http.RoundTripper // nil: net/http's default, with its proxies
+	Home           string            // folder whose daemon.json and certs.d come before the user's and the machine's; empty for none
+	Transport      http.RoundTripper // nil: net/http's default, with its proxies and the certificates of certs.d
 	Pause          time.Duration     // before an upload that broke off is taken up again; 0: a quarter of a second
 }
 
@@ -29,6 +33,8 @@ type Config struct {
 // before the first call and needs no closing.
 type Client struct {
 	auth     *authorized
+	hosts    func() (*hosts, error)
+	failed   sync.Map      // mirrors that can't be reached
 	patience time.Duration // without a byte, before a registry is given up
 	pause    time.Duration // before an upload that broke off goes on; the next pauses are longer
 }
@@ -44,16 +50,18 @@ const (
 
 // New returns a Client.
 func New(c Config) *Client {
+	known := sync.OnceValues(func() (*hosts, error) { return readHosts(c.Home) })
 	base := c.Transport
 	if base == nil {
-		base = http.DefaultTransport
+		base = byHost(known)
 	}
 	id := newIdentity(c.CredentialsDir)
 	return &Client{
 		patience: defaultPatience,
+		hosts:    known,
 		pause:    cmp.Or(c.Pause, firstPause),
 		auth: &authorized{identity: id, Client: &auth.Client{
-			Client:     &http.Client{Transport: &retry.Transport{Base: guard{base}, Policy: policy}, CheckRedirect: checkRedirect},
+			Client:     &http.Client{Transport: &retry.Transport{Base: guard{base}, Policy: func() retry.Policy { return policy{} }}, CheckRedirect: checkRedirect},
 			Header:     http.Header{"User-Agent": {"learn"}},
 			Cache:      auth.NewCache(),
 			ClientID:   "learn",
@@ -62,9 +70,16 @@ func New(c Config) *Client {
 	}
 }
 
-func policy() retry.Policy {
-	return &retry.GenericPolicy{Retryable: retry.DefaultPredicate, Backoff: retry.DefaultBackoff, MinWait: 200 * time.Millisecond,
-		MaxWait: 3 * time.Second, MaxRetry: maxTries}
+// byHost sends each request the way that its host wants.
+type byHost func() (*hosts, error)
+
+// RoundTrip implements http.RoundTripper.
+func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
+	h, err := b()
+	if err != nil {
+		return nil, err
+	}
+	return h.RoundTrip(r)
 }
 
 // checkRedirect lets a registry send us to where its blobs are, but neither from TLS to plain HTTP nor to services of this machine.
@@ -117,7 +132,11 @@ func (c *Client) repository(ref oci.Ref) (*remote.Repository, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	return &remote.Repository{Client: c.auth, Reference: r, PlainHTTP: isLoopback(ref.Domain()), ManifestMediaTypes: accepted}, nil
+	h, err := c.hosts()
+	if err != nil {
+		return nil, err
+	}
+	return &remote.Repository{Client: c.auth, Reference: r, PlainHTTP: h.scheme(ref.Domain()) == "http", ManifestMediaTypes: accepted}, nil
 }
 
 // target is the tag or digest of ref; a digest counts more.
@@ -131,20 +150,16 @@ func target(ref oci.Ref) string {
 // Resolve finds out what ref means now: the descriptor of a manifest or of a list of manifests. If ref has a digest, the descriptor has
 // the same one. The media type is the registry's word; the digest is to be verified by Manifest.
 func (c *Client) Resolve(ctx context.Context, ref oci.Ref) (v1.Descriptor, error) {
-	const doing = "resolve"
-	repo, err := c.repository(ref)
-	if err != nil {
-		return v1.Descriptor{}, explain(doing, ref, "", err)
-	}
+	const doing = DoingResolve
 	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
 	defer cancel()
-	d, err := repo.Manifests().Resolve(ctx, target(ref))
-	if err != nil && answered(err) {
-		// Not every registry gives digest and length with HEAD.
-		var body io.ReadCloser
-		if d, body, err = repo.Manifests().FetchReference(ctx, target(ref)); err == nil {
-			err = body.Close()
-		}
+	var d v1.Descriptor
+	err := c.at(ctx, ref, func(p place) (err error) {
+		d, err = c.resolve(ctx, p, target(ref))
+		return err
+	})
+	if err == nil && ref.Digest() != "" && d.Digest != ref.Digest() {
+		err = fmt.Errorf("the registry gives %s", d.Digest)
 	}
 	if err == nil {
 		err = checkManifest(d)
@@ -152,12 +167,34 @@ func (c *Client) Resolve(ctx context.Context, ref oci.Ref) (v1.Descriptor, error
 	if err != nil {
 		return v1.Descriptor{}, explain(doing, ref, "", cause(ctx, err))
 	}
-	return v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, nil
+	return d, nil
 }
+
+// resolve asks for the head of a manifest alone, and for all of it where that doesn't tell: not every registry gives digest and length
+// with HEAD, and none can say why it refuses.
+func (c *Client) resolve(ctx context.Context, p place, target string) (v1.Descriptor, error) {
+	d, _, err := c.manifest(ctx, p, http.MethodHead, target, 0)
+	if err == nil && d.Digest != "" && d.Size >= 0 {
+		return d, nil
+	}
+	if s := (*statusError)(nil); err != nil && (!errors.As(err, &s) || s.StatusCode == http.StatusTooManyRequests || s.StatusCode >= 500) {
+		return d, err
+	}
+	d, data, err := c.manifest(ctx, p, http.MethodGet, target, oci.MaxJSON)
+	if err == nil {
+		d.Digest, d.Size = oci.Sum(data), int64(len(data))
+	}
+	return d, err
+}
+
+const schema1 = "application/vnd.docker.distribution.manifest.v1+"
 
 func checkManifest(d v1.Descriptor) error {
 	if err := oci.CheckDescriptor(d); err != nil {
 		return err
+	}
+	if strings.HasPrefix(d.MediaType, schema1) {
+		return errors.New("it is a manifest of schema 1, which docker gave up long ago because what it names can't be verified: push the image anew with a tool of today")
 	}
 	if !oci.IsManifest(d.MediaType) && !oci.IsIndex(d.MediaType) {
 		return fmt.Errorf("it is of media type %.100q: expected the manifest of an image, or a list of them", d.MediaType)
@@ -172,21 +209,22 @@ func checkManifest(d v1.Descriptor) error {
 // say that it is of the media type that d has.
 func (c *Client) Manifest(ctx context.Context, ref oci.Ref, d v1.Descriptor) ([]byte, error) {
 	const doing = "read manifest"
-	repo, err := c.repository(ref)
-	if err == nil {
-		err = checkManifest(d)
-	}
-	if err != nil {
+	if err := checkManifest(d); err != nil {
 		return nil, explain(doing, ref, d.Digest, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
 	defer cancel()
-	body, err := repo.Manifests().Fetch(ctx, d)
-	if err != nil {
-		return nil, explain(doing, ref, d.Digest, cause(ctx, err))
-	}
-	defer body.Close()
-	data, err := io.ReadAll(newVerified(body, d))
+	var data []byte
+	err := c.at(ctx, ref, func(p place) error {
+		got, b, err := c.manifest(ctx, p, http.MethodGet, string(d.Digest), d.Size)
+		if err == nil && got.MediaType != d.MediaType {
+			return fmt.Errorf("the registry says that it is of media type %.100q, expected %s", got.MediaType, d.MediaType)
+		}
+		if err == nil {
+			data, err = io.ReadAll(newVerified(bytes.NewReader(b), d))
+		}
+		return err
+	})
 	if err != nil {
 		return nil, explain(doing, ref, d.Digest, cause(ctx, err))
 	}
@@ -197,23 +235,9 @@ func (c *Client) Manifest(ctx context.Context, ref oci.Ref, d v1.Descriptor) ([]
 // wrong or missing bytes gets an *Error, and it never gets more bytes than d has. A connection that breaks off is taken up again where
 // the registry can do that. The caller closes it.
 func (c *Client) Blob(ctx context.Context, ref oci.Ref, d v1.Descriptor) (io.ReadCloser, error) {
-	const doing = "read blob"
-	repo, err := c.repository(ref)
-	if err == nil {
-		err = oci.CheckDescriptor(d)
-	}
+	s, err := c.BlobFrom(ctx, ref, d, 0)
 	if err != nil {
-		return nil, explain(doing, ref, d.Digest, err)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	w := newWatch(c.patience, cancel)
-	w.begin()
-	body, err := repo.Blobs().Fetch(ctx, d)
-	w.end()
-	if err != nil {
-		err = explain(doing, ref, d.Digest, cause(ctx, err))
-		cancel(nil)
 		return nil, err
 	}
-	return &blobReader{ctx: ctx, cancel: cancel, body: body, verified: newVerified(&resumed{body: body, watch: w, size: d.Size}, d), ref: ref, want: d}, nil
+	return &blobReader{ReadCloser: s, verified: newVerified(s, d), ref: ref, want: d}, nil
 }

@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/opencontainers/go-digest"
@@ -33,6 +35,26 @@ type Error struct {
 	Reason string
 	Kind   error // one of the sentinels, or nil
 	Err    error
+}
+
+// DoingResolve is what an Error of Resolve was Doing.
+const DoingResolve = "resolve"
+
+// Said reports that the registry gave the code as a reason: "NAME_UNKNOWN" (distribution-spec, "Error Codes").
+func (e *Error) Said(code string) bool {
+	var r *errcode.ErrorResponse
+	return errors.As(e.Err, &r) && slices.ContainsFunc(r.Errors, func(s errcode.Error) bool { return s.Code == code })
+}
+
+// Words are the registry's own reason, as docker gives it: "manifest unknown: manifest unknown"; empty if it gave none.
+func (e *Error) Words() string {
+	var r *errcode.ErrorResponse
+	if !errors.As(e.Err, &r) || len(r.Errors) == 0 {
+		return ""
+	}
+	first := r.Errors[0]
+	first.Detail = nil
+	return fmt.Sprintf("%.300s", first.Error())
 }
 
 // Error implements error.
@@ -68,10 +90,12 @@ func explain(doing string, ref oci.Ref, d digest.Digest, err error) error {
 	switch {
 	case errors.As(err, &status):
 		e.Status = status.StatusCode
-		e.status(ref.Domain(), status)
-		if late := (*statusError)(nil); errors.As(err, &late) && late.after > 0 {
-			e.Reason += fmt.Sprintf(" (it asks to be left alone for %d seconds)", int(late.after.Seconds()))
+		var late *statusError
+		var wait time.Duration
+		if errors.As(err, &late) {
+			wait = late.after
 		}
+		e.status(ref.Domain(), status, wait)
 	case errors.Is(err, errdef.ErrNotFound):
 		e.Status, e.Kind, e.Reason = http.StatusNotFound, ErrNotFound, notThere(ref.Domain())
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
@@ -93,7 +117,7 @@ func login(host string) string {
 	return "log in with docker login " + host
 }
 
-func (e *Error) status(host string, r *errcode.ErrorResponse) {
+func (e *Error) status(host string, r *errcode.ErrorResponse, wait time.Duration) {
 	said := ""
 	if len(r.Errors) > 0 {
 		said = fmt.Sprintf(" (it says: %.200q)", r.Errors.Error())
@@ -108,12 +132,22 @@ func (e *Error) status(host string, r *errcode.ErrorResponse) {
 	case c == http.StatusRequestEntityTooLarge:
 		e.Reason = "the registry, or a proxy before it, takes no blobs as large as this one (413)" + said + ": whoever runs it can raise the limit"
 	case c == http.StatusTooManyRequests:
-		e.Kind, e.Reason = ErrUnavailable, "the registry got too many requests from here"+said+": wait, or "+login(host)
+		e.Kind, e.Reason = ErrUnavailable, tooMany(host, said, wait)
 	case c >= http.StatusInternalServerError:
 		e.Kind, e.Reason = ErrUnavailable, fmt.Sprintf("the registry has trouble of its own, status %d%s: try again later", c, said)
 	default:
 		e.Reason = fmt.Sprintf("the registry answered %s to %s%s", strings.TrimSpace(fmt.Sprintf("%d %s", c, http.StatusText(c))), r.Method, said)
 	}
+}
+
+// tooMany tells somebody who meets a rate limit for the first time what it is.
+func tooMany(host, said string, wait time.Duration) string {
+	when := "wait"
+	if wait > 0 {
+		when = fmt.Sprintf("wait %d seconds", int(wait.Seconds()))
+	}
+	return "the registry got too many requests from this address" + said + ": it lets each user or address ask only so often in a while (a rate limit); " +
+		when + ", or " + login(host) + ": who is logged in may ask more often"
 }
 
 func (e *Error) network(host string, err error) {
@@ -136,7 +170,7 @@ func (e *Error) network(host string, err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.Kind, e.Reason = ErrUnavailable, host+" does not answer in time: "+inner.Error()
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only"
+		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only, and those that daemon.json lists as insecure-registries"
 	case inner == io.EOF:
 		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
 	case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):

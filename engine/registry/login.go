@@ -75,7 +75,7 @@ func loginFailed(host, url string, err error) error {
 	e := &Error{Doing: "log in to", Name: host, Err: err}
 	if status != nil {
 		e.Status = status.StatusCode
-		e.status(host, status)
+		e.status(host, status, 0)
 	} else {
 		e.network(host, err)
 	}

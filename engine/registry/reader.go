@@ -84,53 +84,9 @@ func (p *pushed) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// resumed reads a body and takes it up again, where it broke off, if the body can seek.
-type resumed struct {
-	body  io.ReadCloser
-	watch *watch
-	size  int64
-	n     int64
-	tries int
-}
-
-// Read implements io.Reader.
-func (r *resumed) Read(p []byte) (int, error) {
-	r.watch.begin()
-	defer r.watch.end()
-	n, err := r.body.Read(p)
-	r.n += int64(n)
-	if err == nil || r.n >= r.size || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return n, err
-	}
-	s, ok := r.body.(io.Seeker)
-	if !ok || r.tries >= maxTries {
-		return n, err
-	}
-	r.tries++
-	if r.seek(s) != nil {
-		return n, err
-	}
-	return n, nil
-}
-
-// seek goes somewhere else first: going to where it is means no new request.
-func (r *resumed) seek(s io.Seeker) error {
-	aside := int64(0)
-	if r.n == 0 && r.size > 1 {
-		aside = 1
-	}
-	if _, err := s.Seek(aside, io.SeekStart); err != nil {
-		return err
-	}
-	_, err := s.Seek(r.n, io.SeekStart)
-	return err
-}
-
 // blobReader is an open blob.
 type blobReader struct {
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	body     io.Closer
+	io.ReadCloser
 	verified *verified
 	ref      oci.Ref
 	want     v1.Descriptor
@@ -139,17 +95,10 @@ type blobReader struct {
 // Read implements io.Reader.
 func (b *blobReader) Read(p []byte) (int, error) {
 	n, err := b.verified.Read(p)
-	if err != nil && err != io.EOF {
-		err = explain("read blob", b.ref, b.want.Digest, cause(b.ctx, err))
+	if err != nil && err != io.EOF && !errors.As(err, new(*Error)) {
+		err = explain("read blob", b.ref, b.want.Digest, err)
 	}
 	return n, err
-}
-
-// Close implements io.Closer.
-func (b *blobReader) Close() error {
-	err := b.body.Close()
-	b.cancel(nil)
-	return err
 }
 
 // cause is why ctx ended, if it did and err only says that.

@@ -12,6 +12,8 @@ var transportBook = []phrase{
 		done: func(f *facts) text {
 			return text{say: "It is image " + f.image("image") + "; " + f.count("blobs", "blob") + " came over the network, " + f.bytes("size_bytes") + " in all."}
 		}},
+	{kind: vocab.ImageDigests, tell: digestsTold},
+	{kind: vocab.BlobFetch, tell: blobFetched},
 	{kind: vocab.ImagePush, doing: "pushing the image",
 		tell: func(f *facts) text {
 			return text{say: "Pushing " + f.name("ref") + ".",
@@ -41,6 +43,34 @@ var transportBook = []phrase{
 			return text{say: "Writing the result to " + f.source("dest") + ".", why: "Its form is " + f.str("type") + "."}
 		},
 		done: func(f *facts) text { return text{say: "Wrote " + f.bytes("size_bytes") + "."} }},
+}
+
+// digestsTold keeps apart the three digests that an image has.
+func digestsTold(f *facts) text {
+	say := "The name leads to manifest " + f.digest("manifest")
+	if f.str("index") != "" {
+		say = "The name leads to a list of manifests, " + f.digest("index") + ", and that, for this platform, to manifest " + f.digest("manifest")
+	}
+	return text{say: say + "; it lists " + f.count("layers", "layer") + " and config " + f.digest("config") + ".",
+		why: "Each document names the next by its digest, so who has the first digest right gets nothing wrong. What pull prints is the first of them; " +
+			"the image's id is the digest of the config.",
+		how: "The manifest is " + f.whole("manifest") + ", the config " + f.whole("config") + "."}
+}
+
+func blobFetched(f *facts) text {
+	layer := "Layer " + f.digest("digest")
+	how := "Its archive has " + f.bytes("size_bytes") + ", " + f.bytes("resumed_bytes") + " of them from an earlier pull that broke off."
+	shared := f.str("shared_with")
+	switch {
+	case f.flag("existed") && shared != "":
+		return text{say: layer + " is here already: " + shared + " has it too.", why: "A layer is a blob with a digest of its own, so images share it, on disk and on the network.", how: how}
+	case f.flag("existed"):
+		return text{say: layer + " is here already.", how: how}
+	case f.value("resumed_bytes").Int() > 0:
+		return text{say: layer + " is here; " + f.bytes("resumed_bytes") + " of its " + f.bytes("size_bytes") + " were left from an earlier pull and not sent again.",
+			why: "What a broken pull leaves is kept. The digest of the whole shows that the two parts fit.", how: how}
+	}
+	return text{say: layer + " came over the network, " + f.bytes("size_bytes") + ".", how: how}
 }
 
 // tellPushedLayer says whether a layer travelled, and if not, why.

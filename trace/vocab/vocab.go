@@ -25,6 +25,7 @@ const (
 	Recover       = "recover"
 	RecoverRemove = "recover.remove"
 
+	BlobFetch      = "blob.fetch"
 	BlobWrite      = "blob.write"
 	BlobRemove     = "blob.remove"
 	ImageLoad      = "image.load"
@@ -36,6 +37,7 @@ const (
 	ImageRemove    = "image.remove"
 	ImagePrune     = "image.prune"
 	ImagePull      = "image.pull"
+	ImageDigests   = "image.digests"
 	ImagePush      = "image.push"
 	ImagePushLayer = "image.push.layer"
 	ImageLook      = "image.look"
@@ -140,6 +142,7 @@ var Kinds = []Kind{
 	{RecoverRemove, false, "one leftover is removed", []Attr{{"what", "string", "container, snapshot, blob, temporary file, cgroup"}, {"path", "string", "its path or id"}}, nil},
 
 	{BlobWrite, false, "bytes enter the content store under their digest", []Attr{{"digest", "string", "sha256 of the bytes"}, {"size_bytes", "int", "how many"}, {"media_type", "string", "what they are"}, {"existed", "bool", "the store had them already"}}, nil},
+	{BlobFetch, false, "a layer that an image in a registry needs is here now", []Attr{{"digest", "string", "sha256 of its archive, as the registry has it"}, {"size_bytes", "int", "length of that archive"}, {"existed", "bool", "it was here before: nothing came over the network"}, {"resumed_bytes", "int", "bytes of it that an earlier pull had left"}, {"shared_with", "string", "an image here that has the same layer, or empty"}}, nil},
 	{BlobRemove, false, "nothing refers to a blob any more", []Attr{{"digest", "string", "the blob"}, {"size_bytes", "int", "bytes set free"}}, nil},
 	{ImageLoad, true, "images are read from an archive", []Attr{{"source", "string", "file name, or - for standard input"}}, []Attr{{"images", "int", "how many"}}},
 	{ImageSave, true, "images are written to an archive", []Attr{{"refs", "list", "names as given"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
@@ -150,6 +153,7 @@ var Kinds = []Kind{
 	{ImageRemove, false, "an image is gone", []Attr{{"image", "string", "its id"}}, nil},
 	{ImagePrune, true, "unused images and blobs are looked for and removed", []Attr{{"all", "bool", "also images that have a name"}}, []Attr{{"images", "int", "how many went"}, {"freed_bytes", "int", "bytes set free on disk"}}},
 	{ImagePull, true, "an image is fetched from a registry", []Attr{{"ref", "string", "the full name"}, {"platform", "string", "the machine that it is for: linux/amd64"}}, []Attr{{"image", "string", "the image's id"}, {"blobs", "int", "how many came over the network"}, {"size_bytes", "int", "their bytes"}}},
+	{ImageDigests, false, "what leads from a name in a registry to an image", []Attr{{"index", "string", "digest of the list of manifests, one for each platform; empty if there is none"}, {"manifest", "string", "digest of the image's manifest"}, {"config", "string", "digest of its config, which is the image's id"}, {"layers", "int", "how many layers the manifest lists"}}, nil},
 	{ImagePush, true, "an image is given to a registry", []Attr{{"ref", "string", "the full name"}}, []Attr{{"manifest", "string", "the digest that it has there"}, {"blobs", "int", "how many the registry did not have"}, {"size_bytes", "int", "their bytes"}}},
 	{ImagePushLayer, false, "a repository has a layer", []Attr{{"diff_id", "string", "the layer, by the digest of its uncompressed archive"}, {"digest", "string", "its blob there"}, {"how", "string", "exists, mounted or uploaded"}, {"from", "string", "the repository that a mounted one came from"}, {"sent_bytes", "int", "what went over the network"}, {"layer_bytes", "int", "the uncompressed archive"}}, nil},
 	{ImageLook, true, "an image's layers are looked into, without unpacking them", []Attr{{"image", "string", "the image's id"}, {"layers", "int", "how many it has"}}, []Attr{{"wasted_bytes", "int", "bytes in the layers that no container sees"}}},

@@ -25,6 +25,7 @@ func (app *App) imageCommands() []command {
 		{app.imageLoad, "load"},
 		{app.imageList, "images"},
 		{app.imagePrune, ""},
+		{app.imagePull, "pull"},
 		{app.imagePush, "push"},
 		{app.imageReferrers, ""},
 		{app.imageRemove, "rmi"},

@@ -22,18 +22,19 @@ import (
 
 // runFlags are the options that run and create share.
 type runFlags struct {
-	name, workdir, user, entrypoint, hostname, network, cidfile, pull string
-	env, envFiles, labels                                             []string
-	interactive, tty, detach                                          bool
-	attach                                                            attachList
-	attaching                                                         attachFlags
-	set                                                               *pflag.FlagSet
-	limits                                                            limitFlags
-	security                                                          securityFlags
-	storage                                                           storageFlags
-	lifecycle                                                         lifecycleFlags
-	log                                                               logFlags
-	runtime                                                           runtimeFlags
+	name, workdir, user, entrypoint, hostname, network, cidfile string
+	pull                                                        pullFlags
+	env, envFiles, labels                                       []string
+	interactive, tty, detach                                    bool
+	attach                                                      attachList
+	attaching                                                   attachFlags
+	set                                                         *pflag.FlagSet
+	limits                                                      limitFlags
+	security                                                    securityFlags
+	storage                                                     storageFlags
+	lifecycle                                                   lifecycleFlags
+	log                                                         logFlags
+	runtime                                                     runtimeFlags
 }
 
 // flagGroup is a part of the options. apply is called after parsing and writes what they say into the two configs.
@@ -63,7 +64,7 @@ func (f *runFlags) register(fl *pflag.FlagSet) {
 	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none": loopback only, "host", "container:<name|id>")`)
 	fl.StringVar(&f.network, "net", "", "Connect a container to a network")
 	fl.StringVar(&f.cidfile, "cidfile", "", "Write the container ID to the file")
-	fl.StringVar(&f.pull, "pull", "missing", `Pull image before running ("always", "missing", "never")`)
+	f.pull.register(fl)
 	for _, g := range f.groups() {
 		g.register(fl)
 	}
@@ -121,9 +122,14 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string, run bool
 		return nil, "", err
 	}
 	opts.Run = run
+	if err := f.pull.first(ctx, app, e, opts.Image); err != nil {
+		return nil, "", err
+	}
 	c, err := e.Containers.Create(ctx, opts)
 	if image.IsNotFound(err) {
-		fmt.Fprintf(app.Err, "Unable to find image '%s' locally\n", opts.Image)
+		if err = f.pull.missing(ctx, app, e, opts.Image, err); err == nil {
+			c, err = e.Containers.Create(ctx, opts)
+		}
 	}
 	if err != nil {
 		return nil, "", err
@@ -138,6 +144,9 @@ func (app *App) create(ctx context.Context, f *runFlags, args []string, run bool
 }
 
 func (app *App) createOptions(f *runFlags, args []string) (container.CreateOptions, error) {
+	if err := f.pull.check(); err != nil {
+		return container.CreateOptions{}, err
+	}
 	cfg, err := app.config(f, args)
 	if err != nil {
 		return container.CreateOptions{}, err
