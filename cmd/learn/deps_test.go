@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	// pure readers of what is in an image, and of what is known against it
 	"engine/sbom":       {"engine/sbom/rpmdb"},
 	"engine/sbom/rpmdb": {},
-	"engine/vuln":       {},
+	"engine/vuln":       {"engine/sbom"},
 
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},

@@ -28,6 +28,7 @@ type PushOptions struct {
 	Level       int               // 0: the usual
 	Platform    string            // that the image must be for; empty: any
 	Progress    Progress          // nil for nobody
+	Alone       bool              // artifacts that refer to the image don't go along
 }
 
 // pushAtOnce is how many layers are sent side by side, as docker does.
@@ -126,8 +127,10 @@ func (p *pusher) push(ctx context.Context) (d v1.Descriptor, err error) {
 	if err := p.client.PushManifest(ctx, p.ref, d, data); err != nil {
 		return d, err
 	}
-	if err := p.PushReferrers(ctx, p.ref, p.image, d); err != nil {
-		return d, fmt.Errorf("the image is there, but not what refers to it: %w", err)
+	if !p.opts.Alone {
+		if err := p.PushReferrers(ctx, p.ref, p.image, d); err != nil {
+			return d, fmt.Errorf("the image is there, but not what refers to it: %w", err)
+		}
 	}
 	if err := p.remember(ctx, p.op, p.ref, p.news); err != nil {
 		return d, fmt.Errorf("it is there, but that could not be noted: %w", err)

@@ -2,7 +2,6 @@ package sbom
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 )
 
@@ -53,7 +52,23 @@ func firstLine(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// NormalPyPI is the name of a Python package as indexes compare it (PEP 503).
+// NormalPyPI is the name of a Python package as indexes compare it (PEP 503): lower-case, and one hyphen for what separates.
 func NormalPyPI(name string) string {
-	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.ToLower(name) {
+		if r == '-' || r == '_' || r == '.' {
+			gap = true
+			continue
+		}
+		if gap {
+			b.WriteByte('-')
+		}
+		gap = false
+		b.WriteRune(r)
+	}
+	if gap {
+		b.WriteByte('-')
+	}
+	return b.String()
 }

@@ -18,8 +18,8 @@ import (
 )
 
 type pushFlags struct {
-	all, quiet, untrusted bool
-	compression           string
+	all, quiet, untrusted, referrers bool
+	compression                      string
 	image.PushOptions
 }
 
@@ -36,6 +36,7 @@ func (app *App) imagePush() *cobra.Command {
 	fl.BoolVar(&f.untrusted, "disable-content-trust", true, "Skip image signing")
 	fl.StringVar(&f.Platform, "platform", "", "Push a platform-specific manifest as a single-platform image to the registry")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "Suppress verbose output")
+	fl.BoolVar(&f.referrers, "referrers", true, "Give the artifacts that refer to the image along: signatures, lists of packages")
 	fl.StringVar(&f.compression, "compression", "gzip", `Compression of layers that were made here ("gzip", "zstd", "none")`)
 	fl.IntVar(&f.Level, "compression-level", 0, "Level of the compression: gzip 1 to 9, zstd 1 to 22, 0 for the usual one")
 	return cmd
@@ -76,7 +77,7 @@ func (app *App) push(ctx context.Context, name string, f pushFlags) error {
 	if f.quiet {
 		progress = unheard{}
 	}
-	f.Progress = progress
+	f.Progress, f.Alone = progress, !f.referrers
 	if ref.Tag() == "" && !f.all {
 		ref = ref.WithTag("latest")
 		progress.Say("Using default tag: latest")
