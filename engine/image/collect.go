@@ -63,8 +63,15 @@ func (s *Store) Collect(ctx context.Context, roots Roots) (Report, error) {
 		return Report{}, fmt.Errorf("collect garbage: %w", err)
 	}
 	var report Report
+	unsure, err := s.markSkeletons(live)
+	if err != nil {
+		return report, fmt.Errorf("collect garbage: %w", err)
+	}
 	failpoint.Hit("image.collect.before-chains")
-	if err := s.sweepChains(ctx, live, &report); err != nil {
+	if !unsure {
+		err = s.sweepChains(ctx, live, &report)
+	}
+	if err != nil {
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
 	failpoint.Hit("image.collect.before-blobs")

@@ -16,18 +16,26 @@ import (
 
 func (app *App) systemPrune() *cobra.Command {
 	var all, force, volumes bool
+	var half halves
 	cmd := &cobra.Command{
 		Use:   "prune [OPTIONS]",
 		Short: "Remove unused data",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ok, err := app.confirm(force, pruneWarning(all, volumes))
+			warning := pruneWarning(all, volumes)
+			if half.any() {
+				warning = half.warning()
+			}
+			ok, err := app.confirm(force, warning)
 			if err != nil || !ok {
 				return err
 			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if half.any() {
+				return app.pruneHalves(cmd.Context(), e, half)
 			}
 			return app.pruneSystem(cmd.Context(), e, all, volumes)
 		},
@@ -36,6 +44,7 @@ func (app *App) systemPrune() *cobra.Command {
 	fl.BoolVarP(&all, "all", "a", false, "Remove all unused images not just dangling ones")
 	fl.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
 	fl.BoolVar(&volumes, "volumes", false, "Prune anonymous volumes")
+	half.flags(cmd)
 	return cmd
 }
 
