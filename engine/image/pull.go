@@ -21,6 +21,8 @@ import (
 type PullOptions struct {
 	Platform string   // "linux/arm64"; empty: this machine's
 	Progress Progress // nil for nobody
+	// Referrers has PullAlone fetch the artifacts that refer to the image, too. That they can't be had is said and no error.
+	Referrers bool
 }
 
 // Pulled is what a pull came to.
@@ -290,7 +292,11 @@ func (s *Store) PullAlone(ctx context.Context, ref oci.Ref, o PullOptions) (Pull
 		return Pulled{}, err
 	}
 	defer unlock()
-	return s.Pull(ctx, nil, ref, o)
+	got, err := s.Pull(ctx, nil, ref, o)
+	if err == nil && o.Referrers {
+		s.bringReferrers(ctx, ref, got.Image, heard(o.Progress))
+	}
+	return got, err
 }
 
 // RemoteTags lists the tags of the repository of ref in its registry.
