@@ -35,6 +35,14 @@ type PushOptions struct {
 // pushAtOnce is how many layers are sent side by side, as docker does.
 const pushAtOnce = 5
 
+// sideBySide is n, but one where the work is told: what is told has one order.
+func sideBySide(ctx context.Context, n int) int {
+	if trace.From(ctx) != nil {
+		return 1
+	}
+	return n
+}
+
 // Tags are the names with a tag that images have in the repository of ref, in their order.
 func (s *Store) Tags(ref oci.Ref) ([]oci.Ref, error) {
 	refs, err := s.inRepository(ref)
@@ -179,9 +187,9 @@ func (p *pusher) layers(ctx context.Context) ([]*layerJob, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, pushAtOnce)
+	slots := make(chan struct{}, sideBySide(ctx, pushAtOnce))
 	for i, j := range jobs {
-		if i >= pushAtOnce {
+		if i >= cap(slots) {
 			p.progress.Blob(BlobState{Blob: j.layer.DiffID, Stage: BlobWaiting})
 		}
 	}
