@@ -14,14 +14,17 @@ import (
 	"github.com/learn-containers/learn/trace/world"
 )
 
-// pushLesson pushes an image to the lesson's registry and builds on it, and gives the trace.
+// pushLesson pushes an image of several layers to the lesson's registry, pulls it, builds on it, and gives the trace.
 func pushLesson(t *testing.T, driver string) []trace.Event {
 	t.Helper()
 	e := newTestLesson(t, driver, "pushing")
 	e.withRegistry = true
 	check(t, e.Reset(t.Context()))
 	for _, c := range []struct{ file, command string }{
-		{"FROM learn/base\nLABEL by=lesson\n", "docker build -q --output type=registry,name=localhost:5000/team/cafe:1 ."},
+		{"FROM learn/base\nCOPY menu /menu\nRUN wc -c </menu >/size\n", "docker build -q -t localhost:5000/team/cafe:1 ."},
+		{"", "docker push -q localhost:5000/team/cafe:1"},
+		{"", "docker rmi -f localhost:5000/team/cafe:1"},
+		{"", "docker pull -q localhost:5000/team/cafe:1"},
 		{"FROM localhost:5000/team/cafe:1\nCOPY menu /again\n", "docker build -q --pull -t on-top ."},
 	} {
 		dir := filepath.Join(e.dir, "work")
