@@ -25,7 +25,11 @@ func (c *Client) Login(ctx context.Context, server string, cred credentials.Cred
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
 	defer cancel()
-	url := baseURL(host) + "/v2/"
+	hosts, err := c.hosts()
+	if err != nil {
+		return fmt.Errorf("log in to %s: %w", host, err)
+	}
+	url := hosts.scheme(host) + "://" + host + "/v2/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("log in to %s: %w", host, err)
@@ -48,14 +52,6 @@ func (c *Client) Login(ctx context.Context, server string, cred credentials.Cred
 		return refusal(url, resp)
 	}
 	return nil
-}
-
-// baseURL is where the API of a host begins.
-func baseURL(host string) string {
-	if isLoopback(host) {
-		return "http://" + host
-	}
-	return "https://" + host
 }
 
 func refusal(url string, resp *http.Response) error {
