@@ -72,7 +72,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{Home: c.Home, Driver: d, Blobs: blobs, binary: c.Binary}
 	e.Events = events.New(c.Home, e.Now)
 	e.Images = image.New(c.Home, blobs, d.Layers)
-	e.Images.Events = e.Events
+	e.Images.Events, e.Images.DriverName = e.Events, d.Name
 	e.Images.Provide, e.Images.Keep, e.Images.Now = e.provide, e.roots, e.Now
 	e.Containers = container.New(c.Home, e.Images, d.Snapshots, d.Trees, d.Runtime)
 	e.Containers.CleanupCommand, e.Containers.AgainCommand = c.Cleanup, c.Again

@@ -3,9 +3,11 @@ package blob
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/learn-containers/learn/engine/oci"
@@ -21,11 +23,14 @@ func (s *Store) Open(d digest.Digest) (io.ReadCloser, error) {
 	return &verified{file: f, hash: sha256.New(), want: d}, nil
 }
 
-func (s *Store) open(d digest.Digest) (*os.File, error) {
+func (s *Store) open(d digest.Digest) (io.ReadCloser, error) {
 	if err := oci.CheckDigest(d); err != nil {
 		return nil, fmt.Errorf("open blob: %w", err)
 	}
 	f, err := os.Open(s.Path(d))
+	if errors.Is(err, fs.ErrNotExist) && s.Elsewhere != nil {
+		return s.Elsewhere.Open(d)
+	}
 	if err != nil {
 		return nil, wrap("open blob", d, err)
 	}
@@ -33,7 +38,7 @@ func (s *Store) open(d digest.Digest) (*os.File, error) {
 }
 
 type verified struct {
-	file *os.File
+	file io.ReadCloser
 	hash hash.Hash
 	want digest.Digest
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,8 +27,19 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("content has digest %s, expected %s", e.Got, e.Want)
 }
 
+// Elsewhere is where blobs can be had whose files are not in the store.
+type Elsewhere interface {
+	// Stat is the size of d in bytes; ErrNotFound if it can't be had.
+	Stat(d digest.Digest) (int64, error)
+	// Open reads d, unverified; ErrNotFound if it can't be had. The caller closes it.
+	Open(d digest.Digest) (io.ReadCloser, error)
+}
+
 // Store is a content-addressed store. It holds no open files and is safe for concurrent use.
 type Store struct {
+	// Elsewhere, if set, is asked for what is not in the store. What it gives is verified as everything else. It is set before first use.
+	Elsewhere Elsewhere
+
 	root    string
 	blobs   string
 	buffers sync.Pool // of *[]byte, chunk long
@@ -97,8 +109,17 @@ func (s *Store) Path(d digest.Digest) string {
 	return filepath.Join(s.blobs, d.Encoded())
 }
 
-// Stat is the size of d in bytes; ErrNotFound if it is not here.
+// Stat is the size of d in bytes; ErrNotFound if it can't be read here.
 func (s *Store) Stat(d digest.Digest) (int64, error) {
+	size, err := s.Stored(d)
+	if errors.Is(err, ErrNotFound) && s.Elsewhere != nil {
+		return s.Elsewhere.Stat(d)
+	}
+	return size, err
+}
+
+// Stored is the size in bytes of the file that holds d; ErrNotFound if there is none.
+func (s *Store) Stored(d digest.Digest) (int64, error) {
 	if err := oci.CheckDigest(d); err != nil {
 		return 0, fmt.Errorf("look for blob: %w", err)
 	}
@@ -112,7 +133,7 @@ func (s *Store) Stat(d digest.Digest) (int64, error) {
 // Remove deletes d. The caller knows that nothing refers to it and that nobody is about to. Removing what isn't there is no
 // error.
 func (s *Store) Remove(ctx context.Context, d digest.Digest) error {
-	size, err := s.Stat(d)
+	size, err := s.Stored(d)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -126,7 +147,18 @@ func (s *Store) Remove(ctx context.Context, d digest.Digest) error {
 	return nil
 }
 
-// Walk calls visit for every blob, in the order of digests. Files that can't be blobs by their names are passed over.
+// Discard removes the file of d because d can be had elsewhere from now on: the blob stays.
+func (s *Store) Discard(d digest.Digest) error {
+	if err := oci.CheckDigest(d); err != nil {
+		return fmt.Errorf("discard blob: %w", err)
+	}
+	if err := os.Remove(s.Path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("discard blob %s: %w", d, err)
+	}
+	return nil
+}
+
+// Walk calls visit for every blob that has a file, in the order of digests. Files that can't be blobs by their names are passed over.
 func (s *Store) Walk(visit func(d digest.Digest, size int64) error) error {
 	entries, err := os.ReadDir(s.blobs)
 	if err != nil {

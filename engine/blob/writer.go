@@ -202,9 +202,9 @@ func scratch(op *home.Operation, data []byte) (string, error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// has reports that the blob is here with the right length; one of another length was damaged and is to be replaced.
+// has reports that the blob has a file here of the right length; one of another length was damaged and is to be replaced.
 func (s *Store) has(d v1.Descriptor) bool {
-	size, err := s.Stat(d.Digest)
+	size, err := s.Stored(d.Digest)
 	return err == nil && size == d.Size
 }
 

@@ -75,7 +75,7 @@ func TestPrune(t *testing.T) {
 			l := newLab(t)
 			res := l.build(threeSteps, Options{})
 			lost := l.build("FROM base\nRUN write /lost 4\n", Options{})
-			_, err := l.images.Remove(l.ctx, lost.Image.ID.String(), true, func(digest.Digest) []image.Use { return nil })
+			_, _, err := l.images.Remove(l.ctx, lost.Image.ID.String(), true, func(digest.Digest) []image.Use { return nil })
 			must(t, err)
 			if size := res.Image.Layers[len(res.Image.Layers)-1].Size; size > 2500 || size < 1700 {
 				t.Fatalf("a layer has %d bytes: two of them must fit in 5,000, three not", size)

@@ -41,7 +41,8 @@ type PruneOptions struct {
 type PrunedEntry struct {
 	Key         digest.Digest // empty for a cache mount
 	Instruction string        // or the id of the cache mount
-	Used        time.Time
+	Layer       digest.Digest // of the result; empty if it has none
+	Made, Used  time.Time
 	Bytes       int64
 }
 
@@ -67,7 +68,7 @@ func (b *Builder) Prune(ctx context.Context, o PruneOptions) ([]PrunedEntry, err
 			kept += u.bytes
 			continue
 		}
-		gone = append(gone, PrunedEntry{u.key, u.rec.Key.Instruction, u.used, u.bytes})
+		gone = append(gone, PrunedEntry{u.key, u.rec.Key.Instruction, u.rec.Layer.Digest, u.rec.Created, u.used, u.bytes})
 		if !o.DryRun {
 			c.drop(ctx, u.key, "pruned")
 		}

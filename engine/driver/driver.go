@@ -64,6 +64,23 @@ type Unpacked interface {
 	Close() error
 }
 
+// LayerOpener is an ability that Layers may have besides: to give the files of one layer back as its archive had them, so that the archive need not be kept.
+type LayerOpener interface {
+	// Settle sees to it that chain, and what it stands on, survive a power cut.
+	Settle(ctx context.Context, chain digest.Digest) error
+	// OpenLayer opens what chain's own layer brought, without those below. ErrNotFound if it isn't unpacked here.
+	OpenLayer(chain digest.Digest) (LayerFiles, error)
+}
+
+// LayerFiles are the files of one unpacked layer. They must be closed.
+type LayerFiles interface {
+	// Open opens the regular file that the layer's archive has under path. Links to folders are followed inside the layer. The caller closes it.
+	Open(path string) (io.ReadCloser, error)
+	// Size counts the bytes of the files' content.
+	Size() int64
+	Close() error
+}
+
 // Snapshots keeps writable layers, each on top of one chain.
 type Snapshots interface {
 	// Prepare makes the writable layer key on top of chain (empty: on nothing). ErrExists if key is taken.

@@ -62,6 +62,9 @@ func (h *Home) Containers() string { return filepath.Join(h.root, "containers") 
 // Cache holds the build cache's records.
 func (h *Home) Cache() string { return filepath.Join(h.root, "cache") }
 
+// Skeletons holds what is left of layer archives that were dropped. It is there once there was one.
+func (h *Home) Skeletons() string { return filepath.Join(h.root, "skeletons") }
+
 // Downloads holds what came so far of blobs that are being fetched. It is there once there was one.
 func (h *Home) Downloads() string { return filepath.Join(h.root, "downloads") }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,6 +127,34 @@ func deadOperation(t *testing.T, h *home.Home, env ...string) {
 	left, _ := os.ReadDir(filepath.Join(h.Root(), "tmp"))
 	if len(left) != 0 {
 		t.Errorf("left in tmp: %v", left)
+	}
+}
+
+// TestOperationWithoutJournalIsTakenOver: a power cut may leave the folder of an operation and nothing, or half a line, of its journal.
+func TestOperationWithoutJournalIsTakenOver(t *testing.T) {
+	for title, journal := range map[string]string{"none": "", "empty": "-", "torn": `{"operation":"lo`} {
+		h := open(t)
+		h.Serve("linux")
+		tmp := filepath.Join(h.Root(), "tmp")
+		dir := filepath.Join(tmp, "op-12345")
+		if err := os.MkdirAll(filepath.Join(dir, "scratch"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if journal != "" {
+			if err := os.WriteFile(filepath.Join(dir, "journal"), []byte(strings.TrimPrefix(journal, "-")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := h.Orphans()
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %v, %v", title, found, err)
+		}
+		if err := found[0].Settle(); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := os.ReadDir(tmp); len(left) != 0 {
+			t.Errorf("%s: left %v", title, left)
+		}
 	}
 }
 

@@ -207,8 +207,9 @@ func (h *Home) Orphans() ([]Orphan, error) {
 // not locked it yet.
 func (h *Home) adopt(dir string) (Orphan, bool) {
 	name := filepath.Base(dir)
+	begun := strings.HasPrefix(name, "op-") // it was locked before it got this name, so without a journal it is what a power cut left
 	flags := 0
-	if stale(dir) {
+	if begun || stale(dir) {
 		flags = os.O_CREATE
 	} else if strings.HasPrefix(name, ".new-") {
 		return Orphan{}, false
@@ -220,7 +221,7 @@ func (h *Home) adopt(dir string) (Orphan, bool) {
 		return Orphan{}, false
 	}
 	o := Orphan{op: op}
-	if strings.HasPrefix(name, "op-") && o.read() != h.owner {
+	if head, ok := o.read(); begun && ok && head.Owner != h.owner {
 		op.lock.release()
 		return Orphan{}, false
 	}
@@ -233,20 +234,18 @@ func stale(dir string) bool {
 	return err == nil && time.Since(fi.ModTime()) > time.Minute
 }
 
-// read takes in the journal and tells on whose behalf the operation was begun.
-func (o *Orphan) read() (owner string) {
+// read takes in the journal. ok is false where its first line was not on disk yet when the power went: then anybody may clear up.
+func (o *Orphan) read() (head journalHead, ok bool) {
 	f, err := os.Open(filepath.Join(o.op.dir, journalName))
 	if err != nil {
-		return ""
+		return head, false
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for first := true; lines.Scan(); first = false {
 		if first {
-			var head journalHead
-			if json.Unmarshal(lines.Bytes(), &head) == nil {
-				o.Name, o.Pid, owner = head.Name, head.Pid, head.Owner
-			}
+			ok = json.Unmarshal(lines.Bytes(), &head) == nil
+			o.Name, o.Pid = head.Name, head.Pid
 			continue
 		}
 		var c Claim
@@ -254,7 +253,7 @@ func (o *Orphan) read() (owner string) {
 			o.Claims = append(o.Claims, c)
 		}
 	}
-	return owner
+	return head, ok
 }
 
 // Settle says that the orphan's claims are undone, and removes its scratch folder.

@@ -18,16 +18,19 @@ import (
 const (
 	maxArchiveFiles = 1 << 16 // entries of an archive of images
 	maxLinks        = 16      // links followed from one name
+	progressBytes   = 1 << 20 // shorter entries are there before anybody looks
 )
 
 // archive is an archive of images that was read: its index files in memory, every other file staged under no name yet.
 // Names are keys and never become paths on disk.
 type archive struct {
-	source string
-	index  map[string][]byte  // manifest.json, index.json, oci-layout
-	files  map[string]*staged // by cleaned name
-	links  map[string]string  // name to name
-	last   string             // the entry read last, for messages
+	source   string
+	platform string             // of the images that are wanted; any if empty
+	progress Progress           // may be nil
+	index    map[string][]byte  // manifest.json, index.json, oci-layout
+	files    map[string]*staged // by cleaned name
+	links    map[string]string  // name to name
+	last     string             // the entry read last, for messages
 }
 
 // staged is one file of an archive: its bytes are in the operation's scratch folder, hashed while they came.
@@ -38,27 +41,35 @@ type staged struct {
 	plain  plain
 }
 
-// readArchive reads all of r, once and in whatever order the entries are. The caller closes the archive, also after an error.
-func readArchive(ctx context.Context, blobs *blob.Store, op *home.Operation, r io.Reader, source string) (*archive, error) {
-	a := &archive{source: source, index: map[string][]byte{}, files: map[string]*staged{}, links: map[string]string{}}
+// newArchive is an archive of which nothing was read yet. The caller closes it.
+func newArchive(source string, o LoadOptions) *archive {
+	a := &archive{source: source, progress: o.Progress, index: map[string][]byte{}, files: map[string]*staged{}, links: map[string]string{}}
+	if o.Platform.OS != "" {
+		a.platform = platformText(normalPlatform(o.Platform))
+	}
+	return a
+}
+
+// read reads all of r, once and in whatever order the entries are.
+func (a *archive) read(ctx context.Context, blobs *blob.Store, op *home.Operation, r io.Reader) error {
 	in := tar.NewReader(r)
 	for count := 0; ; count++ {
 		if err := ctx.Err(); err != nil {
-			return a, err
+			return err
 		}
 		h, err := in.Next()
 		if err == io.EOF {
-			return a, nil
+			return nil
 		}
 		if err != nil {
-			return a, a.readError(err)
+			return a.readError(err)
 		}
 		if count > maxArchiveFiles {
-			return a, fmt.Errorf("more than %d entries: this is not an archive of images", maxArchiveFiles)
+			return fmt.Errorf("more than %d entries: this is not an archive of images", maxArchiveFiles)
 		}
 		a.last = h.Name
 		if err := a.add(blobs, op, h, in); err != nil {
-			return a, err
+			return err
 		}
 	}
 }
@@ -93,6 +104,9 @@ func (a *archive) add(blobs *blob.Store, op *home.Operation, h *tar.Header, in i
 	}
 	if name == "manifest.json" || name == "index.json" || name == "oci-layout" {
 		return a.addIndex(name, h, in)
+	}
+	if a.progress != nil && h.Size > progressBytes {
+		in = countTo(a.progress, BlobState{Blob: layerName(name), Stage: BlobLoading, Total: h.Size}, in)
 	}
 	f, err := stage(blobs, op, name, in)
 	if err != nil {

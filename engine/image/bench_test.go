@@ -104,12 +104,12 @@ func BenchmarkLoadGzip(b *testing.B) {
 	}
 }
 
-// thousand fills the store with 1000 images under names of their own, in one change of the index.
-func (w *workshop) thousand() {
+// many fills the store with n images under names of their own, in one change of the index.
+func (w *workshop) many(n int) {
 	w.Helper()
 	err := w.withOperation("bench", func(op *home.Operation) error {
 		return w.changeIndex(w.ctx, op, func(x *index) error {
-			for i := range 1000 {
+			for i := range n {
 				var layers []Layer
 				config := oci.Image{OS: "linux", Architecture: "amd64", Author: strconv.Itoa(i)}
 				for l := range 5 {
@@ -148,14 +148,14 @@ func (w *workshop) unsynced(config oci.Image, layers []Layer) (v1.Descriptor, er
 		m.Layers = append(m.Layers, l.Descriptor)
 	}
 	d, err := put(m, v1.MediaTypeImageManifest)
-	d.Annotations = map[string]string{annotationConfig: c.Digest.String(), annotationSizes: joinSizes(layers)}
+	d.Annotations = map[string]string{annotationConfig: c.Digest.String(), annotationSizes: joinSizes(layers), annotationMade: "2024-01-02T03:04:05.123456789Z"}
 	return d, err
 }
 
 // BenchmarkResolveByName finds one image of 1000 by its name.
 func BenchmarkResolveByName(b *testing.B) {
 	w := newWorkshop(b)
-	w.thousand()
+	w.many(1000)
 	for b.Loop() {
 		if _, err := w.Resolve(w.ctx, "bench/999:1"); err != nil {
 			b.Fatal(err)
@@ -166,10 +166,69 @@ func BenchmarkResolveByName(b *testing.B) {
 // BenchmarkList lists 1000 images.
 func BenchmarkList(b *testing.B) {
 	w := newWorkshop(b)
-	w.thousand()
+	w.many(1000)
 	for b.Loop() {
 		if all, err := w.List(w.ctx); err != nil || len(all) != 1000 || all[0].Damaged != nil {
 			b.Fatal(len(all), err, all[0].Damaged)
+		}
+	}
+}
+
+// BenchmarkBrief lists 1,000 and 20,000 images as docker images does.
+func BenchmarkBrief(b *testing.B) {
+	for _, n := range []int{1000, 20000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			w := newWorkshop(b)
+			w.many(n)
+			for b.Loop() {
+				if all, err := w.Brief(w.ctx); err != nil || len(all) != n {
+					b.Fatal(len(all), err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTag moves a name among 20,000 images.
+func BenchmarkTag(b *testing.B) {
+	w := newWorkshop(b)
+	w.many(20000)
+	for i := 0; b.Loop(); i++ {
+		if err := w.Tag(w.ctx, "bench/"+strconv.Itoa(i)+":1", ref("moved")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRemove removes one image of 20,000, with the collection that follows.
+func BenchmarkRemove(b *testing.B) {
+	w := newWorkshop(b)
+	w.many(20000)
+	for i := 0; b.Loop(); i++ {
+		_, layers, err := w.Remove(w.ctx, "bench/"+strconv.Itoa(i)+":1", false, unused)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if report, err := w.CollectAfter(w.ctx, layers); err != nil || report.Blobs != 2 {
+			b.Fatal(report, err)
+		}
+	}
+}
+
+// BenchmarkCollect removes 10,000 blobs that nothing refers to.
+func BenchmarkCollect(b *testing.B) {
+	w := newWorkshop(b)
+	for b.Loop() {
+		b.StopTimer()
+		for i := range 10000 {
+			data := []byte(strconv.Itoa(i))
+			if err := os.WriteFile(w.blobs.Path(oci.Sum(data)), data, 0o644); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		if report, err := w.Collect(w.ctx, Roots{}); err != nil || report.Blobs != 10000 {
+			b.Fatal(report, err)
 		}
 	}
 }

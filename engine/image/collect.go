@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/learn-containers/learn/engine/failpoint"
-	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/oci"
-	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -20,14 +16,9 @@ import (
 // Report tells what Collect removed.
 type Report struct {
 	Blobs, Chains int
-	FreedBytes    int64 // of blobs
-	Busy          bool  // another operation is under way: nothing was removed, a later collection will
-}
-
-// PruneReport tells what Prune removed.
-type PruneReport struct {
-	Removed    []Removal
-	FreedBytes int64 // of blobs; 0 if the Store has no Keep, because then nothing was collected
+	FreedBytes    int64           // of blobs
+	Busy          bool            // another operation is under way: nothing was removed, a later collection will
+	Gone          []digest.Digest // chains of the layers that CollectAfter was asked about and that nothing refers to any more
 }
 
 // partialAge is how long what came of a blob waits for somebody to fetch the rest.
@@ -40,6 +31,16 @@ const patience = 300 * time.Millisecond
 // for operations that are adding some, and gives up with Busy. roots must still hold when Collect has its lock: what can
 // change meanwhile belongs in Keep.
 func (s *Store) Collect(ctx context.Context, roots Roots) (Report, error) {
+	return s.collect(ctx, roots, nil)
+}
+
+// CollectAfter is Collect after images were removed whose layers are given: the report's Gone tells which of them went with the images. What
+// another image, a container or the build cache has is not gone.
+func (s *Store) CollectAfter(ctx context.Context, layers []Layer) (Report, error) {
+	return s.collect(ctx, Roots{}, layers)
+}
+
+func (s *Store) collect(ctx context.Context, roots Roots, asked []Layer) (Report, error) {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	unlock, err := s.home.Lock(wait, "gc", true)
@@ -50,21 +51,25 @@ func (s *Store) Collect(ctx context.Context, roots Roots) (Report, error) {
 		return Report{}, err
 	}
 	defer unlock()
-	if s.Keep != nil {
-		more, err := s.Keep(ctx)
-		if err != nil {
-			return Report{}, fmt.Errorf("collect garbage: %w", err)
-		}
-		roots.Blobs = append(slices.Clone(roots.Blobs), more.Blobs...)
-		roots.Chains = append(slices.Clone(roots.Chains), more.Chains...)
-	}
-	live, err := s.mark(roots)
+	live, err := s.live(ctx, roots)
 	if err != nil {
 		return Report{}, fmt.Errorf("collect garbage: %w", err)
 	}
 	var report Report
+	for _, l := range asked {
+		if !live.has(l) {
+			report.Gone = append(report.Gone, l.ChainID)
+		}
+	}
+	unsure, err := s.markSkeletons(live)
+	if err != nil {
+		return report, fmt.Errorf("collect garbage: %w", err)
+	}
 	failpoint.Hit("image.collect.before-chains")
-	if err := s.sweepChains(ctx, live, &report); err != nil {
+	if !unsure {
+		err = s.sweepChains(ctx, live, &report)
+	}
+	if err != nil {
 		return report, fmt.Errorf("collect garbage: %w", err)
 	}
 	failpoint.Hit("image.collect.before-blobs")
@@ -78,20 +83,40 @@ func (s *Store) Collect(ctx context.Context, roots Roots) (Report, error) {
 	return report, err
 }
 
+// live marks what images, roots and Keep refer to.
+func (s *Store) live(ctx context.Context, roots Roots) (marked, error) {
+	if s.Keep != nil {
+		more, err := s.Keep(ctx)
+		if err != nil {
+			return marked{}, err
+		}
+		roots.Blobs = append(slices.Clone(roots.Blobs), more.Blobs...)
+		roots.Chains = append(slices.Clone(roots.Chains), more.Chains...)
+	}
+	return s.mark(roots)
+}
+
 // marked is what must stay.
 type marked struct{ blobs, chains map[digest.Digest]bool }
 
+// has reports that something refers to a layer, be it on the same layers below or, as the build cache does, on its own.
+func (m marked) has(l Layer) bool { return m.chains[l.ChainID] || m.blobs[l.Descriptor.Digest] }
+
 func (s *Store) mark(roots Roots) (marked, error) {
+	x, err := s.readIndex()
+	if err != nil {
+		return marked{}, err
+	}
+	return s.markIndex(x, roots)
+}
+
+func (s *Store) markIndex(x *index, roots Roots) (marked, error) {
 	live := marked{map[digest.Digest]bool{}, map[digest.Digest]bool{}}
 	for _, d := range roots.Blobs {
 		live.blobs[d] = true
 	}
 	for _, d := range roots.Chains {
 		live.chains[d] = true
-	}
-	x, err := s.readIndex()
-	if err != nil {
-		return live, err
 	}
 	for _, d := range x.Manifests {
 		if err := s.markFrom(d, live); err != nil {
@@ -217,56 +242,4 @@ func (s *Store) sweepBlobs(ctx context.Context, live marked, report *Report) err
 		report.FreedBytes += size
 		return nil
 	})
-}
-
-// Prune removes the images without a name, with all also those with one, as long as inUse says that no container was made
-// of them. If the Store has a Keep, what they alone referred to is collected.
-func (s *Store) Prune(ctx context.Context, all bool, inUse func(id digest.Digest) bool) (report PruneReport, err error) {
-	ctx, end := trace.Step(ctx, vocab.ImagePrune, trace.Bool("all", all))
-	images := 0
-	defer func() { end(err, trace.Int("images", int64(images)), trace.Int("freed_bytes", report.FreedBytes)) }()
-	list, err := s.List(ctx)
-	if err != nil {
-		return report, err
-	}
-	for _, img := range list {
-		if img.ID == "" || !all && len(img.Refs) > 0 || inUse(img.ID) {
-			continue
-		}
-		gone, err := s.pruneOne(ctx, img.ID, all)
-		if err != nil {
-			return report, err
-		}
-		if len(gone) > 0 {
-			images++
-		}
-		report.Removed = append(report.Removed, gone...)
-	}
-	if err := os.RemoveAll(s.listings()); err != nil {
-		return report, fmt.Errorf("prune images: %w", err)
-	}
-	if s.Keep == nil {
-		return report, nil
-	}
-	collected, err := s.Collect(ctx, Roots{})
-	report.FreedBytes = collected.FreedBytes
-	return report, err
-}
-
-// pruneOne removes an image unless it got a name meanwhile.
-func (s *Store) pruneOne(ctx context.Context, id digest.Digest, all bool) ([]Removal, error) {
-	r := removal{store: s, id: id, name: string(id), force: true}
-	err := s.withOperation("prune image", func(op *home.Operation) error {
-		return s.changeIndex(ctx, op, func(x *index) error {
-			if all || len(s.refs(x, id)) == 0 {
-				r.remove(x)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.record(ctx)
-	return r.removals(), nil
 }

@@ -56,10 +56,10 @@ func TestCrashWork(t *testing.T) {
 	if _, err := w.Attach(w.ctx, img, Attachment{Type: "text/plain", Content: strings.NewReader("note")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Remove(w.ctx, string(img.ID), false, unused); err != nil {
+	if _, _, err := w.Remove(w.ctx, string(img.ID), false, unused); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Prune(w.ctx, false, func(digest.Digest) bool { return false }); err != nil {
+	if _, err := w.Prune(w.ctx, PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Collect(w.ctx, Roots{}); err != nil {
@@ -175,7 +175,9 @@ func points(t *testing.T) []string {
 				t.Fatal(err)
 			}
 			for _, m := range hit.FindAllSubmatch(data, -1) {
-				names = append(names, string(m[1]))
+				if !strings.HasPrefix(string(m[1]), "image.drop.") { // whose halves only a driver keeps: cmd/learn kills there
+					names = append(names, string(m[1]))
+				}
 			}
 		}
 	}

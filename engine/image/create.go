@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -107,7 +108,8 @@ func (s *Store) publish(ctx context.Context, op *home.Operation, list []publicat
 			}
 		}
 		for i := range list {
-			list[i].image.Refs = s.refs(x, list[i].image.ID)
+			names := s.references(x, list[i].image.ID)
+			list[i].image.Refs, list[i].image.Digests = names.tags, names.digests
 		}
 		return nil
 	})
@@ -130,7 +132,7 @@ func (s *Store) publish(ctx context.Context, op *home.Operation, list []publicat
 // descriptor is the image's entry for the index, without a name.
 func (img Image) descriptor() v1.Descriptor {
 	d := img.Manifest
-	d.Annotations = map[string]string{annotationConfig: string(img.ID), annotationSizes: joinSizes(img.Layers)}
+	d.Annotations = map[string]string{annotationConfig: string(img.ID), annotationSizes: joinSizes(img.Layers), annotationMade: img.Created.Format(time.RFC3339Nano)}
 	return d
 }
 
@@ -198,6 +200,9 @@ func recordTags(ctx context.Context, id digest.Digest, tags []tagged) {
 func (s *Store) Tag(ctx context.Context, source string, ref oci.Ref) error {
 	if ref.Digest() != "" || ref.Tag() == "" {
 		return errors.New("refusing to create a tag with a digest reference")
+	}
+	if ref.Repository() == string(digest.SHA256) {
+		return errors.New("refusing to create an ambiguous tag using digest algorithm as name")
 	}
 	if _, err := s.Resolve(ctx, source); err != nil {
 		return err

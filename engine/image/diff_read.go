@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"sync"
@@ -20,6 +21,9 @@ func (s *Store) openHeaders(l Layer) (io.ReadCloser, error) {
 		return nil, err
 	}
 	f, err := os.Open(s.blobs.Path(l.Descriptor.Digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &lazyLayer{store: s, digest: l.Descriptor.Digest}, nil // its archive was dropped
+	}
 	if err != nil {
 		return nil, err
 	}

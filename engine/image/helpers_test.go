@@ -25,6 +25,8 @@ import (
 type memLayers struct {
 	mu      sync.Mutex
 	parents map[digest.Digest]digest.Digest
+	data    map[digest.Digest][]byte
+	settled []digest.Digest
 	applied int
 	dropped []digest.Digest
 }
@@ -46,9 +48,46 @@ func (m *memLayers) Apply(_ context.Context, chain, parent, diffID digest.Digest
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.parents[chain] = parent
+	m.data[chain] = data
 	m.applied++
 	return nil
 }
+
+func (m *memLayers) Settle(_ context.Context, chain digest.Digest) error {
+	m.settled = append(m.settled, chain)
+	return nil
+}
+
+func (m *memLayers) OpenLayer(chain digest.Digest) (driver.LayerFiles, error) {
+	if !m.Has(chain) {
+		return nil, driver.ErrNotFound
+	}
+	return memFiles(m.data[chain]), nil
+}
+
+// memFiles are the files of an archive, the last of each name.
+type memFiles []byte
+
+func (f memFiles) Open(p string) (io.ReadCloser, error) {
+	in, found := tar.NewReader(bytes.NewReader(f)), io.ReadCloser(nil)
+	for {
+		h, err := in.Next()
+		if err != nil {
+			break
+		}
+		if cleanName(h.Name) == p {
+			data, _ := io.ReadAll(in)
+			found = io.NopCloser(bytes.NewReader(data))
+		}
+	}
+	if found == nil {
+		return nil, driver.ErrNotFound
+	}
+	return found, nil
+}
+
+func (f memFiles) Size() int64  { return int64(len(f)) }
+func (f memFiles) Close() error { return nil }
 
 func (m *memLayers) Has(chain digest.Digest) bool {
 	m.mu.Lock()
@@ -109,7 +148,7 @@ func openWorkshop(t testing.TB, dir string) *workshop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mem := &memLayers{parents: map[digest.Digest]digest.Digest{}}
+	mem := &memLayers{parents: map[digest.Digest]digest.Digest{}, data: map[digest.Digest][]byte{}}
 	return &workshop{t, New(h, blobs, mem), mem, context.Background()}
 }
 

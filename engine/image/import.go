@@ -179,6 +179,8 @@ type summed struct {
 	n    int64
 }
 
+func newSummed(r io.Reader) *summed { return &summed{r: r, hash: sha256.New()} }
+
 func (s *summed) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.n += int64(n)

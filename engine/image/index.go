@@ -23,8 +23,9 @@ import (
 const (
 	annotationConfig   = "learn.config"   // digest of the config, so that an id is found without reading manifests
 	annotationSizes    = "learn.sizes"    // uncompressed size of each layer, lowest first, joined by commas
+	annotationSource   = "learn.source"   // REPOSITORY@DIGEST that it was pulled or pushed as, several separated by blanks; the digest may be that of a list of manifests
+	annotationMade     = "learn.created"  // when the image was made, as its config says it
 	annotationPlatform = "learn.platform" // that was asked for when it was pulled
-	annotationSource   = "learn.source"   // REPOSITORY@DIGEST that it was pulled as; the digest may be that of a list of manifests
 )
 
 // index is the content of index.json. Descriptors that aren't ours (lists of manifests, artifacts) are kept as they are.
@@ -121,10 +122,7 @@ func refOf(d v1.Descriptor) oci.Ref {
 
 // named is d under the name ref; the zero Ref makes it dangling.
 func named(d v1.Descriptor, ref oci.Ref) v1.Descriptor {
-	d.Annotations = maps.Clone(d.Annotations)
-	if d.Annotations == nil {
-		d.Annotations = map[string]string{}
-	}
+	d.Annotations = cloneAnnotations(d.Annotations)
 	delete(d.Annotations, oci.AnnotationRefName)
 	delete(d.Annotations, oci.AnnotationContainerName)
 	if !ref.IsZero() {
@@ -132,6 +130,13 @@ func named(d v1.Descriptor, ref oci.Ref) v1.Descriptor {
 		d.Annotations[oci.AnnotationContainerName] = ref.String()
 	}
 	return d
+}
+
+func cloneAnnotations(a map[string]string) map[string]string {
+	if a == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(a)
 }
 
 // isOurs tells descriptors of images from what else other tools may have put in the index.

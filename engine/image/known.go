@@ -125,6 +125,7 @@ func (s *Store) remember(ctx context.Context, op *home.Operation, ref oci.Ref, n
 	if len(name) > knownRepoLetters {
 		return nil
 	}
+	failpoint.Hit("image.push.before-remember")
 	now := time.Now().UTC().Truncate(time.Second)
 	for i := range news {
 		news[i].Repositories, news[i].Seen = []string{name}, now
@@ -152,6 +153,5 @@ func (s *Store) remember(ctx context.Context, op *home.Operation, ref oci.Ref, n
 	if err != nil {
 		return err
 	}
-	failpoint.Hit("image.push.before-remember")
 	return replace(op, s.knownPath(), append(data, '\n'))
 }

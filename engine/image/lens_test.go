@@ -317,7 +317,7 @@ func TestLensCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.look(img)
-	if _, err := w.Prune(w.ctx, true, func(digest.Digest) bool { return true }); err != nil {
+	if _, err := w.Prune(w.ctx, PruneOptions{All: true, InUse: func(digest.Digest) bool { return true }}); err != nil {
 		t.Fatal(err)
 	}
 	if names, _ := filepath.Glob(filepath.Join(w.listings(), "*")); len(names) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -13,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/moby/moby/api/types/events"
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -20,12 +22,30 @@ import (
 type Loaded struct {
 	Image Image
 	Refs  []oci.Ref
+	Moved []Moved // names of these that meant another image before
+}
+
+// Moved is a name that was taken from an image.
+type Moved struct {
+	Ref  oci.Ref
+	From digest.Digest // id of the image
+}
+
+// LoadOptions say what Load takes. The zero value takes the image for this machine of each list of manifests, and any other image as it is.
+type LoadOptions struct {
+	Platform v1.Platform // images for this platform only; any if it is empty
+	Progress Progress    // is told of layers while they are read; may be nil
 }
 
 // Load reads images from what docker save, podman save or skopeo wrote: a docker-archive or an OCI archive, plain or
 // compressed, in one pass. Every digest is verified before any image is entered; after an error none is. source names r
 // in messages and in the trace.
 func (s *Store) Load(ctx context.Context, r io.Reader, source string) (loaded []Loaded, err error) {
+	return s.LoadWith(ctx, r, source, LoadOptions{})
+}
+
+// LoadWith is Load with options.
+func (s *Store) LoadWith(ctx context.Context, r io.Reader, source string, o LoadOptions) (loaded []Loaded, err error) {
 	ctx, end := trace.Step(ctx, vocab.ImageLoad, trace.String("source", source))
 	defer func() { end(err, trace.Int("images", int64(len(loaded)))) }()
 	unlock, err := s.home.Lock(ctx, "gc", false)
@@ -34,7 +54,7 @@ func (s *Store) Load(ctx context.Context, r io.Reader, source string) (loaded []
 	}
 	defer unlock()
 	err = s.withOperation("load images", func(op *home.Operation) error {
-		loaded, err = s.load(ctx, op, r, source)
+		loaded, err = s.load(ctx, op, r, source, o)
 		return err
 	})
 	if err != nil {
@@ -66,19 +86,23 @@ func sourceName(source string) string {
 	return source
 }
 
-func (s *Store) load(ctx context.Context, op *home.Operation, r io.Reader, source string) ([]Loaded, error) {
+func (s *Store) load(ctx context.Context, op *home.Operation, r io.Reader, source string, o LoadOptions) ([]Loaded, error) {
 	in, _, err := layer.Decompress(&cancelable{ctx, r})
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	a, err := readArchive(ctx, s.blobs, op, in, source)
+	a := newArchive(source, o)
+	err = a.read(ctx, s.blobs, op, in)
 	defer a.close()
 	if err != nil {
 		return nil, err
 	}
 	failpoint.Hit("image.load.staged")
 	found, err := a.images()
+	if err == nil {
+		err = a.checkPlatforms(found)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +121,11 @@ func (s *Store) load(ctx context.Context, op *home.Operation, r io.Reader, sourc
 	loaded := make([]Loaded, len(found))
 	for i, p := range published {
 		loaded[i] = Loaded{Image: p.image, Refs: p.refs}
+		for _, t := range p.tags {
+			if t.previous != "" && t.previous != p.image.ID {
+				loaded[i].Moved = append(loaded[i].Moved, Moved{t.ref, t.previous})
+			}
+		}
 	}
 	return loaded, nil
 }
@@ -111,6 +140,37 @@ type found struct {
 	manifestType string
 	configType   string
 	refs         []oci.Ref
+}
+
+// checkPlatforms refuses an archive with an image for another platform than the one asked for.
+func (a *archive) checkPlatforms(images []*found) error {
+	if a.platform == "" {
+		return nil
+	}
+	for _, f := range images {
+		have := platformOf(f.image)
+		if have == a.platform {
+			continue
+		}
+		name := string(f.config.digest)
+		if len(f.refs) > 0 {
+			name = f.refs[0].Familiar()
+		}
+		return fmt.Errorf("image with reference %s was found but does not provide the specified platform (%s): it is for %s", name, a.platform, have)
+	}
+	return nil
+}
+
+func platformOf(img oci.Image) string {
+	return platformText(normalPlatform(v1.Platform{OS: img.OS, Architecture: img.Architecture, Variant: img.Variant}))
+}
+
+// layerName is how docker's progress would name the entry: by its digest if the name has it.
+func layerName(entry string) digest.Digest {
+	if hex, ok := strings.CutPrefix(entry, "blobs/sha256/"); ok && oci.CheckDigest(digest.Digest("sha256:"+hex)) == nil {
+		return digest.Digest("sha256:" + hex)
+	}
+	return oci.Sum([]byte(entry))
 }
 
 // check compares every layer with the config.

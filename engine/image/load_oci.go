@@ -119,7 +119,7 @@ func (a *archive) choose(d v1.Descriptor, depth int) (v1.Descriptor, error) {
 	}
 	var chosen *v1.Descriptor
 	for _, m := range list.Manifests {
-		if _, err := a.blob(m.Digest); err != nil || isAttestation(m) {
+		if _, err := a.blob(m.Digest); err != nil || isAttestation(m) || !a.wants(m.Platform) {
 			continue
 		}
 		if chosen == nil || !fits(*chosen) && fits(m) {
@@ -127,9 +127,17 @@ func (a *archive) choose(d v1.Descriptor, depth int) (v1.Descriptor, error) {
 		}
 	}
 	if chosen == nil {
+		if a.platform != "" {
+			return d, fmt.Errorf("entry %q lists no image for %s whose manifest is in the archive", f.name, a.platform)
+		}
 		return d, fmt.Errorf("entry %q lists no image whose manifest is in the archive", f.name)
 	}
 	return a.choose(*chosen, depth-1)
+}
+
+// wants reports whether an image for p may be the one asked for; if the list doesn't say what it is for, its config will.
+func (a *archive) wants(p *v1.Platform) bool {
+	return a.platform == "" || p == nil || platformText(normalPlatform(*p)) == a.platform
 }
 
 func fits(d v1.Descriptor) bool {

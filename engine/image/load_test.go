@@ -376,7 +376,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(p)
 		}
 		for _, l := range loaded {
-			if _, err := w.Remove(w.ctx, string(l.Image.ID), true, unused); err != nil {
+			if _, _, err := w.Remove(w.ctx, string(l.Image.ID), true, unused); err != nil {
 				t.Fatal(err)
 			}
 		}

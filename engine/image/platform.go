@@ -121,3 +121,23 @@ func Fits(img Image, platform string) (bool, error) {
 	have := platformText(normalPlatform(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}))
 	return slices.ContainsFunc(runnable(want), func(p v1.Platform) bool { return platformText(p) == have }), nil
 }
+
+// PlatformError reports an image that is here, but for another platform than the one asked for, in docker's words.
+type PlatformError struct{ Name, Have, Want string }
+
+func (e *PlatformError) Error() string {
+	return fmt.Sprintf("image with reference %s was found but its platform (%s) does not match the specified platform (%s)", e.Name, e.Have, e.Want)
+}
+
+// FitsPlatform tells whether an image is for the platform, "os/architecture[/variant]" or "os" alone, and how that is written in full.
+func FitsPlatform(config oci.Image, platform string) (fits bool, want string, err error) {
+	if !strings.Contains(platform, "/") && platform != "" {
+		platform += "/" + oci.Architecture()
+	}
+	p, err := ParsePlatform(platform)
+	if err != nil {
+		return false, "", err
+	}
+	have := normalPlatform(v1.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant})
+	return platformText(have) == platformText(p), platformText(p), nil
+}

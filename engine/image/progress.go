@@ -45,16 +45,21 @@ const (
 	BlobPushed
 	BlobPresent // the repository had it already
 	BlobMounted // the registry took it from its repository From
+
+	BlobLoading // Done of Total bytes of a layer are read from an archive
 )
 
 var stageWords = map[Stage]string{
 	BlobAnnounced: "Pulling fs layer", BlobWaiting: "Waiting", BlobDownloading: "Downloading", BlobVerifying: "Verifying Checksum",
 	BlobDownloaded: "Download complete", BlobExtracting: "Extracting", BlobPulled: "Pull complete", BlobExists: "Already exists",
 	BlobPreparing: "Preparing", BlobPushing: "Pushing", BlobPushed: "Pushed", BlobPresent: "Layer already exists",
+	BlobLoading: "Loading layer",
 }
 
 // Counts reports that a stage has numbers that change while it lasts.
-func (s Stage) Counts() bool { return s == BlobDownloading || s == BlobExtracting || s == BlobPushing }
+func (s Stage) Counts() bool {
+	return s == BlobDownloading || s == BlobExtracting || s == BlobPushing || s == BlobLoading
+}
 
 // String is what docker writes: "Pull complete".
 func (b BlobState) String() string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"sync/atomic"
 
 	"github.com/learn-containers/learn/engine/failpoint"
@@ -22,6 +21,8 @@ import (
 type PullOptions struct {
 	Platform string   // "linux/arm64"; empty: this machine's
 	Progress Progress // nil for nobody
+	// Referrers has PullAlone fetch the artifacts that refer to the image, too. That they can't be had is said and no error.
+	Referrers bool
 }
 
 // Pulled is what a pull came to.
@@ -185,24 +186,6 @@ func (p *puller) enter(ctx context.Context, top digest.Digest, desc v1.Descripto
 	return list[0].image, p.notePulled(ctx, p.op, p.ref, id, layers)
 }
 
-// sourceOf is what annotationSource says of an image pulled from ref's repository as d.
-func sourceOf(ref oci.Ref, d digest.Digest) string { return ref.Name() + "@" + string(d) }
-
-// noteSource writes down at each entry of an image what it was pulled as, and for which platform.
-func (s *Store) noteSource(x *index, id digest.Digest, source, platform string) {
-	for _, i := range s.positions(x, id) {
-		d := &x.Manifests[i]
-		d.Annotations = maps.Clone(d.Annotations)
-		if d.Annotations == nil {
-			d.Annotations = map[string]string{}
-		}
-		d.Annotations[annotationSource] = source
-		if platform != "" {
-			d.Annotations[annotationPlatform] = platform
-		}
-	}
-}
-
 // choose follows lists of manifests to the manifest for the platform, and reads it.
 func (p *puller) choose(ctx context.Context, d v1.Descriptor, depth int) (v1.Descriptor, []byte, error) {
 	data, err := p.document(ctx, d)
@@ -306,7 +289,11 @@ func (s *Store) PullAlone(ctx context.Context, ref oci.Ref, o PullOptions) (Pull
 		return Pulled{}, err
 	}
 	defer unlock()
-	return s.Pull(ctx, nil, ref, o)
+	got, err := s.Pull(ctx, nil, ref, o)
+	if err == nil && o.Referrers {
+		s.bringReferrers(ctx, ref, got.Image, heard(o.Progress))
+	}
+	return got, err
 }
 
 // RemoteTags lists the tags of the repository of ref in its registry.

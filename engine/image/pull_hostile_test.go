@@ -139,7 +139,7 @@ func TestPullDistrustsWhatIsLeft(t *testing.T) {
 			continue
 		}
 		w.healthy()
-		if _, err := w.Remove(w.ctx, string(img.ID), true, unused); err != nil {
+		if _, _, err := w.Remove(w.ctx, string(img.ID), true, unused); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Collect(w.ctx, Roots{}); err != nil {

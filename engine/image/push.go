@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -146,7 +147,9 @@ func (p *pusher) noteDigest(ctx context.Context, d digest.Digest) error {
 		return err
 	}
 	at := p.positions(x, p.image.ID)
-	if d == p.image.Manifest.Digest || !slices.ContainsFunc(at, func(i int) bool { return x.Manifests[i].Annotations[annotationSource] != source }) {
+	if !slices.ContainsFunc(at, func(i int) bool {
+		return !slices.Contains(strings.Fields(x.Manifests[i].Annotations[annotationSource]), source)
+	}) {
 		return nil
 	}
 	return p.changeIndex(ctx, p.op, func(x *index) error {

@@ -44,6 +44,14 @@ func (s *Store) PullReferrers(ctx context.Context, op *home.Operation, ref oci.R
 	return errors.Join(errs...)
 }
 
+// bringReferrers is PullReferrers beside a pull, which it doesn't make fail.
+func (s *Store) bringReferrers(ctx context.Context, ref oci.Ref, img Image, p Progress) {
+	err := s.withOperation("pull referrers", func(op *home.Operation) error { return s.PullReferrers(ctx, op, ref, img) })
+	if err != nil {
+		p.Say("Not all artifacts that refer to the image came along: " + strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+}
+
 func (s *Store) pullReferrer(ctx context.Context, op *home.Operation, c *registry.Client, ref oci.Ref, img Image, d v1.Descriptor, left *int64) error {
 	if d.MediaType != oci.MediaTypeManifest {
 		return fmt.Errorf("it is of media type %.100q: expected a manifest", d.MediaType)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -34,30 +35,35 @@ func IsNotFound(err error) bool {
 }
 
 // Remove takes a name away, and deletes the image with its last name, by docker's rules. An id stands for all names if they
-// are at most one, or with force. inUse tells which containers were made of an image. What can't be removed because it is
-// in use is a *ConflictError. The image's blobs and chains stay until Collect.
-func (s *Store) Remove(ctx context.Context, name string, force bool, inUse func(id digest.Digest) []Use) ([]Removal, error) {
+// are of one repository, or with force. inUse tells which containers were made of an image. What can't be removed because it is
+// in use is a *ConflictError. The image's blobs and chains stay until a collection; layers are those of a deleted image, the topmost first,
+// for CollectAfter to be asked about.
+func (s *Store) Remove(ctx context.Context, name string, force bool, inUse func(id digest.Digest) []Use) (done []Removal, layers []Layer, err error) {
 	x, err := s.readIndex()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d, _, err := s.lookup(x, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	id, err := s.idOf(d)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := removal{store: s, id: id, name: name, force: force, uses: inUse(id)}
+	layers = s.layersOf(Image{Manifest: d})
 	err = s.withOperation("remove image", func(op *home.Operation) error {
 		return s.changeIndex(ctx, op, r.run)
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.record(ctx)
-	return r.removals(), nil
+	if !r.deleted {
+		layers = nil
+	}
+	return r.removals(), layers, nil
 }
 
 // removal is one Remove under way.
@@ -67,7 +73,7 @@ type removal struct {
 	name     string
 	force    bool
 	uses     []Use
-	untagged []oci.Ref
+	untagged []oci.Ref // tags and digests, in the order in which they went
 	deleted  bool
 }
 
@@ -80,30 +86,68 @@ func (r *removal) run(x *index) error {
 	if id, err := r.store.idOf(d); err != nil || id != r.id {
 		return errors.Join(err, &NotFoundError{r.name})
 	}
-	refs := r.store.refs(x, r.id)
+	names := r.store.references(x, r.id)
 	failpoint.Hit("image.remove.before-index")
-	if !byID {
-		return r.byName(x, refOf(d), refs)
+	ref, err := oci.ParseRef(r.name)
+	if byID || err != nil || isPrefix(r.id, r.name) || ref.Digest() != "" && !slices.Contains(names.digests, bare(ref)) {
+		return r.byID(x, names)
 	}
-	if err := r.check(len(refs) > 1); err != nil {
-		return err
-	}
-	r.remove(x)
-	return nil
+	return r.byName(x, ref, names)
 }
 
+// isPrefix reports that name, though it may be a repository's too, is the beginning of the id: docker then takes it for the id.
+func isPrefix(id digest.Digest, name string) bool {
+	return strings.HasPrefix(string(id), name) || strings.HasPrefix(id.Encoded(), name)
+}
+
+// bare is a digest without the tag beside it.
+func bare(ref oci.Ref) oci.Ref { return ref.WithDigest(ref.Digest()) }
+
 // byName untags, and deletes the image if that was its last name and nothing uses it.
-func (r *removal) byName(x *index, ref oci.Ref, refs []oci.Ref) error {
-	if len(r.uses) > 0 && len(refs) <= 1 && !r.force {
+func (r *removal) byName(x *index, ref oci.Ref, names references) error {
+	if len(r.uses) > 0 && names.single() && !r.force {
 		return &ConflictError{fmt.Sprintf("unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
 			r.name, short(r.uses[0].Container), oci.ShortID(r.id))}
 	}
-	if len(refs) > 1 || r.running() != "" {
-		r.store.unlink(x, x.find(ref))
-		r.untagged = append(r.untagged, ref)
+	r.untag(x, ref, &names)
+	if len(names.tags)+len(names.digests) > 0 || r.running() != "" || len(r.uses) > 0 && !r.force {
 		return nil
 	}
-	r.remove(x)
+	r.remove(x, names)
+	return nil
+}
+
+// untag takes one name away; with the last tag of a repository go the digests by which that repository knows the image.
+func (r *removal) untag(x *index, ref oci.Ref, names *references) {
+	r.untagged = append(r.untagged, ref)
+	if ref.Digest() != "" {
+		names.digests = slices.DeleteFunc(names.digests, func(d oci.Ref) bool { return d == bare(ref) })
+		r.store.forgetSource(x, r.id, ref)
+		return
+	}
+	names.tags = slices.DeleteFunc(names.tags, func(t oci.Ref) bool { return t == ref })
+	if i := x.find(ref); i >= 0 {
+		r.store.unlink(x, i)
+	}
+	sameRepository := func(other oci.Ref) bool { return other.Name() == ref.Name() }
+	if slices.ContainsFunc(names.tags, sameRepository) {
+		return
+	}
+	names.digests = slices.DeleteFunc(names.digests, func(d oci.Ref) bool {
+		if sameRepository(d) {
+			r.untagged = append(r.untagged, d)
+			r.store.forgetSource(x, r.id, d)
+		}
+		return sameRepository(d)
+	})
+}
+
+// byID deletes the image with all its names, which docker does if they are of one repository, or with force.
+func (r *removal) byID(x *index, names references) error {
+	if err := r.check(len(names.tags)+len(names.digests) > 0 && !names.single()); err != nil {
+		return err
+	}
+	r.remove(x, names)
 	return nil
 }
 
@@ -135,20 +179,20 @@ func (r *removal) running() string {
 }
 
 // remove takes every descriptor of the image out.
-func (r *removal) remove(x *index) {
+func (r *removal) remove(x *index, names references) {
+	r.untagged = append(r.untagged, names.all()...)
 	for _, i := range slices.Backward(r.store.positions(x, r.id)) {
-		if ref := refOf(x.Manifests[i]); !ref.IsZero() {
-			r.untagged = append(r.untagged, ref)
-		}
 		x.Manifests = slices.Delete(x.Manifests, i, i+1)
 	}
-	slices.Reverse(r.untagged)
 	r.deleted = true
 }
 
 func (r *removal) record(ctx context.Context) {
 	failpoint.Hit("image.remove.after-index")
 	for _, ref := range r.untagged {
+		if ref.Digest() != "" {
+			continue // a digest is no name that the trace or docker's events tell of
+		}
 		r.store.tell(events.ActionUnTag, r.id, "")
 		trace.Fact(ctx, vocab.ImageUntag, trace.String("ref", ref.String()), trace.String("image", string(r.id)))
 	}

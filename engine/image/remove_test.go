@@ -51,7 +51,7 @@ func TestRemoveByDockersRules(t *testing.T) {
 			if name == "ID" {
 				name = oci.ShortID(img.ID)
 			}
-			removed, err := w.Remove(w.ctx, name, tc.force, func(id digest.Digest) []Use {
+			removed, _, err := w.Remove(w.ctx, name, tc.force, func(id digest.Digest) []Use {
 				if id != img.ID {
 					t.Errorf("asked for the use of %s", id)
 				}
@@ -106,7 +106,7 @@ func unused(digest.Digest) []Use { return nil }
 
 func TestRemoveUnknown(t *testing.T) {
 	w := newWorkshop(t)
-	if _, err := w.Remove(w.ctx, "foo", false, unused); err == nil || err.Error() != "No such image: foo:latest" {
+	if _, _, err := w.Remove(w.ctx, "foo", false, unused); err == nil || err.Error() != "No such image: foo:latest" {
 		t.Error(err)
 	}
 }
@@ -122,7 +122,7 @@ func TestCollectKeepsWhatIsReferredTo(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"a", "c"} {
-		if _, err := w.Remove(w.ctx, name, false, unused); err != nil {
+		if _, _, err := w.Remove(w.ctx, name, false, unused); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,12 +182,12 @@ func TestPrune(t *testing.T) {
 	used := w.make([]string{"used"}, "app")
 	w.make([]string{"new"}, "app")
 	inUse := func(id digest.Digest) bool { return id == used.ID }
-	report, err := w.Prune(w.ctx, false, inUse)
-	if err != nil || len(report.Removed) != 1 || report.Removed[0].Deleted != old.ID || report.FreedBytes == 0 {
+	report, err := w.Prune(w.ctx, PruneOptions{InUse: inUse})
+	if err != nil || len(report.Removed) != 2 || report.Removed[0].Deleted != old.ID || report.Removed[1].Deleted != old.Layers[0].ChainID || report.FreedBytes == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	report, err = w.Prune(w.ctx, true, inUse)
-	if err != nil || len(report.Removed) != 2 || report.Removed[0].Untagged != "app:latest" {
+	report, err = w.Prune(w.ctx, PruneOptions{All: true, InUse: inUse})
+	if err != nil || len(report.Removed) != 3 || report.Removed[0].Untagged != "app:latest" {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if list, _ := w.List(w.ctx); len(list) != 1 || list[0].ID != used.ID {

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +70,7 @@ func (s *Store) lookup(x *index, name string) (d v1.Descriptor, byID bool, err e
 		return v1.Descriptor{}, true, &NotFoundError{name}
 	}
 	ref, err := oci.ParseRef(name)
-	if err == nil {
+	if err == nil && (ref.Repository() != string(digest.SHA256) || ref.Digest() != "") {
 		if d, ok := byRef(x, ref); ok {
 			return d, false, nil
 		}
@@ -108,19 +107,31 @@ func (s *Store) byDigest(x *index, want digest.Digest) (v1.Descriptor, bool) {
 }
 
 func byRef(x *index, ref oci.Ref) (v1.Descriptor, bool) {
+	if ref.Digest() != "" {
+		return byRepoDigest(x, ref)
+	}
+	if i := x.find(ref); i >= 0 {
+		return x.Manifests[i], true
+	}
+	return v1.Descriptor{}, false
+}
+
+// byRepoDigest finds what a repository knows by a digest. As in docker, a tag beside the digest does not count: it may have moved.
+func byRepoDigest(x *index, ref oci.Ref) (v1.Descriptor, bool) {
+	source := sourceOf(ref, ref.Digest())
+	var local v1.Descriptor
 	for _, d := range x.Manifests {
 		if !isOurs(d) {
 			continue
 		}
-		have := refOf(d)
-		if ref.Digest() != "" && d.Annotations[annotationSource] == sourceOf(ref, ref.Digest()) {
+		if slices.Contains(strings.Fields(d.Annotations[annotationSource]), source) {
 			return d, true
 		}
-		if have == ref || ref.Digest() != "" && d.Digest == ref.Digest() && have.Name() == ref.Name() {
-			return d, true
+		if d.Digest == ref.Digest() && refOf(d).Name() == ref.Name() {
+			local = d // never pulled or pushed, but that is what its manifest would be called there
 		}
 	}
-	return v1.Descriptor{}, false
+	return local, local.Digest != ""
 }
 
 func (s *Store) byPrefix(x *index, name string) (v1.Descriptor, bool, error) {
@@ -165,7 +176,8 @@ func (s *Store) read(x *index, d v1.Descriptor) (Image, error) {
 	}
 	setSizes(layers, d.Annotations[annotationSizes])
 	img := newImage(m.Config.Digest, d, config, layers)
-	img.Refs = s.refs(x, img.ID)
+	names := s.references(x, img.ID)
+	img.Refs, img.Digests = names.tags, names.digests
 	return img, nil
 }
 
@@ -192,63 +204,4 @@ func layersOf(m v1.Manifest, config oci.Image) ([]Layer, error) {
 		layers[i] = Layer{Descriptor: d, DiffID: diffIDs[i], ChainID: chains[i]}
 	}
 	return layers, nil
-}
-
-func (s *Store) refs(x *index, id digest.Digest) []oci.Ref {
-	var refs []oci.Ref
-	for _, i := range s.positions(x, id) {
-		if ref := refOf(x.Manifests[i]); !ref.IsZero() {
-			refs = append(refs, ref)
-		}
-	}
-	return refs
-}
-
-// List gives every image once, dangling ones too, the newest first. An image that can't be read is listed with its Damaged
-// set, so that one bad file doesn't hide the others.
-func (s *Store) List(ctx context.Context) ([]Image, error) {
-	x, err := s.readIndex()
-	if err != nil {
-		return nil, err
-	}
-	at := map[digest.Digest]int{}
-	var images []Image
-	for _, d := range x.Manifests {
-		if !isOurs(d) {
-			continue
-		}
-		id, err := s.idOf(d)
-		if i, ok := at[id]; err == nil && ok {
-			images[i].Refs = append(images[i].Refs, refList(d)...)
-			continue
-		}
-		img := s.listed(d, id)
-		if err == nil {
-			at[id] = len(images)
-		}
-		images = append(images, img)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortStableFunc(images, func(a, b Image) int {
-		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(string(a.ID), string(b.ID)))
-	})
-	return images, nil
-}
-
-func (s *Store) listed(d v1.Descriptor, id digest.Digest) Image {
-	img, err := s.read(&index{}, d)
-	if err != nil {
-		img = Image{ID: id, Manifest: d, Damaged: err}
-	}
-	img.Refs = refList(d)
-	return img
-}
-
-func refList(d v1.Descriptor) []oci.Ref {
-	if ref := refOf(d); !ref.IsZero() {
-		return []oci.Ref{ref}
-	}
-	return nil
 }

@@ -32,6 +32,35 @@ const (
 // saves the image under that name, a repository alone under all its tags, an id without a name. After an error what was
 // written is no archive.
 func (s *Store) Save(ctx context.Context, w io.Writer, names []string, format string) (err error) {
+	return s.SaveWith(ctx, w, names, SaveOptions{Format: format})
+}
+
+// SaveOptions say how Save writes.
+type SaveOptions struct {
+	Format    string        // FormatDocker if empty
+	Platforms []v1.Platform // an image for none of these is an error; any if empty
+}
+
+func (o SaveOptions) check(images []saved) error {
+	want := make([]string, len(o.Platforms))
+	for i, p := range o.Platforms {
+		want[i] = platformText(normalPlatform(p))
+	}
+	for _, img := range images {
+		if have := platformOf(img.image.Config); len(want) > 0 && !slices.Contains(want, have) {
+			name := oci.ShortID(img.image.ID)
+			if len(img.refs) > 0 {
+				name = img.refs[0].Familiar()
+			}
+			return fmt.Errorf("image with reference %s was found but does not provide the specified platform (%s): it is for %s", name, strings.Join(want, ", "), have)
+		}
+	}
+	return nil
+}
+
+// SaveWith is Save with options.
+func (s *Store) SaveWith(ctx context.Context, w io.Writer, names []string, o SaveOptions) (err error) {
+	format := o.Format
 	ctx, end := trace.Step(ctx, vocab.ImageSave, trace.Strings("refs", names))
 	out := &counted{w: w}
 	defer func() { end(err, trace.Int("size_bytes", out.n)) }()
@@ -47,6 +76,9 @@ func (s *Store) Save(ctx context.Context, w io.Writer, names []string, format st
 	}
 	defer unlock()
 	images, err := s.selectImages(ctx, names)
+	if err == nil {
+		err = o.check(images)
+	}
 	if err != nil {
 		return err
 	}
@@ -170,6 +202,9 @@ func (s *Store) writeArchive(ctx context.Context, w io.Writer, images []saved, f
 		out.json("manifest.json", dockerIndex(images))
 	}
 	out.json("oci-layout", v1.ImageLayout{Version: v1.ImageLayoutVersion})
+	if names := legacyNames(images); format == FormatDocker && len(names) > 0 {
+		out.json("repositories", names)
+	}
 	if out.err == nil {
 		out.err = out.tar.Close()
 	}
@@ -227,6 +262,24 @@ func dockerIndex(images []saved) []dockerEntry {
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// legacyNames is what docker writes for tools that are older than manifest.json: repository, tag, topmost layer.
+func legacyNames(images []saved) map[string]map[string]string {
+	names := map[string]map[string]string{}
+	for _, img := range images {
+		for _, ref := range img.refs {
+			repository := strings.TrimSuffix(ref.Familiar(), ":"+ref.Tag())
+			if len(img.image.Layers) == 0 || ref.Tag() == "" {
+				continue
+			}
+			if names[repository] == nil {
+				names[repository] = map[string]string{}
+			}
+			names[repository][ref.Tag()] = img.image.Layers[len(img.image.Layers)-1].Descriptor.Digest.Encoded()
+		}
+	}
+	return names
 }
 
 // archiveWriter writes entries until the first error, which it keeps.

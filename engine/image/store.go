@@ -31,14 +31,20 @@ type Store struct {
 	// Registry is what Pull and Push talk through; nil: a client with docker's credentials.
 	Registry *registry.Client
 
-	home   *home.Home
-	blobs  *blob.Store
-	layers driver.Layers
+	// DriverName is whose trees the unpacked layers are, for records.
+	DriverName string
+
+	home      *home.Home
+	blobs     *blob.Store
+	layers    driver.Layers
+	skeletons *skeletons
 }
 
 // New returns the images of h, whose bytes are in blobs and whose unpacked layers are in layers.
 func New(h *home.Home, blobs *blob.Store, layers driver.Layers) *Store {
-	return &Store{Now: time.Now, home: h, blobs: blobs, layers: layers}
+	k := &skeletons{h, layers}
+	blobs.Elsewhere = k
+	return &Store{Now: time.Now, home: h, blobs: blobs, layers: layers, skeletons: k}
 }
 
 // Image is one image as it was when it was read.
@@ -47,7 +53,8 @@ type Image struct {
 	Manifest v1.Descriptor
 	Config   oci.Image
 	Layers   []Layer   // lowest first
-	Refs     []oci.Ref // its names; none for a dangling image
+	Refs     []oci.Ref // its tags; none for a dangling image
+	Digests  []oci.Ref // repository@digest that it was pulled or pushed as; the digest may be that of a list of manifests
 	Size     int64     // sum of the uncompressed layers
 	Created  time.Time // zero if the config doesn't say
 	Damaged  error     // from List only: why nothing but id, manifest and names is known

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
-	"github.com/opencontainers/go-digest"
 )
 
 type collector struct{ events []trace.Event }
@@ -72,11 +71,11 @@ func TestEventsTellWhatHappened(t *testing.T) {
 	if err := w.Save(w.ctx, &bytes.Buffer{}, []string{"app:1"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Remove(w.ctx, "app:1", false, unused); err != nil {
+	if _, _, err := w.Remove(w.ctx, "app:1", false, unused); err != nil {
 		t.Fatal(err)
 	}
 	w.Keep = func(context.Context) (Roots, error) { return Roots{}, nil }
-	if _, err := w.Prune(w.ctx, false, func(digest.Digest) bool { return false }); err != nil {
+	if _, err := w.Prune(w.ctx, PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{

@@ -64,6 +64,13 @@ func (s *Store) dropCutOff(ctx context.Context, chain, below digest.Digest) erro
 	}
 	defer unlock()
 	if s.layers.Has(chain) && !s.layers.Has(below) {
+		held, err := s.holders()
+		if err != nil {
+			return err
+		}
+		if held[chain] {
+			return fmt.Errorf("layer chain %s is missing, and %s on it stands for an archive that was dropped: load or pull the image again", below, chain)
+		}
 		return s.layers.Drop(ctx, chain)
 	}
 	return nil
@@ -92,6 +99,9 @@ func (s *Store) unpackFrom(ctx context.Context, l Layer, parent digest.Digest, t
 		return err
 	}
 	defer unlock()
+	if !s.layers.Has(l.ChainID) && s.sole(l.Descriptor.Digest, l.ChainID) { // unpacking clears away what is left of the tree
+		return fmt.Errorf("layer %s: its archive was dropped, and its tree is damaged: load or pull the image again", l.DiffID)
+	}
 	failpoint.Hit("image.unpack.before-layer")
 	err = s.layers.Apply(ctx, l.ChainID, parent, l.DiffID, tar)
 	failpoint.Hit("image.unpack.after-layer")

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -46,7 +47,11 @@ func (s *Store) Verify(ctx context.Context) []Problem {
 		v.blob("", d, -1)
 		return ctx.Err()
 	})
-	if err != nil {
+	dropped, listErr := s.skeletons.list()
+	for _, d := range dropped {
+		v.blob("", d, -1)
+	}
+	if err = errors.Join(err, listErr); err != nil {
 		v.found = append(v.found, Problem{Detail: err.Error()})
 	}
 	return v.found

@@ -187,6 +187,11 @@ func isLabel(s string) bool {
 	return true
 }
 
+// IsID reports that s is a whole digest, with or without its algorithm: an image's id, which is no name.
+func IsID(s string) bool {
+	return CheckDigest(digest.Digest(s)) == nil || CheckDigest(digest.Digest("sha256:"+s)) == nil
+}
+
 func isLowerAlnum(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' }
 func isAlnum(c byte) bool      { return isLowerAlnum(c) || 'A' <= c && c <= 'Z' }
 
@@ -210,6 +215,9 @@ func (r Ref) Path() string { return r.path }
 
 // WithTag is the same repository with that tag and no digest. The tag must be one that ParseRef accepts.
 func (r Ref) WithTag(tag string) Ref { return Ref{domain: r.domain, path: r.path, tag: tag} }
+
+// WithDigest is the same repository with that digest and no tag. The digest must be well formed.
+func (r Ref) WithDigest(d digest.Digest) Ref { return Ref{domain: r.domain, path: r.path, digest: d} }
 
 // Name is the full repository: "docker.io/library/debian".
 func (r Ref) Name() string {

@@ -69,14 +69,6 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// answered reports that there was an answer that says nothing of a status: it lacked what a Resolve needs.
-func answered(err error) bool {
-	var status *errcode.ErrorResponse
-	var request *url.Error
-	return !errors.As(err, &status) && !errors.As(err, &request) && !errors.Is(err, errdef.ErrNotFound) && !errors.Is(err, auth.ErrBasicCredentialNotFound) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
-}
-
 // explain makes an *Error of err; of nil it makes nil. d says which blob of the repository is meant, if it is not ref itself.
 func explain(doing string, ref oci.Ref, d digest.Digest, err error) error {
 	if err == nil {

@@ -66,7 +66,7 @@ func refusal(url string, resp *http.Response) error {
 func loginFailed(host, url string, err error) error {
 	var status *errcode.ErrorResponse
 	if errors.As(err, &status) && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden) {
-		return fmt.Errorf("Get %q: unauthorized: incorrect username or password%w", url, quiet{ErrDenied})
+		return fmt.Errorf("%s %q: unauthorized: incorrect username or password%w", "Get", url, quiet{ErrDenied})
 	}
 	e := &Error{Doing: "log in to", Name: host, Err: err}
 	if status != nil {

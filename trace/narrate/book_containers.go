@@ -41,7 +41,7 @@ var containerBook = []phrase{
 	{kind: vocab.ContainerExport, doing: "writing the container's tree",
 		tell: func(f *facts) text {
 			return text{say: "Writing the whole file tree of container " + f.container("container") + " as one archive.",
-				why: "All layers are flattened into one tree: what a lower layer held and a higher one hid is not in it."}
+				why: "All layers are flattened into one tree: what a lower layer held and a higher one hid is not in it, nor any history, name or command. To keep these, save the image."}
 		},
 		done: func(f *facts) text { return text{say: "The archive is " + f.bytes("size_bytes") + " long."} }},
 	{kind: vocab.ContainerUpdate,

@@ -11,6 +11,12 @@ var imageBook = []phrase{
 				why: "Nothing refers to it any more: no image, no cache entry, no container.",
 				how: "unlink images/blobs/" + f.blobPath("digest") + "."}
 		}},
+	{kind: vocab.ArchiveDrop,
+		tell: func(f *facts) text {
+			return text{say: "Dropped the archive of layer " + f.digest("digest") + ", " + f.bytes("size_bytes") + "; the unpacked files and a skeleton of " + f.bytes("skeleton_bytes") + " stay.",
+				why: "An archive is headers, order and padding around the files. With these the same bytes, and so the same digest, can be had again: that was tried first.",
+				how: "unlink images/blobs/" + f.blobPath("digest") + "; the skeleton is in skeletons/. Whoever reads the blob gets it put together from both."}
+		}},
 	{kind: vocab.ImageLoad, doing: "reading the archive",
 		tell: func(f *facts) text {
 			return text{say: "Reading images from " + f.source("source") + ".",
@@ -18,7 +24,10 @@ var imageBook = []phrase{
 		},
 		done: func(f *facts) text { return text{say: "The archive held " + f.count("images", "image") + "."} }},
 	{kind: vocab.ImageSave, doing: "writing the archive",
-		tell: func(f *facts) text { return text{say: "Writing " + f.list("refs") + " to an archive."} },
+		tell: func(f *facts) text {
+			return text{say: "Writing " + f.list("refs") + " to an archive.",
+				why: "Saving keeps an image whole: every layer as it is, the history and the settings, under the same digests. An export keeps one flat tree of files and nothing else."}
+		},
 		done: func(f *facts) text {
 			return text{say: "The archive is " + f.bytes("size_bytes") + " long.",
 				why: "A layer that several of these images share is in it once."}

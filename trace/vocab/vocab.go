@@ -28,6 +28,7 @@ const (
 	BlobFetch      = "blob.fetch"
 	BlobWrite      = "blob.write"
 	BlobRemove     = "blob.remove"
+	ArchiveDrop    = "archive.drop"
 	ImageLoad      = "image.load"
 	ImageSave      = "image.save"
 	ImageImport    = "image.import"
@@ -145,6 +146,7 @@ var Kinds = []Kind{
 	{BlobFetch, false, "a layer that an image in a registry needs is here now", []Attr{{"digest", "string", "sha256 of its archive, as the registry has it"}, {"size_bytes", "int", "length of that archive"}, {"existed", "bool", "it was here before: nothing came over the network"}, {"resumed_bytes", "int", "bytes of it that an earlier pull had left"}, {"shared_with", "string", "an image here that has the same layer, or empty"}}, nil},
 	{BlobRemove, false, "nothing refers to a blob any more", []Attr{{"digest", "string", "the blob"}, {"size_bytes", "int", "bytes set free"}}, nil},
 	{ImageLoad, true, "images are read from an archive", []Attr{{"source", "string", "file name, or - for standard input"}}, []Attr{{"images", "int", "how many"}}},
+	{ArchiveDrop, false, "the archive of an unpacked layer is removed, since it can be put together again", []Attr{{"digest", "string", "the blob, which can still be read"}, {"size_bytes", "int", "length of the archive"}, {"skeleton_bytes", "int", "what is kept of it"}}, nil},
 	{ImageSave, true, "images are written to an archive", []Attr{{"refs", "list", "names as given"}}, []Attr{{"size_bytes", "int", "length of the archive"}}},
 	{ImageImport, true, "a tree becomes an image of one layer", []Attr{{"source", "string", "file name, or -"}}, []Attr{{"image", "string", "the image's id"}}},
 	{ImageCreate, false, "an image exists from now on", []Attr{{"image", "string", "its id: the digest of its config"}, {"manifest", "string", "the digest of its manifest"}, {"diff_ids", "list", "its layers, lowest first"}, {"size_bytes", "int", "sum of its layers, uncompressed"}, {"origin", "string", "build, commit, load, import, base or pull"}}, nil},

@@ -69,11 +69,23 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 // usageError is a mistake in the command line itself, not something the engine says.
-type usageError struct{ msg string }
+type usageError struct {
+	msg  string
+	flag bool // of a flag, for which docker has a code of its own
+	see  bool // docker's hint then begins with another word
+}
 
 func (e *usageError) Error() string { return e.msg }
 
-func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+// clientError is what docker's client, not its engine, has to say: it is printed as it is.
+type clientError struct {
+	code int // 0 for 1
+	msg  string
+}
+
+func (e *clientError) Error() string { return e.msg }
+
+func usagef(format string, args ...any) error { return &usageError{msg: fmt.Sprintf(format, args...)} }
 
 // Execute runs one command line, without the word docker, and returns its exit code.
 func Execute(ctx context.Context, app *App, argv []string) int {
@@ -105,6 +117,9 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 	var usage *usageError
 	var built *buildError
 	var host *container.HostError
+	var client *clientError
+	var template *format.TemplateError
+	var filter *filterError
 	var said *saidError
 	code, prefix := 1, ""
 	if cmd.Name() == "run" || cmd.Name() == "create" && errors.As(err, &usage) {
@@ -118,8 +133,18 @@ func (app *App) report(cmd *cobra.Command, err error) int {
 		fmt.Fprintf(app.Err, "ERROR: %s\n", err)
 	case errors.As(err, &said):
 		fmt.Fprintln(app.Err, said)
-	case errors.As(err, &host):
+	case errors.As(err, &host), errors.As(err, &template):
 		fmt.Fprintln(app.Err, format.Clean(err.Error()))
+	case errors.As(err, &filter):
+		fmt.Fprintf(app.Err, "Error response from daemon: %s\n", format.Clean(err.Error()))
+	case errors.As(err, &client):
+		fmt.Fprintln(app.Err, client.msg)
+		code = max(code, client.code)
+	case errors.As(err, &usage) && usage.flag:
+		code = 125
+		fmt.Fprintf(app.Err, "%s%s\n\nUsage:  %s\n\n%s\n", prefix, err, cmd.UseLine(), hint(cmd))
+	case errors.As(err, &usage) && usage.see:
+		fmt.Fprintf(app.Err, "%s%s\n\nSee%s\n", prefix, err, strings.TrimPrefix(hint(cmd), "Run"))
 	case errors.As(err, &usage):
 		fmt.Fprintf(app.Err, "%s%s\n\n%s\n", prefix, err, hint(cmd))
 	default:
@@ -205,7 +230,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{msg: err.Error(), flag: true} })
 	return root
 }
 
@@ -218,6 +243,7 @@ type command struct {
 // atTop makes the verb as it is without its noun.
 func (c command) atTop() *cobra.Command {
 	top := c.make()
+	top.DisableFlagsInUseLine = true
 	_, rest, _ := strings.Cut(top.Use, " ")
 	top.Use = strings.TrimSpace(c.top + " " + rest)
 	top.Aliases = nil
@@ -233,7 +259,9 @@ type group struct {
 func (g group) addTo(root *cobra.Command) {
 	noun := &cobra.Command{Use: g.noun, Short: g.short, Args: unknownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	for _, c := range g.commands {
-		noun.AddCommand(c.make())
+		verb := c.make()
+		verb.DisableFlagsInUseLine = true
+		noun.AddCommand(verb)
 		if c.top != "" {
 			root.AddCommand(c.atTop())
 		}
@@ -263,7 +291,9 @@ func atLeast(n int) cobra.PositionalArgs {
 		if len(args) >= n {
 			return nil
 		}
-		return arguments(cmd, "requires at least %d argument%s", n)
+		err := arguments(cmd, "requires at least %d argument%s", n)
+		err.see = true
+		return err
 	}
 }
 
@@ -276,12 +306,12 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
-func arguments(cmd *cobra.Command, format string, n int) error {
+func arguments(cmd *cobra.Command, format string, n int) *usageError {
 	s := "s"
 	if n == 1 {
 		s = ""
 	}
-	return usagef("docker: '%s' "+format+"\n\nUsage:  %s", cmd.CommandPath(), n, s, cmd.UseLine())
+	return &usageError{msg: fmt.Sprintf("docker: '%s' "+format+"\n\nUsage:  %s", cmd.CommandPath(), n, s, cmd.UseLine())}
 }
 
 // each runs f for every name, goes on after an error, and prints the names that went well, as docker does.

@@ -10,7 +10,7 @@ import (
 	"github.com/learn-containers/learn/engine/image"
 )
 
-// confirm asks before something is removed for good, as docker's prune commands do.
+// confirm asks before something is removed for good, as docker's prune commands do. Only y is a yes.
 func (app *App) confirm(force bool, warning string) (bool, error) {
 	if force {
 		return true, nil
@@ -18,11 +18,9 @@ func (app *App) confirm(force bool, warning string) (bool, error) {
 	fmt.Fprintf(app.Out, "%s\nAre you sure you want to continue? [y/N] ", warning)
 	answer, err := bufio.NewReader(app.In).ReadString('\n')
 	if err != nil && answer == "" {
-		fmt.Fprintln(app.Out)
 		return false, nil
 	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes", nil
+	return strings.EqualFold(strings.TrimSpace(answer), "y"), nil
 }
 
 // collect removes what nothing refers to any more and returns the bytes set free.

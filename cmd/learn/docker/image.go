@@ -5,9 +5,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -18,6 +20,7 @@ func (app *App) imageCommands() []command {
 		{app.buildCommand, ""},
 		{app.imageCat, ""},
 		{app.imageDiff, ""},
+		{app.imageDigests, ""},
 		{app.imageHistory, "history"},
 		{app.imageImport, "import"},
 		{app.imageInspect, ""},
@@ -37,13 +40,17 @@ func (app *App) imageCommands() []command {
 }
 
 func (app *App) imageLoad() *cobra.Command {
-	var input string
+	var input, platform string
 	var quiet bool
 	cmd := &cobra.Command{
 		Use:   "load [OPTIONS]",
 		Short: "Load an image from a tar archive or standard input",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := app.loadOptions(platform, quiet)
+			if err != nil {
+				return err
+			}
 			in, source, done, err := app.input(input)
 			if err != nil {
 				return err
@@ -53,7 +60,7 @@ func (app *App) imageLoad() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			loaded, err := e.Images.Load(cmd.Context(), in, source)
+			loaded, err := e.Images.LoadWith(cmd.Context(), in, source, o)
 			for _, l := range loaded {
 				app.printLoaded(l)
 			}
@@ -62,10 +69,39 @@ func (app *App) imageLoad() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&input, "input", "i", "", "Read from tar archive file, instead of STDIN")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Suppress the load output")
+	cmd.Flags().StringVar(&platform, "platform", "", `Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
 	return cmd
 }
 
+// loadOptions: as with docker, layers are shown while they are loaded only on a terminal.
+func (app *App) loadOptions(platform string, quiet bool) (o image.LoadOptions, err error) {
+	if platform != "" {
+		if o.Platform, err = givenPlatform(platform); err != nil {
+			return o, err
+		}
+	}
+	if !quiet && isTerminal(app.Out) {
+		o.Progress = app.transfer(app.Out)
+	}
+	return o, nil
+}
+
+// givenPlatform reads a platform; "linux" alone is that of this machine's processor.
+func givenPlatform(s string) (v1.Platform, error) {
+	if !strings.Contains(s, "/") {
+		s += "/" + oci.Architecture()
+	}
+	p, err := image.ParsePlatform(s)
+	if err != nil {
+		err = fmt.Errorf("invalid platform: %w", err)
+	}
+	return p, err
+}
+
 func (app *App) printLoaded(l image.Loaded) {
+	for _, m := range l.Moved {
+		fmt.Fprintf(app.Out, "The image %s already exists, renaming the old one with ID %s to empty string\n", m.Ref.Familiar(), m.From)
+	}
 	if len(l.Refs) == 0 {
 		fmt.Fprintf(app.Out, "Loaded image ID: %s\n", l.Image.ID)
 	}
@@ -95,21 +131,33 @@ func isTerminal(v any) bool {
 }
 
 func (app *App) imageSave() *cobra.Command {
-	var output, kind string
+	var output, kind, platforms string
 	cmd := &cobra.Command{
 		Use:   "save [OPTIONS] IMAGE [IMAGE...]",
 		Short: "Save one or more images to a tar archive (streamed to STDOUT by default)",
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o := image.SaveOptions{Format: kind}
+			for s := range strings.SplitSeq(platforms, ",") {
+				if s = strings.TrimSpace(s); s == "" {
+					continue
+				}
+				p, err := givenPlatform(s)
+				if err != nil {
+					return err
+				}
+				o.Platforms = append(o.Platforms, p)
+			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return app.output(output, func(w io.Writer) error { return e.Images.Save(cmd.Context(), w, args, kind) })
+			return app.output(output, func(w io.Writer) error { return e.Images.SaveWith(cmd.Context(), w, args, o) })
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "Write to a file, instead of STDOUT")
 	cmd.Flags().StringVar(&kind, "format", "docker", `Archive format: "docker" (which is a whole OCI layout too) or "oci"`)
+	cmd.Flags().StringVar(&platforms, "platform", "", `Save only the given platform(s). Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8")`)
 	return cmd
 }
 
@@ -159,29 +207,15 @@ func regularOutput(name string) error {
 	return usagef("invalid output path: %q must be a regular file: %s", name, what)
 }
 
-func (app *App) imageInspect() *cobra.Command {
-	var spec string
-	cmd := &cobra.Command{
-		Use:   "inspect [OPTIONS] IMAGE [IMAGE...]",
-		Short: "Display detailed information on one or more images",
-		Args:  atLeast(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.inspectEach(cmd.Context(), spec, args, inspectImage)
-		},
-	}
-	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
-	return cmd
-}
-
 func (app *App) imageTag() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
 		Short: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
 		Args:  exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ref, err := oci.ParseRef(args[1])
+			ref, err := targetRef(args[0], args[1])
 			if err != nil {
-				return fmt.Errorf("invalid name %q: %w", args[1], err)
+				return err
 			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
@@ -190,4 +224,24 @@ func (app *App) imageTag() *cobra.Command {
 			return e.Images.Tag(cmd.Context(), args[0], ref)
 		},
 	}
+	cmd.Flags().SetInterspersed(false)
+	return cmd
+}
+
+// targetRef reads what is to be tagged and as what, with what docker's client says of names that it can't read.
+func targetRef(source, target string) (oci.Ref, error) {
+	bad := func(name string, err error) error {
+		return &clientError{msg: fmt.Sprintf("Error parsing reference: %q is not a valid repository/tag: %v", name, err)}
+	}
+	if _, err := oci.ParseRef(source); err != nil && !oci.IsID(source) {
+		return oci.Ref{}, bad(source, err)
+	}
+	ref, err := oci.ParseRef(target)
+	switch {
+	case err != nil:
+		return ref, bad(target, err)
+	case ref.Digest() != "":
+		return ref, &clientError{msg: "refusing to create a tag with a digest reference"}
+	}
+	return ref, nil
 }

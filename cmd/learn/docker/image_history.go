@@ -2,6 +2,7 @@ package docker
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -11,9 +12,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// historyFlags are those of docker history.
+type historyFlags struct {
+	noTrunc, human, quiet bool
+	spec, platform        string
+}
+
 func (app *App) imageHistory() *cobra.Command {
-	var noTrunc, human, quiet bool
-	var spec string
+	var f historyFlags
 	cmd := &cobra.Command{
 		Use:   "history [OPTIONS] IMAGE",
 		Short: "Show the history of an image",
@@ -23,52 +29,74 @@ func (app *App) imageHistory() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			img, err := e.Images.Resolve(cmd.Context(), args[0])
+			img, err := resolveFor(cmd.Context(), e, args[0], f.platform)
 			if err != nil {
 				return err
 			}
-			rows := historyRows(image.History(img), noTrunc, human, e.Now())
-			if quiet {
-				return historyTable().WriteQuiet(app.Out, rows)
-			}
-			return historyTable().Write(app.Out, spec, rows)
+			return f.write(app.safeOut(), image.History(img), e.Now())
 		},
 	}
 	fl := cmd.Flags()
-	fl.BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
-	fl.BoolVarP(&human, "human", "H", true, "Print sizes and dates in human readable format")
-	fl.BoolVarP(&quiet, "quiet", "q", false, "Only show image IDs")
-	fl.StringVar(&spec, "format", "", `Format output using "table", "table TEMPLATE", "json" or a Go template`)
+	fl.BoolVar(&f.noTrunc, "no-trunc", false, "Don't truncate output")
+	fl.BoolVarP(&f.human, "human", "H", true, "Print sizes and dates in human readable format")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "Only show image IDs")
+	fl.StringVar(&f.spec, "format", "", formatHelp)
+	fl.StringVar(&f.platform, "platform", "", `Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
 	return cmd
 }
 
 type historyRow struct {
-	ID, CreatedSince, CreatedAt, CreatedBy, Size, Comment string
+	Comment, CreatedAt, CreatedBy, CreatedSince, ID, Size string
 }
 
-func historyTable() format.Table[historyRow] {
-	return format.Table[historyRow]{
+func (f historyFlags) table() format.Table[historyRow] {
+	t := format.Table[historyRow]{
 		Default: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 		Quiet:   "{{.ID}}",
 		Headers: map[string]string{"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"},
 	}
+	if !f.human {
+		t.Default = "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
+	}
+	return t
 }
 
-func historyRows(history []image.HistoryRow, noTrunc, human bool, now time.Time) []historyRow {
+func (f historyFlags) write(w io.Writer, history []image.HistoryRow, now time.Time) error {
+	clean := format.Clean
+	if f.spec == "json" {
+		clean = func(s string) string { return s } // JSON escapes by itself, and keeps the text
+	}
 	rows := make([]historyRow, 0, len(history))
 	for _, h := range history {
-		r := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"), CreatedSince: format.Ago(h.Created, now),
-			CreatedBy: format.Clean(strings.ReplaceAll(h.CreatedBy, "\t", " ")), Size: format.Size(h.Size), Comment: format.Clean(h.Comment)}
-		if !human {
-			r.CreatedSince, r.Size = r.CreatedAt, fmt.Sprint(h.Size)
-		}
-		if !noTrunc {
-			r.CreatedBy = format.Ellipsis(r.CreatedBy, 45)
-			if _, err := digest.Parse(r.ID); err == nil {
-				r.ID = format.ID(r.ID)
-			}
-		}
-		rows = append(rows, r)
+		rows = append(rows, f.row(h, now, clean))
 	}
-	return rows
+	if f.quiet && (f.spec == "" || f.spec == "table") {
+		return f.table().WriteQuiet(w, rows)
+	}
+	return f.table().Write(w, f.spec, rows)
+}
+
+// epoch is the time before which docker says no age: such a time was set to make builds repeatable.
+func epoch() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+func (f historyFlags) row(h image.HistoryRow, now time.Time, clean func(string) string) historyRow {
+	created := h.Created
+	if created.IsZero() {
+		created = time.Unix(0, 0)
+	}
+	r := historyRow{ID: h.ID, CreatedAt: created.Local().Format(time.RFC3339), CreatedSince: "N/A",
+		CreatedBy: clean(strings.ReplaceAll(h.CreatedBy, "\t", " ")), Size: format.Size(h.Size), Comment: clean(h.Comment)}
+	if created.After(epoch()) {
+		r.CreatedSince = format.Ago(created, now)
+	}
+	if !f.human {
+		r.CreatedSince, r.Size = r.CreatedAt, fmt.Sprint(h.Size)
+	}
+	if !f.noTrunc {
+		r.CreatedBy = format.Ellipsis(r.CreatedBy, 45)
+		if _, err := digest.Parse(r.ID); err == nil {
+			r.ID = format.ID(r.ID)
+		}
+	}
+	return r
 }

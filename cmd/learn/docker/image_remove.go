@@ -2,119 +2,114 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
 
+type removeFlags struct {
+	force    bool
+	platform []string
+}
+
 func (app *App) imageRemove() *cobra.Command {
-	var force, noPrune bool
+	var f removeFlags
+	var noPrune bool
 	cmd := &cobra.Command{
 		Use:     "rm [OPTIONS] IMAGE [IMAGE...]",
-		Aliases: []string{"remove"},
+		Aliases: []string{"rmi", "remove"},
 		Short:   "Remove one or more images",
 		Args:    atLeast(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			failed := false
-			for _, name := range args {
-				if err := app.removeImage(cmd.Context(), e, name, force); err != nil {
-					fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
-					failed = failed || !force || !image.IsNotFound(err) // with -f docker is content without the image
-				}
-			}
-			if _, err = app.collect(cmd.Context(), e); failed {
-				return &exitError{1, err}
-			}
-			return err
-		},
+		RunE:    func(cmd *cobra.Command, args []string) error { return app.removeImages(cmd.Context(), f, args) },
 	}
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force removal of the image")
-	cmd.Flags().BoolVar(&noPrune, "no-prune", false, "Do not delete untagged parents")
+	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "Force removal of the image")
+	cmd.Flags().BoolVar(&noPrune, "no-prune", false, "Do not delete untagged parents") // there are none: each image names all its layers
+	cmd.Flags().StringSliceVar(&f.platform, "platform", nil, `Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
 	return cmd
 }
 
-func (app *App) removeImage(ctx context.Context, e *engine.Engine, name string, force bool) error {
-	uses, err := e.Containers.Uses(ctx)
+// removeImages removes one after the other, then collects what they alone had. Errors come at the end; with force docker is content without
+// an image.
+func (app *App) removeImages(ctx context.Context, f removeFlags, names []string) error {
+	if len(f.platform) > 1 {
+		return errors.New("multiple platforms are not supported")
+	}
+	e, err := app.engine(ctx)
 	if err != nil {
 		return err
 	}
-	removed, err := e.Images.Remove(ctx, name, force, func(id digest.Digest) []image.Use { return uses[id] })
-	app.printRemovals(removed)
+	var done []removedImage
+	var failed []error
+	fatal := false
+	for _, name := range names {
+		one, err := removeImage(ctx, e, f, name)
+		if err != nil {
+			failed = append(failed, err)
+			fatal = fatal || !image.IsNotFound(err)
+			continue
+		}
+		done = append(done, one)
+	}
+	err = app.printRemoved(ctx, e, done)
+	app.printErrors(failed)
+	if len(failed) > 0 && (!f.force || fatal) {
+		return errors.Join(&exitError{code: 1}, err)
+	}
 	return err
 }
 
-func (app *App) printRemovals(removed []image.Removal) {
-	for _, r := range removed {
-		if r.Untagged != "" {
-			fmt.Fprintf(app.Out, "Untagged: %s\n", r.Untagged)
-		}
-		if r.Deleted != "" {
-			fmt.Fprintf(app.Out, "Deleted: %s\n", r.Deleted)
-		}
-	}
+// removedImage is what came of one name.
+type removedImage struct {
+	lines  []image.Removal
+	layers []image.Layer // of a deleted image, the topmost first
 }
 
-func (app *App) imagePrune() *cobra.Command {
-	var all, force bool
-	cmd := &cobra.Command{
-		Use:   "prune [OPTIONS]",
-		Short: "Remove unused images",
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			warning := "WARNING! This will remove all dangling images."
-			if all {
-				warning = "WARNING! This will remove all images without at least one container associated to them."
-			}
-			ok, err := app.confirm(force, warning)
-			if err != nil || !ok {
-				return err
-			}
-			e, err := app.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return app.pruneImages(cmd.Context(), e, all)
-		},
+func removeImage(ctx context.Context, e *engine.Engine, f removeFlags, name string) (removedImage, error) {
+	if len(f.platform) == 1 {
+		if _, err := resolveFor(ctx, e, name, f.platform[0]); err != nil {
+			return removedImage{}, err
+		}
 	}
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused images, not just dangling ones")
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
-	return cmd
-}
-
-func (app *App) pruneImages(ctx context.Context, e *engine.Engine, all bool) error {
 	uses, err := e.Containers.Uses(ctx)
 	if err != nil {
-		return err
+		return removedImage{}, err
 	}
-	report, err := e.Images.Prune(ctx, all, func(id digest.Digest) bool { return len(uses[id]) > 0 })
-	if err != nil {
-		return err
-	}
-	if len(report.Removed) > 0 {
-		fmt.Fprintln(app.Out, "Deleted Images:")
-		app.printPruned(report.Removed)
-		fmt.Fprintln(app.Out)
-	}
-	freed, err := app.collect(ctx, e)
-	fmt.Fprintf(app.Out, "Total reclaimed space: %s\n", format.Size(report.FreedBytes+freed))
-	return err
+	lines, layers, err := e.Images.Remove(ctx, name, f.force, func(id digest.Digest) []image.Use { return uses[id] })
+	return removedImage{lines, layers}, err
 }
 
-func (app *App) printPruned(removed []image.Removal) {
-	for _, r := range removed {
-		if r.Untagged != "" {
-			fmt.Fprintf(app.Out, "untagged: %s\n", r.Untagged)
-		}
-		if r.Deleted != "" {
-			fmt.Fprintf(app.Out, "deleted: %s\n", r.Deleted)
+// printRemoved collects garbage, and prints for each image the names and layers that went with it. A layer that two of them had went with the
+// later one.
+func (app *App) printRemoved(ctx context.Context, e *engine.Engine, done []removedImage) error {
+	var asked []image.Layer
+	for _, one := range done {
+		asked = append(asked, one.layers...)
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	report, err := e.Images.CollectAfter(ctx, asked)
+	gone := map[digest.Digest]bool{}
+	for _, c := range report.Gone {
+		gone[c] = true
+	}
+	for i := range slices.Backward(done) {
+		done[i].layers = slices.DeleteFunc(done[i].layers, func(l image.Layer) bool {
+			had := gone[l.ChainID]
+			delete(gone, l.ChainID)
+			return !had
+		})
+	}
+	for _, one := range done {
+		printRemovals(app.Out, "Untagged", "Deleted", one.lines)
+		for _, l := range one.layers {
+			fmt.Fprintf(app.Out, "Deleted: %s\n", l.ChainID)
 		}
 	}
+	return err
 }

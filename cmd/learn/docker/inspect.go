@@ -2,19 +2,16 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"io"
 
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/volume"
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ctypes "github.com/moby/moby/api/types/container"
-	itypes "github.com/moby/moby/api/types/image"
 	"github.com/spf13/cobra"
 )
 
@@ -77,37 +74,11 @@ func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error)
 	return o, err
 }
 
-func imageResponse(img image.Image) (itypes.InspectResponse, error) {
-	r := itypes.InspectResponse{ID: img.ID.String(), RepoTags: []string{}, RepoDigests: []string{}, Author: img.Config.Author,
-		Architecture: img.Config.Architecture, Variant: img.Config.Variant, Os: img.Config.OS, Size: img.Size, Descriptor: &img.Manifest}
-	if img.Config.Created != nil {
-		r.Created = img.Config.Created.Format(time.RFC3339Nano)
-	}
-	seen := map[string]bool{}
-	for _, ref := range img.Refs {
-		r.RepoTags = append(r.RepoTags, ref.Familiar())
-		if d := ref.Repository() + "@" + img.Manifest.Digest.String(); !seen[d] {
-			seen[d] = true
-			r.RepoDigests = append(r.RepoDigests, d)
-		}
-	}
-	if n := len(img.Config.History); n > 0 {
-		r.Comment = img.Config.History[n-1].Comment
-	}
-	r.RootFS.Type = "layers"
-	for _, l := range img.Layers {
-		r.RootFS.Layers = append(r.RootFS.Layers, l.DiffID.String())
-	}
-	raw, err := json.Marshal(img.Config.Config)
-	if err != nil {
-		return r, err
-	}
-	r.Config = &dockerspec.DockerOCIImageConfig{}
-	return r, json.Unmarshal(raw, r.Config)
-}
-
 // inspectEach prints what was found even if other names were not there.
 func (app *App) inspectEach(ctx context.Context, spec string, names []string, look look) error {
+	if _, err := format.Parse(spec); err != nil {
+		return &clientError{code: 64, msg: format.Clean(err.Error())} // which is docker's code for it
+	}
 	e, err := app.engine(ctx)
 	if err != nil {
 		return err
@@ -122,21 +93,43 @@ func (app *App) inspectEach(ctx context.Context, spec string, names []string, lo
 		}
 		found = append(found, o)
 	}
-	if err := format.Objects(app.Out, spec, found); err != nil {
-		return err
-	}
-	for _, err := range missing {
-		var none *noObjectError
-		if errors.As(err, &none) {
-			fmt.Fprintf(app.Err, "Error: %v\n", err)
-			continue
+	if err := format.Objects(app.safeOut(), spec, found); err != nil {
+		var bad *format.TemplateError
+		if errors.As(err, &bad) && len(found) > 0 && spec != "" {
+			missing = append(missing, &clientError{msg: err.Error()})
+		} else {
+			return err
 		}
-		fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
 	}
+	app.printErrors(missing)
 	if len(missing) > 0 {
 		return &exitError{code: 1}
 	}
 	return nil
+}
+
+// printErrors prints what went wrong with some of several things, each on a line, as docker's client does at the end.
+func (app *App) printErrors(errs []error) {
+	for _, err := range errs {
+		var none *noObjectError
+		var client *clientError
+		switch {
+		case errors.As(err, &none):
+			fmt.Fprintf(app.Err, "Error: %v\n", err)
+		case errors.As(err, &client):
+			fmt.Fprintln(format.Cleaner{To: app.Err}, err)
+		default:
+			fmt.Fprintf(app.Err, "Error response from daemon: %v\n", err)
+		}
+	}
+}
+
+// safeOut is the output for text that comes from outside: a terminal is not to be steered by it.
+func (app *App) safeOut() io.Writer {
+	if isTerminal(app.Out) {
+		return format.Cleaner{To: app.Out}
+	}
+	return app.Out
 }
 
 const kernelUsage = "Show what the kernel has of a running container: namespaces, mounts, powers, control groups, each with where to look"

@@ -217,18 +217,13 @@ func (app *App) renameCommand() *cobra.Command {
 }
 
 func (app *App) containerPrune() *cobra.Command {
-	var force bool
-	var filters []string
+	var p pruneCall
 	cmd := &cobra.Command{
 		Use:   "prune [OPTIONS]",
 		Short: "Remove all stopped containers",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			warning := "WARNING! This will remove all stopped containers."
-			if len(filters) > 0 {
-				warning += "\n\nItems to be pruned will be filtered with:\n- " + strings.Join(filters, "\n- ")
-			}
-			ok, err := app.confirm(force, warning)
+			ok, err := app.confirm(p.force || p.dryRun, "WARNING! This will remove all stopped containers.")
 			if err != nil || !ok {
 				return err
 			}
@@ -236,29 +231,29 @@ func (app *App) containerPrune() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			freed, err := app.pruneContainers(cmd.Context(), e, filters)
+			_, freed, err := app.pruneContainers(cmd.Context(), e, p)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(app.Out, "Total reclaimed space: %s\n", format.Size(freed))
+			p.total(app.Out, freed)
 			return nil
 		},
 	}
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
-	cmd.Flags().StringArrayVar(&filters, "filter", nil, `Provide filter values (e.g. "until=<timestamp>", "label=a", "label!=b=c")`)
+	p.flags(cmd, `Provide filter values (e.g. "until=<timestamp>", "label=a", "label!=b=c")`)
 	return cmd
 }
 
-// pruneContainers removes what is at rest, and returns the bytes set free. What starts or goes meanwhile is left alone.
-func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, filters []string) (freed int64, err error) {
-	keep, err := containerPruneFilter(filters, e.Now())
+// pruneContainers removes what is at rest, and returns what went and the bytes set free. What starts or goes meanwhile is left alone.
+func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, p pruneCall) (gone map[string]bool, freed int64, err error) {
+	keep, err := containerPruneFilter(p.filters, e.Now())
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	all, err := e.Containers.List(ctx, true)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
+	gone = map[string]bool{}
 	var removed []string
 	for i := range all {
 		c := &all[i]
@@ -266,20 +261,23 @@ func (app *App) pruneContainers(ctx context.Context, e *engine.Engine, filters [
 			continue
 		}
 		size, sizeErr := e.Containers.Size(ctx, c.ID)
-		err := e.Containers.Remove(ctx, c.ID, false)
-		if errors.As(err, new(*container.NotFoundError)) || errors.As(err, new(*container.ConflictError)) {
-			continue
+		if !p.dryRun {
+			err := e.Containers.Remove(ctx, c.ID, false)
+			if errors.As(err, new(*container.NotFoundError)) || errors.As(err, new(*container.ConflictError)) {
+				continue
+			}
+			if err != nil {
+				return gone, freed, err
+			}
 		}
-		if err != nil {
-			return freed, err
-		}
+		gone[c.ID] = true
 		removed = append(removed, c.ID)
 		if sizeErr == nil {
 			freed += size.Writable
 		}
 	}
 	if len(removed) > 0 {
-		fmt.Fprintf(app.Out, "Deleted Containers:\n%s\n\n", strings.Join(removed, "\n"))
+		fmt.Fprintf(app.Out, "%s\n%s\n\n", p.heading("Containers"), strings.Join(removed, "\n"))
 	}
-	return freed, nil
+	return gone, freed, nil
 }

@@ -27,7 +27,7 @@ func (app *App) remoteManifest(ctx context.Context, name string) (oci.Ref, v1.De
 	if err != nil {
 		return ref, v1.Descriptor{}, nil, plainly("%v", err)
 	}
-	if err := app.mayAsk(ref); err != nil {
+	if err := app.mayReach(ref); err != nil {
 		return ref, v1.Descriptor{}, nil, err
 	}
 	e, err := app.engine(ctx)

@@ -16,24 +16,25 @@ import (
 )
 
 func (app *App) imagePull() *cobra.Command {
-	var platform string
+	var o image.PullOptions
 	var all, quiet, noTrust bool
 	cmd := &cobra.Command{
 		Use:   "pull [OPTIONS] NAME[:TAG|@DIGEST]",
 		Short: "Download an image from a registry",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.pull(cmd.Context(), args[0], platform, all, quiet)
+			return app.pull(cmd.Context(), args[0], o, all, quiet)
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all-tags", "a", false, "Download all tagged images in the repository")
 	cmd.Flags().BoolVar(&noTrust, "disable-content-trust", true, "Skip image verification (signatures are not looked at; digests are always verified)")
-	cmd.Flags().StringVar(&platform, "platform", "", "Set platform if server is multi-platform capable")
+	cmd.Flags().BoolVar(&o.Referrers, "referrers", true, "Fetch the artifacts that refer to the image, too: signatures, lists of packages")
+	cmd.Flags().StringVar(&o.Platform, "platform", "", "Set platform if server is multi-platform capable")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Suppress verbose output")
 	return cmd
 }
 
-func (app *App) pull(ctx context.Context, name, platform string, all, quiet bool) error {
+func (app *App) pull(ctx context.Context, name string, o image.PullOptions, all, quiet bool) error {
 	ref, err := oci.ParseName(name)
 	if err != nil {
 		return usagef("%v", err)
@@ -42,7 +43,7 @@ func (app *App) pull(ctx context.Context, name, platform string, all, quiet bool
 	if all && !bare {
 		return usagef("tag can't be used with --all-tags/-a")
 	}
-	if _, err := image.ParsePlatform(platform); err != nil {
+	if _, err := image.ParsePlatform(o.Platform); err != nil {
 		return usagef("%v", err)
 	}
 	out := app.Out
@@ -60,9 +61,9 @@ func (app *App) pull(ctx context.Context, name, platform string, all, quiet bool
 		return err
 	}
 	if all {
-		err = app.pullAll(ctx, e, ref, platform, out)
+		err = app.pullAll(ctx, e, ref, o, out)
 	} else {
-		_, err = app.pullOne(ctx, e, ref, platform, out)
+		_, err = app.pullOne(ctx, e, ref, o, out)
 	}
 	if err != nil {
 		return err
@@ -72,22 +73,21 @@ func (app *App) pull(ctx context.Context, name, platform string, all, quiet bool
 }
 
 // pullOne pulls one image and shows it on out, if that is not nil.
-func (app *App) pullOne(ctx context.Context, e *engine.Engine, ref oci.Ref, platform string, out io.Writer) (image.Pulled, error) {
-	if err := app.mayAsk(ref); err != nil {
+func (app *App) pullOne(ctx context.Context, e *engine.Engine, ref oci.Ref, o image.PullOptions, out io.Writer) (image.Pulled, error) {
+	if err := app.mayReach(ref); err != nil {
 		return image.Pulled{}, err
 	}
-	var progress image.Progress
 	if out != nil {
-		progress = app.transfer(out)
+		o.Progress = app.transfer(out)
 	}
-	got, err := e.Images.PullAlone(ctx, ref, image.PullOptions{Platform: platform, Progress: progress})
+	got, err := e.Images.PullAlone(ctx, ref, o)
 	if err != nil || out == nil {
 		return got, err
 	}
 	fmt.Fprintf(out, "Status: %s %s\n", pullStatus(got.Newer), ref.Familiar())
-	if fits, err := image.Fits(got.Image, platform); err == nil && !fits {
+	if fits, err := image.Fits(got.Image, o.Platform); err == nil && !fits {
 		fmt.Fprintf(out, "WARNING: image with reference %s was found but does not match the specified platform: wanted %s, actual: %s\n",
-			ref.Familiar(), platform, format.Clean(got.Config.OS+"/"+got.Config.Architecture))
+			ref.Familiar(), o.Platform, format.Clean(got.Config.OS+"/"+got.Config.Architecture))
 	}
 	return got, nil
 }
@@ -100,8 +100,8 @@ func pullStatus(newer bool) string {
 }
 
 // pullAll pulls every tag of a repository.
-func (app *App) pullAll(ctx context.Context, e *engine.Engine, ref oci.Ref, platform string, out io.Writer) error {
-	if err := app.mayAsk(ref); err != nil {
+func (app *App) pullAll(ctx context.Context, e *engine.Engine, ref oci.Ref, o image.PullOptions, out io.Writer) error {
+	if err := app.mayReach(ref); err != nil {
 		return err
 	}
 	tags, err := e.Images.RemoteTags(ctx, ref)
@@ -110,11 +110,10 @@ func (app *App) pullAll(ctx context.Context, e *engine.Engine, ref oci.Ref, plat
 	}
 	newer := false
 	for _, tag := range tags {
-		var progress image.Progress
 		if out != nil {
-			progress = app.transfer(out)
+			o.Progress = app.transfer(out)
 		}
-		got, err := e.Images.PullAlone(ctx, ref.WithTag(tag), image.PullOptions{Platform: platform, Progress: progress})
+		got, err := e.Images.PullAlone(ctx, ref.WithTag(tag), o)
 		if err != nil {
 			return err
 		}
@@ -126,8 +125,8 @@ func (app *App) pullAll(ctx context.Context, e *engine.Engine, ref oci.Ref, plat
 	return nil
 }
 
-// mayAsk refuses to ask registries that are not on this machine when the user wants to be left without a network.
-func (app *App) mayAsk(ref oci.Ref) error {
+// mayReach refuses to ask registries that are not on this machine when the user wants to be left without a network.
+func (app *App) mayReach(ref oci.Ref) error {
 	if app.offline() && !registry.Loopback(ref.Domain()) {
 		return fmt.Errorf("%s is not asked for: LEARN_OFFLINE is set, so that no registry but those on this machine is asked, and %s is none of them; unset it to go on",
 			ref.Familiar(), ref.Domain())
@@ -203,10 +202,10 @@ func (f *pullFlags) missing(ctx context.Context, app *App, e *engine.Engine, nam
 	if err != nil {
 		return notFound
 	}
-	if !f.quiet || app.mayAsk(ref) != nil {
+	if !f.quiet || app.mayReach(ref) != nil {
 		fmt.Fprintf(app.Err, "Unable to find image '%s' locally\n", ref.Familiar())
 	}
-	if err := app.mayAsk(ref); err != nil {
+	if err := app.mayReach(ref); err != nil {
 		return errors.Join(notFound, err)
 	}
 	return f.pull(ctx, app, e, name)
@@ -221,6 +220,6 @@ func (f *pullFlags) pull(ctx context.Context, app *App, e *engine.Engine, name s
 	if f.quiet {
 		out = nil
 	}
-	_, err = app.pullOne(ctx, e, ref, f.platform, out)
+	_, err = app.pullOne(ctx, e, ref, image.PullOptions{Platform: f.platform, Referrers: true}, out)
 	return err
 }

@@ -82,7 +82,7 @@ func (app *App) push(ctx context.Context, name string, f pushFlags) error {
 		ref = ref.WithTag("latest")
 		progress.Say("Using default tag: latest")
 	}
-	if err := app.mayAsk(ref); err != nil {
+	if err := app.mayReach(ref); err != nil {
 		return err
 	}
 	e, err := app.engine(ctx)

@@ -28,7 +28,7 @@ func (app *App) searchCommand() *cobra.Command {
 			if err != nil {
 				return plainly("%v", err)
 			}
-			if err := app.mayAsk(ref); err != nil {
+			if err := app.mayReach(ref); err != nil {
 				return err
 			}
 			e, err := app.engine(cmd.Context())

@@ -31,10 +31,11 @@ type diskUse struct {
 }
 
 // dfRow is one line of docker system df, with docker's field names.
-type dfRow struct{ Type, TotalCount, Active, Size, Reclaimable string }
+type dfRow struct{ Active, Reclaimable, Size, TotalCount, Type string }
 
 func dfTable() format.Table[dfRow] {
 	return format.Table[dfRow]{
+		Raw:     "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\nreclaimable: {{.Reclaimable}}\n",
 		Default: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
 		Headers: map[string]string{"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"},
 	}
@@ -56,14 +57,16 @@ func (app *App) diskCommand() *cobra.Command {
 			switch {
 			case err != nil:
 				return err
-			case verbose:
+			case verbose && (spec == "" || spec == "table"):
 				return app.writeDiskUse(e, u)
+			case verbose:
+				return app.writeDetails(spec, u.details(e, false))
 			}
 			return dfTable().Write(app.Out, spec, u.rows())
 		},
 	}
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "Show detailed information on space usage")
-	cmd.Flags().StringVar(&spec, "format", "", `Format output using "table", "table TEMPLATE", "json" or a Go template`)
+	cmd.Flags().StringVar(&spec, "format", "", formatHelp)
 	return cmd
 }
 
@@ -126,30 +129,48 @@ func (u *diskUse) measureVolumes(ctx context.Context, e *engine.Engine) (err err
 
 // rows sums up. As in docker, a container is active while it runs, an image or a volume while a container has it.
 func (u *diskUse) rows() []dfRow {
-	return []dfRow{u.imageRow(), u.containerRow(), u.volumeRow(), u.cacheRow()}
+	return []dfRow{u.imageRow(), u.containerRow(), u.volumeRow(), u.cacheTotal()}
 }
 
 func (u *diskUse) imageRow() dfRow {
 	var all, kept int64
 	active := 0
-	seen, needed := map[digest.Digest]bool{}, map[digest.Digest]bool{}
+	sharers := u.sharers()
+	seen := map[digest.Digest]bool{}
 	for _, img := range u.images {
-		used := len(u.used[img.ID]) > 0
-		if used {
+		if len(u.used[img.ID]) > 0 {
 			active++
+			kept += img.Size - sharedSize(img, sharers)
 		}
 		for _, l := range img.Layers {
-			if !seen[l.DiffID] {
-				seen[l.DiffID] = true
+			if !seen[l.ChainID] {
+				seen[l.ChainID] = true
 				all += l.Size
-			}
-			if used && !needed[l.DiffID] {
-				needed[l.DiffID] = true
-				kept += l.Size
 			}
 		}
 	}
-	return dfRow{"Images", strconv.Itoa(len(u.images)), strconv.Itoa(active), format.Size(all), reclaimable(all-kept, all)}
+	return newDfRow("Images", len(u.images), active, all, all-kept)
+}
+
+// sharers counts for each layer, on those below it, how many images have it.
+func (u *diskUse) sharers() map[digest.Digest]int {
+	n := map[digest.Digest]int{}
+	for _, img := range u.images {
+		for _, l := range img.Layers {
+			n[l.ChainID]++
+		}
+	}
+	return n
+}
+
+// sharedSize is the size of the layers that another image has, too.
+func sharedSize(img image.Image, sharers map[digest.Digest]int) (sum int64) {
+	for _, l := range img.Layers {
+		if sharers[l.ChainID] > 1 {
+			sum += l.Size
+		}
+	}
+	return sum
 }
 
 func (u *diskUse) containerRow() dfRow {
@@ -163,7 +184,7 @@ func (u *diskUse) containerRow() dfRow {
 			free += u.sizes[c.ID]
 		}
 	}
-	return dfRow{"Containers", strconv.Itoa(len(u.containers)), strconv.Itoa(active), format.Size(all), reclaimable(free, all)}
+	return newDfRow("Containers", len(u.containers), active, all, free)
 }
 
 func (u *diskUse) volumeRow() dfRow {
@@ -178,20 +199,36 @@ func (u *diskUse) volumeRow() dfRow {
 			free += size
 		}
 	}
-	return dfRow{"Local Volumes", strconv.Itoa(len(u.volumes)), strconv.Itoa(active), format.Size(all), reclaimable(free, all)}
+	return newDfRow("Local Volumes", len(u.volumes), active, all, free)
 }
 
-func (u *diskUse) cacheRow() dfRow {
+// cacheTotal counts what builds have kept. As in docker, layers that are an image's, too, take no room of their own, and no share is told.
+func (u *diskUse) cacheTotal() dfRow {
 	var all int64
+	shared := u.imageLayers()
 	for _, c := range u.cache {
-		all += c.Bytes
+		if !shared[c.Layer] {
+			all += c.Bytes
+		}
 	}
-	return dfRow{"Build Cache", strconv.Itoa(len(u.cache)), "0", format.Size(all), format.Size(all)}
+	return dfRow{Type: "Build Cache", TotalCount: strconv.Itoa(len(u.cache)), Active: "0", Size: format.Sum(all), Reclaimable: format.Sum(all)}
 }
 
-func reclaimable(free, all int64) string {
-	if all == 0 {
-		return format.Size(free)
+// imageLayers are the layers, as they are stored, that images have.
+func (u *diskUse) imageLayers() map[digest.Digest]bool {
+	set := map[digest.Digest]bool{}
+	for _, img := range u.images {
+		for _, l := range img.Layers {
+			set[l.Descriptor.Digest] = true
+		}
 	}
-	return fmt.Sprintf("%s (%d%%)", format.Size(free), free*100/all)
+	return set
+}
+
+func newDfRow(kind string, total, active int, all, free int64) dfRow {
+	r := dfRow{Type: kind, TotalCount: strconv.Itoa(total), Active: strconv.Itoa(active), Size: format.Sum(all), Reclaimable: format.Sum(free)}
+	if all > 0 {
+		r.Reclaimable += fmt.Sprintf(" (%d%%)", free*100/all)
+	}
+	return r
 }

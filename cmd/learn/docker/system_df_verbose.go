@@ -1,76 +1,149 @@
 package docker
 
 import (
+	"bytes"
 	"fmt"
-	"text/tabwriter"
+	"io"
+	"slices"
+	"strconv"
 
 	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/image"
-	"github.com/opencontainers/go-digest"
+	"github.com/learn-containers/learn/engine/oci"
 )
 
-// writeDiskUse is system df -v: a table for each kind.
-func (app *App) writeDiskUse(e *engine.Engine, u *diskUse) error {
-	w := tabwriter.NewWriter(app.Out, 10, 1, 3, ' ', 0)
-	fmt.Fprint(w, "Images space usage:\n\nREPOSITORY\tTAG\tIMAGE ID\tCREATED\tSIZE\tSHARED SIZE\tUNIQUE SIZE\tCONTAINERS\n")
-	shared := u.sharers()
+// diskDetails is what system df -v tells, with docker's field names.
+type diskDetails struct {
+	Images     []imageRow
+	Containers []psRow
+	Volumes    []volumeRow
+	BuildCache []cacheRow
+}
+
+// cacheRow is one kept result of a build, or a folder of a cache mount.
+type cacheRow struct {
+	CacheType, CreatedAt, CreatedSince, Description, ID, InUse, LastUsedAt, LastUsedSince, Parent, Shared, Size, UsageCount string
+}
+
+// details makes the rows; short cuts ids as the tables have them.
+func (u *diskUse) details(e *engine.Engine, short bool) diskDetails {
+	d := diskDetails{Images: []imageRow{}, Containers: []psRow{}, Volumes: []volumeRow{}, BuildCache: []cacheRow{}}
+	sharers := u.sharers()
+	f := imagesFlags{noTrunc: !short}
 	for _, img := range u.images {
-		both := int64(0)
-		for _, l := range img.Layers {
-			if shared[l.DiffID] > 1 {
-				both += l.Size
+		first := oci.Ref{}
+		if len(img.Refs) > 0 {
+			first = img.Refs[0]
+		}
+		r := f.row(img, or(first.Repository(), none), or(first.Tag(), none), "", e.Now())
+		shared := sharedSize(img, sharers)
+		r.SharedSize, r.UniqueSize, r.Containers = format.Sum(shared), format.Sum(img.Size-shared), strconv.Itoa(len(u.used[img.ID]))
+		r.CreatedSince = or(r.CreatedSince, "N/A")
+		d.Images = append(d.Images, r)
+	}
+	for i := range u.containers {
+		r := newPsRow(&u.containers[i], !short, e.Now())
+		r.Size = format.Size(u.sizes[u.containers[i].ID])
+		d.Containers = append(d.Containers, r)
+	}
+	for _, v := range u.volumes {
+		r := newVolumeRow(e, v)
+		r.Links = strconv.Itoa(u.links[v.Name])
+		if n := u.volumeSize[v.Name]; n >= 0 {
+			r.Size = format.Sum(n)
+		}
+		d.Volumes = append(d.Volumes, r)
+	}
+	d.BuildCache = u.cacheRows(e, short)
+	return d
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// cacheRows are the kept results, the one that was of no use for longest first.
+func (u *diskUse) cacheRows(e *engine.Engine, short bool) []cacheRow {
+	rows := []cacheRow{}
+	shared := u.imageLayers()
+	for _, c := range slices.Backward(u.cache) {
+		r := cacheRow{ID: "-", CacheType: "exec.cachemount", Size: format.Size(c.Bytes), LastUsedSince: format.Ago(c.Used, e.Now()), LastUsedAt: c.Used.String(), CreatedSince: format.Ago(c.Made, e.Now()),
+			CreatedAt: c.Made.String(), UsageCount: "N/A", InUse: "false", Shared: strconv.FormatBool(shared[c.Layer]), Description: format.Clean(c.Instruction)}
+		if c.Key != "" {
+			r.ID, r.CacheType = c.Key.Encoded(), "regular"
+			if short {
+				r.ID = format.ID(r.ID)
 			}
 		}
-		for _, name := range namesOf(img) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", name, format.ID(img.ID.String()), format.Ago(img.Created, e.Now()), format.Size(img.Size), format.Size(both), format.Size(img.Size-both), len(u.used[img.ID]))
-		}
+		rows = append(rows, r)
 	}
-	fmt.Fprint(w, "\nContainers space usage:\n\nCONTAINER ID\tIMAGE\tCOMMAND\tLOCAL VOLUMES\tSIZE\tCREATED\tSTATUS\tNAMES\n")
-	for i := range u.containers {
-		c := &u.containers[i]
-		r := newPsRow(c, false, e.Now())
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Image, r.Command, r.LocalVolumes, format.Size(u.sizes[c.ID]), r.RunningFor, r.Status, r.Names)
-	}
-	fmt.Fprint(w, "\nLocal Volumes space usage:\n\nVOLUME NAME\tLINKS\tSIZE\n")
-	for _, v := range u.volumes {
-		size := "N/A"
-		if n := u.volumeSize[v.Name]; n >= 0 {
-			size = format.Size(n)
-		}
-		fmt.Fprintf(w, "%s\t%d\t%s\n", v.Name, u.links[v.Name], size)
-	}
-	fmt.Fprintf(w, "\nBuild cache usage: %s\n\nCACHE ID\tSIZE\tLAST USED\tSTEP\n", u.cacheRow().Size)
-	for _, c := range u.cache {
-		id := "-"
-		if c.Key != "" {
-			id = format.ID(c.Key.String())
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", id, format.Size(c.Bytes), format.Ago(c.Used, e.Now()), format.Clean(format.Ellipsis(c.Instruction, 60)))
-	}
-	return w.Flush()
+	return rows
 }
 
-// sharers counts for each layer how many images have it.
-func (u *diskUse) sharers() map[digest.Digest]int {
-	n := map[digest.Digest]int{}
-	for _, img := range u.images {
-		for _, l := range img.Layers {
-			n[l.DiffID]++
+// writeDiskUse is system df -v: docker's four tables, and what docker has no need to say: that images are there twice.
+func (app *App) writeDiskUse(e *engine.Engine, u *diskUse) error {
+	d := u.details(e, true)
+	images, containers, volumes := imageTable(false), psTable(), volumeTable()
+	images.Default = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}"
+	containers.Default = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}"
+	volumes.Default = "{{.Name}}\t{{.Links}}\t{{.Size}}"
+	cache := format.Table[cacheRow]{
+		Default: "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}\t{{truncate .Description 60}}",
+		Headers: map[string]string{"ID": "CACHE ID", "CacheType": "CACHE TYPE", "Size": "SIZE", "CreatedSince": "CREATED", "LastUsedSince": "LAST USED", "UsageCount": "USAGE", "Shared": "SHARED", "Description": "STEP"},
+	}
+	for _, part := range []struct {
+		title string
+		write func(io.Writer) error
+	}{
+		{"Images space usage:\n\n", func(w io.Writer) error { return images.Write(w, "", d.Images) }},
+		{"\nContainers space usage:\n\n", func(w io.Writer) error { return containers.Write(w, "", d.Containers) }},
+		{"\nLocal Volumes space usage:\n\n", func(w io.Writer) error { return volumes.Write(w, "", d.Volumes) }},
+		{"\nBuild cache usage: " + u.cacheTotal().Size + "\n\n", func(w io.Writer) error { return cache.Write(w, "", d.BuildCache) }},
+	} {
+		if _, err := io.WriteString(app.Out, part.title); err != nil {
+			return err
+		}
+		if err := part.write(app.Out); err != nil {
+			return err
 		}
 	}
-	return n
+	return app.writeHalves(e, u.images)
 }
 
-// namesOf gives repository and tag, with a tab between, of each name of an image.
-func namesOf(img image.Image) []string {
-	if len(img.Refs) == 0 {
-		return []string{"<none>\t<none>"}
+// writeHalves explains the room that images take.
+func (app *App) writeHalves(e *engine.Engine, images []image.Image) error {
+	h, err := e.Images.RoomOf(images)
+	if err != nil {
+		return err
 	}
-	var names []string
-	for _, r := range img.Refs {
-		row := newImageRow(img, r, false, img.Created)
-		names = append(names, row.Repository+"\t"+row.Tag)
+	_, err = fmt.Fprintf(app.Out, `
+Images are kept in two halves, %s together:
+
+  as they came   %10s   in %s: manifests, configs and layers by digest, for save, push and verification
+  unpacked       %10s   the trees that containers stand on, made at an image's first use; "system prune --unpacked" removes those that no container has
+
+SIZE counts the uncompressed layers once. SHARED SIZE is of layers that another image has, too; UNIQUE SIZE would go with the image.
+`, format.Sum(h.Blobs+h.Unpacked), format.Sum(h.Blobs), e.Home.Images(), format.Sum(h.Unpacked))
+	return err
+}
+
+// writeDetails prints everything through a template, or as one JSON object.
+func (app *App) writeDetails(spec string, d diskDetails) error {
+	if spec == "json" {
+		spec = "{{json .}}"
 	}
-	return names
+	tmpl, err := format.Parse(spec)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := tmpl.Execute(&b, d); err != nil {
+		return &format.TemplateError{Err: err}
+	}
+	_, err = app.safeOut().Write(b.Bytes())
+	return err
 }

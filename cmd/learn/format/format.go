@@ -6,19 +6,21 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"strings"
 	"text/tabwriter"
 	"text/template"
+	"unicode"
 )
 
 // Table describes how a list of rows is printed when no format is asked for.
 type Table[T any] struct {
 	Default string            // a template as after "table ", or docker's own for this list
 	Quiet   string            // the field that -q prints, as a template
+	Raw     string            // the template of --format raw; empty if the list has none
 	Headers map[string]string // field of T -> column heading
 }
 
@@ -29,6 +31,8 @@ func (t Table[T]) Write(w io.Writer, spec string, rows []T) error {
 		return t.table(w, t.Default, rows)
 	case spec == "json":
 		return t.lines(w, "{{json .}}", rows)
+	case spec == "raw" && t.Raw != "":
+		return t.lines(w, t.Raw, rows)
 	case strings.HasPrefix(spec, "table"):
 		return t.table(w, strings.TrimSpace(strings.TrimPrefix(spec, "table")), rows)
 	}
@@ -38,17 +42,21 @@ func (t Table[T]) Write(w io.Writer, spec string, rows []T) error {
 // WriteQuiet prints one short line a row.
 func (t Table[T]) WriteQuiet(w io.Writer, rows []T) error { return t.lines(w, t.Quiet, rows) }
 
+// lines prints all rows or, as docker does, none if a template fails at one of them.
 func (t Table[T]) lines(w io.Writer, spec string, rows []T) error {
 	tmpl, err := Parse(spec)
 	if err != nil {
 		return err
 	}
+	tmpl.Funcs(template.FuncMap{"json": rowText[T]})
+	var b bytes.Buffer
 	for _, r := range rows {
-		if err := execute(w, tmpl, r); err != nil {
+		if err := execute(&b, tmpl, r); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err = w.Write(b.Bytes())
+	return err
 }
 
 func (t Table[T]) table(w io.Writer, spec string, rows []T) error {
@@ -56,13 +64,13 @@ func (t Table[T]) table(w io.Writer, spec string, rows []T) error {
 	if err != nil {
 		return err
 	}
-	head, err := Parse(headerTemplate(spec))
+	head, err := parse(spec, headerFunctions())
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(w) // a table writer writes cell by cell
 	tw := tabwriter.NewWriter(out, 10, 1, 3, ' ', 0)
-	if err := execute(tw, head, t.Headers); err != nil {
+	if err := execute(tw, head, Headers(t.Headers)); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -76,10 +84,12 @@ func (t Table[T]) table(w io.Writer, spec string, rows []T) error {
 	return out.Flush()
 }
 
-// headerTemplate drops what a template does to a field, so that the heading is the bare column name: {{json .ID}} -> {{.ID}}.
-func headerTemplate(spec string) string {
-	action := regexp.MustCompile(`\{\{[^}]*?(\.[A-Z]\w*)[^}]*\}\}`)
-	return action.ReplaceAllString(spec, "{{$1}}")
+// Headers are the headings of a table's columns, by field: what a template is executed on to make the first line.
+type Headers map[string]string
+
+// Label is the heading of a label's column: the last part of its name.
+func (Headers) Label(name string) string {
+	return strings.NewReplacer("-", " ", "_", " ").Replace(name[strings.LastIndexByte(name, '.')+1:])
 }
 
 // Line prints one value through a template that Parse read, as a line.
@@ -88,7 +98,7 @@ func Line(w io.Writer, tmpl *template.Template, v any) error { return execute(w,
 func execute(w io.Writer, tmpl *template.Template, v any) error {
 	var b bytes.Buffer
 	if err := tmpl.Execute(&b, v); err != nil {
-		return fmt.Errorf("template parsing error: %w", err)
+		return &TemplateError{err}
 	}
 	b.WriteByte('\n')
 	_, err := w.Write(b.Bytes())
@@ -96,14 +106,23 @@ func execute(w io.Writer, tmpl *template.Template, v any) error {
 }
 
 // Parse reads a --format template with docker's functions; \t and \n written out are understood, as in docker.
-func Parse(spec string) (*template.Template, error) {
+func Parse(spec string) (*template.Template, error) { return parse(spec, functions()) }
+
+func parse(spec string, functions template.FuncMap) (*template.Template, error) {
 	spec = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(spec)
-	t, err := template.New("").Funcs(functions()).Parse(spec)
+	t, err := template.New("").Funcs(functions).Parse(spec)
 	if err != nil {
-		return nil, fmt.Errorf("template parsing error: %w", err)
+		return nil, &TemplateError{err}
 	}
 	return t, nil
 }
+
+// TemplateError reports a --format template that can't be read, or not be applied to what it is asked of.
+type TemplateError struct{ Err error }
+
+func (e *TemplateError) Error() string { return "template parsing error: " + e.Err.Error() }
+
+func (e *TemplateError) Unwrap() error { return e.Err }
 
 func functions() template.FuncMap {
 	return template.FuncMap{
@@ -113,9 +132,33 @@ func functions() template.FuncMap {
 		"title":    title,
 		"lower":    strings.ToLower,
 		"upper":    strings.ToUpper,
-		"pad":      func(s string, pre, post int) string { return strings.Repeat(" ", pre) + s + strings.Repeat(" ", post) },
+		"pad":      pad,
 		"truncate": func(s string, n int) string { return string([]rune(s)[:min(n, len([]rune(s)))]) },
 	}
+}
+
+// headerFunctions leave a heading as it is, so that {{upper .ID}} is headed by CONTAINER ID. Only pad does its work, for the width.
+func headerFunctions() template.FuncMap {
+	same := func(s string) string { return s }
+	sameOf := func(s, _ string) string { return s }
+	return template.FuncMap{"json": same, "split": sameOf, "join": sameOf, "title": same, "lower": same, "upper": same, "pad": pad,
+		"truncate": func(s string, _ int) string { return s }}
+}
+
+func pad(s string, before, after int) string {
+	if s == "" {
+		return s
+	}
+	return strings.Repeat(" ", max(before, 0)) + s + strings.Repeat(" ", max(after, 0))
+}
+
+// rowText is the json of a list's template: of a whole row, docker also escapes what HTML would take for its own.
+func rowText[T any](v any) (string, error) {
+	if _, ok := v.(T); !ok {
+		return jsonText(v)
+	}
+	b, err := json.Marshal(v)
+	return printable(string(b)), err
 }
 
 func jsonText(v any) (string, error) {
@@ -125,8 +168,26 @@ func jsonText(v any) (string, error) {
 	if err := enc.Encode(v); err != nil {
 		return "", err
 	}
-	return strings.TrimRight(b.String(), "\n"), nil
+	return printable(strings.TrimRight(b.String(), "\n")), nil
 }
+
+// printable escapes the control characters that JSON would let pass, DEL and those from 0x80 to 0x9f: some terminals obey them.
+func printable(text string) string {
+	if strings.IndexFunc(text, late) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if late(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func late(r rune) bool { return r >= 0x7f && r < 0xa0 }
 
 func stringList(v any) []string {
 	r := reflect.ValueOf(v)
@@ -140,14 +201,21 @@ func stringList(v any) []string {
 	return out
 }
 
+// title makes the first letter of each word a capital.
 func title(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	before := ' '
+	return strings.Map(func(r rune) rune {
+		first := !unicode.IsLetter(before) && !unicode.IsDigit(before) && before != '_' && before != '\''
+		before = r
+		if first {
+			return unicode.ToTitle(r)
+		}
+		return r
+	}, s)
 }
 
-// Objects prints what inspect prints: all objects as one indented JSON list, or each through a template.
+// Objects prints what inspect prints: all objects as one indented JSON list, or each through a template. An object that the template can't be
+// applied to is left out; the error tells of each such one.
 func Objects(w io.Writer, spec string, objects []any) error {
 	if spec == "" || spec == "json" {
 		return indented(w, spec, objects)
@@ -156,32 +224,44 @@ func Objects(w io.Writer, spec string, objects []any) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
+	var b bytes.Buffer
 	for _, o := range objects {
-		if err := object(w, tmpl, o); err != nil {
-			return err
+		if err := object(&b, tmpl, o); err != nil {
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	if b.Len() == 0 {
+		b.WriteByte('\n') // which is what docker prints of nothing
+	}
+	_, err = w.Write(b.Bytes())
+	return errors.Join(append(failed, err)...)
 }
 
 func indented(w io.Writer, spec string, objects []any) error {
 	if objects == nil {
 		objects = []any{}
 	}
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if spec == "" {
 		enc.SetIndent("", "    ")
 	}
-	return enc.Encode(objects)
+	if err := enc.Encode(objects); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, printable(b.String()))
+	return err
 }
 
 // object tries the typed value first and then its JSON form, so that both {{.State.Status}} and fields that only the
 // JSON has can be asked for.
-func object(w io.Writer, tmpl *template.Template, o any) error {
-	var b bytes.Buffer
-	err := tmpl.Execute(&b, o)
+func object(b *bytes.Buffer, tmpl *template.Template, o any) error {
+	start := b.Len()
+	err := tmpl.Execute(b, o)
 	if err != nil {
+		b.Truncate(start)
 		raw, encErr := json.Marshal(o)
 		if encErr != nil {
 			return encErr
@@ -192,12 +272,11 @@ func object(w io.Writer, tmpl *template.Template, o any) error {
 		if decErr := dec.Decode(&m); decErr != nil {
 			return decErr
 		}
-		b.Reset()
-		if tmpl.Option("missingkey=error").Execute(&b, m) != nil {
-			return fmt.Errorf("template parsing error: %w", err)
+		if err := tmpl.Option("missingkey=error").Execute(b, m); err != nil {
+			b.Truncate(start)
+			return &TemplateError{err}
 		}
 	}
 	b.WriteByte('\n')
-	_, werr := w.Write(b.Bytes())
-	return werr
+	return nil
 }

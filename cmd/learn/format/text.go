@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ func ID(id string) string {
 
 // Size formats bytes as docker does: decimal units, three digits.
 func Size(n int64) string { return units.HumanSizeWithPrecision(float64(n), 3) }
+
+// Sum formats bytes as docker does where it adds up, in totals of prune and system df: with four digits.
+func Sum(n int64) string { return units.HumanSize(float64(n)) }
 
 // Ago formats how long ago t was: "2 minutes ago"; "N/A" for no time.
 func Ago(t, now time.Time) string {
@@ -81,4 +85,28 @@ func Clean(s string) string {
 
 func control(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x61c || r >= 0x200e && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// Cleaner writes to a terminal what comes from outside: line breaks and tabs stay, other control characters become visible.
+type Cleaner struct{ To io.Writer }
+
+// Write cleans p, whose characters must be whole.
+func (c Cleaner) Write(p []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(p)) {
+		text, end := strings.CutSuffix(line, "\n")
+		for i, cell := range strings.Split(text, "\t") {
+			if i > 0 {
+				b.WriteByte('\t')
+			}
+			b.WriteString(Clean(cell))
+		}
+		if end {
+			b.WriteByte('\n')
+		}
+	}
+	if _, err := io.WriteString(c.To, b.String()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
