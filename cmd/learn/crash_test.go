@@ -54,7 +54,7 @@ func operations(t *testing.T) []operation {
 			[]string{"build", "-q", "-t", "gone", "--cache-from", "type=local,src=kept", "."}},
 		{"build with mounts", nil, [][]string{{"builder", "prune", "-af"}}, []string{"build", "--no-cache", "-f", "mounts", "-t", "built", "."}},
 		{"pull", [][]string{{"build", "-q", "--output", "type=registry,name=" + hub + "/pulled:1", "."}}, [][]string{{"rmi", "-f", hub + "/pulled:1"}, {"builder", "prune", "-af"}}, []string{"pull", hub + "/pulled:1"}},
-		{"push", nil, [][]string{{"build", "-q", "-t", hub + "/pushed:1", "."}}, []string{"push", hub + "/pushed:1"}},
+		{"push", nil, [][]string{{"build", "-q", "--no-cache", "-t", hub + "/pushed:1", "."}}, []string{"push", hub + "/pushed:1"}},
 		{"build from a registry", [][]string{{"build", "-q", "-t", "hub", "."}, {"build", "-q", "--output", "type=registry,name=" + hub + "/base:1", "."}, {"rmi", "-f", "hub"}},
 			[][]string{{"rmi", "-f", "built", hub + "/base:1"}, {"builder", "prune", "-af"}}, []string{"build", "--pull", "-f", "pull", "--build-arg", "HUB=" + hub, "-t", "built", "."}},
 	}

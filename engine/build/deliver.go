@@ -3,9 +3,11 @@ package build
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/registry"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -114,7 +116,7 @@ func merged(a, b map[string]string) map[string]string {
 func (s *session) imported(ctx context.Context) *importedCache {
 	s.caches.once.Do(func() {
 		id := s.display.work("importing cache manifests")
-		cache, wrong := s.importCache(ctx, s.opts.CacheFrom)
+		cache, wrong := s.importCache(ctx, s.reachable(s.opts.CacheFrom))
 		for _, err := range wrong {
 			s.warn(err.Error())
 		}
@@ -122,6 +124,17 @@ func (s *session) imported(ctx context.Context) *importedCache {
 		s.caches.cache = cache
 	})
 	return s.caches.cache
+}
+
+// reachable leaves out what lies in registries that may not be asked.
+func (s *session) reachable(refs []CacheRef) []CacheRef {
+	return slices.DeleteFunc(slices.Clone(refs), func(r CacheRef) bool {
+		out := s.opts.Offline && r.Type == CacheRegistry && !registry.Loopback(r.Ref.Domain())
+		if out {
+			s.warn(fmt.Sprintf("import cache from %s: not looked for: no registry is asked but those on this machine (LEARN_OFFLINE)", r))
+		}
+		return out
+	})
 }
 
 // lookElsewhere finds the result of a step in the caches that were given, and keeps it here. That one does not work costs time only.

@@ -153,7 +153,7 @@ func (x *exporter) write(ctx context.Context, config image.Content) error {
 	if x.to.Type == CacheLocal {
 		return x.toFolder(ctx, list, manifest)
 	}
-	return x.toRegistry(ctx, x.registry(), list, manifest, data)
+	return x.toRegistry(ctx, x.images.Client(), list, manifest, data)
 }
 
 func (x *exporter) toFolder(ctx context.Context, list []image.Content, manifest image.Content) error {

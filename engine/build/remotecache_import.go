@@ -79,7 +79,7 @@ func (b *Builder) importSource(ctx context.Context, ref CacheRef) (s *importedSo
 		s.reader = func(context.Context) cacheReader { return layoutReader(ref.Dir) }
 		m, err = layoutManifest(ref)
 	} else {
-		client := b.registry()
+		client := b.images.Client()
 		s.reader = func(ctx context.Context) cacheReader { return registryReader{ctx, client, ref.Ref} }
 		m, err = registryManifest(ctx, client, ref.Ref)
 	}
@@ -90,14 +90,6 @@ func (b *Builder) importSource(ctx context.Context, ref CacheRef) (s *importedSo
 		return nil, nil, err
 	}
 	return s, bad, nil
-}
-
-// registry is the client that pulls use too.
-func (b *Builder) registry() *registry.Client {
-	if b.images.Registry != nil {
-		return b.images.Registry
-	}
-	return registry.New(registry.Config{})
 }
 
 // layoutReader reads a cache in the folder of that name.

@@ -53,6 +53,9 @@ func TestCrashWork(t *testing.T) {
 	if _, err := w.PushName(w.ctx, r.Ref("pushed:1"), PushOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := w.Attach(w.ctx, img, Attachment{Type: "text/plain", Content: strings.NewReader("note")}); err != nil {
+		t.Fatal(err)
+	}
 	if _, _, err := w.Remove(w.ctx, string(img.ID), false, unused); err != nil {
 		t.Fatal(err)
 	}

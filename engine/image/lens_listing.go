@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
@@ -203,5 +202,3 @@ func decodeListing(data []byte, d digest.Digest) (*listing, error) {
 	}
 	return l, nil
 }
-
-func hexSum(sum [32]byte) string { return "sha256:" + hex.EncodeToString(sum[:]) }

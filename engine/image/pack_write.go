@@ -112,7 +112,7 @@ func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (siz
 
 // Push gives a packed image to registries under each of refs. It returns the bytes of blobs that they did not have.
 func (s *Store) Push(ctx context.Context, p *Parcel, refs ...oci.Ref) (size int64, err error) {
-	c := s.client()
+	c := s.Client()
 	for _, ref := range refs {
 		n, err := p.Push(ctx, c, ref)
 		size += n

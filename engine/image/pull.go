@@ -45,7 +45,7 @@ func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o Pul
 		return Pulled{}, fmt.Errorf("pull %s: %w", ref.Familiar(), err)
 	}
 	ctx, end := trace.Step(ctx, vocab.ImagePull, trace.String("ref", ref.String()), trace.String("platform", platformText(want)))
-	p := puller{Store: s, client: s.client(), op: op, ref: ref, want: want, progress: heard(o.Progress), told: trace.From(ctx) != nil}
+	p := puller{Store: s, client: s.Client(), op: op, ref: ref, want: want, progress: heard(o.Progress), told: trace.From(ctx) != nil}
 	defer func() {
 		end(err, trace.String("image", string(got.ID)), trace.Int("blobs", p.blobs.Load()), trace.Int("size_bytes", p.bytes.Load()))
 	}()
@@ -58,11 +58,8 @@ func (s *Store) Pull(ctx context.Context, op *home.Operation, ref oci.Ref, o Pul
 	return got, nil
 }
 
-// Client is the way to registries.
-func (s *Store) Client() *registry.Client { return s.client() }
-
-// client is the way to registries.
-func (s *Store) client() *registry.Client {
+// Client is the way to registries: as the home's daemon.json and certs.d say, unless s.Registry is set.
+func (s *Store) Client() *registry.Client {
 	if s.Registry != nil {
 		return s.Registry
 	}
@@ -301,7 +298,7 @@ func (s *Store) PullAlone(ctx context.Context, ref oci.Ref, o PullOptions) (Pull
 
 // RemoteTags lists the tags of the repository of ref in its registry.
 func (s *Store) RemoteTags(ctx context.Context, ref oci.Ref) ([]string, error) {
-	tags, err := s.client().Tags(ctx, ref)
+	tags, err := s.Client().Tags(ctx, ref)
 	if err != nil {
 		return nil, pullError(ref, err)
 	}

@@ -191,7 +191,7 @@ func TestHostilePulls(t *testing.T) {
 		}, "the registry says"},
 		{"schema 1", func(r remote) {
 			r.AddManifest("app:1", "application/vnd.docker.distribution.manifest.v1+prettyjws", manifestOf(nil))
-		}, "media type"},
+		}, "schema 1"},
 		{"artifact", func(r remote) {
 			m := manifestOf(nil)
 			m.Config.MediaType = "application/vnd.cncf.helm.config.v1+json"

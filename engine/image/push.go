@@ -73,7 +73,7 @@ func (s *Store) PushName(ctx context.Context, ref oci.Ref, o PushOptions) (d v1.
 		return d, err
 	}
 	err = s.withOperation("push", func(op *home.Operation) error {
-		p := &pusher{Store: s, client: s.client(), op: op, ref: ref, image: img, opts: o, progress: heard(o.Progress), known: s.readKnown()}
+		p := &pusher{Store: s, client: s.Client(), op: op, ref: ref, image: img, opts: o, progress: heard(o.Progress), known: s.readKnown()}
 		d, err = p.push(ctx)
 		return err
 	})

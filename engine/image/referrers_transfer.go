@@ -23,7 +23,7 @@ const maxReferrerBytes = 256 << 20
 // maxReferrerBytes together. What can't be had, or is not what it was said to be, is an error that joins those of each; the others are
 // here then. The caller holds the lock "gc" shared.
 func (s *Store) PullReferrers(ctx context.Context, op *home.Operation, ref oci.Ref, img Image) error {
-	c := s.client()
+	c := s.Client()
 	list, more, err := c.Referrers(ctx, ref, img.Manifest)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (s *Store) PushReferrers(ctx context.Context, ref oci.Ref, img Image, pushe
 	if err != nil {
 		return err
 	}
-	c := s.client()
+	c := s.Client()
 	for _, r := range list {
 		if err := s.pushReferrer(ctx, c, ref, r, pushed); err != nil {
 			return fmt.Errorf("artifact %s: %w", r.Manifest.Digest, err)

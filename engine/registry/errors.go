@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -66,14 +67,6 @@ func (e *Error) Unwrap() []error {
 		return []error{e.Err}
 	}
 	return []error{e.Kind, e.Err}
-}
-
-// answered reports that there was an answer that says nothing of a status: it lacked what a Resolve needs.
-func answered(err error) bool {
-	var status *errcode.ErrorResponse
-	var request *url.Error
-	return !errors.As(err, &status) && !errors.As(err, &request) && !errors.Is(err, errdef.ErrNotFound) && !errors.Is(err, auth.ErrBasicCredentialNotFound) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // explain makes an *Error of err; of nil it makes nil. d says which blob of the repository is meant, if it is not ref itself.
@@ -171,6 +164,9 @@ func (e *Error) network(host string, err error) {
 		e.Kind, e.Reason = ErrUnavailable, host+" does not answer in time: "+inner.Error()
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Reason = host + " speaks plain HTTP, which is used for hosts on the loopback interface only, and those that daemon.json lists as insecure-registries"
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		e.Reason = inner.Error() + ": if it is to be trusted put the certificate of who signed its own into certs.d/" + certHost(host) +
+			"/ca.crt, in /etc/docker or the engine's folder"
 	case inner == io.EOF:
 		e.Kind, e.Reason = ErrUnavailable, host+" closed the connection without an answer"
 	case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
@@ -180,4 +176,12 @@ func (e *Error) network(host string, err error) {
 	default:
 		e.Reason = inner.Error()
 	}
+}
+
+// certHost is what the folder of certificates for a registry is called.
+func certHost(domain string) string {
+	if domain == hub {
+		return hubHost
+	}
+	return domain
 }

@@ -121,8 +121,10 @@ func (h *hosts) addMirror(s string) error {
 		return fmt.Errorf("%.100q is no address: %w", s, err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return fmt.Errorf("%.100q: expected an address such as https://mirror.example", s)
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("%.100q: an address of a mirror has no path, query, fragment or user", s)
+	case u.User != nil:
+		return fmt.Errorf("%.100q: an address of a mirror has no user: who is who is kept by docker login %s", u.Redacted(), u.Host)
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%.100q: an address of a mirror has no path, query or fragment", s)
 	}
 	h.mirrors = append(h.mirrors, endpoint{u.Scheme, u.Host, true})
 	return nil

@@ -25,7 +25,11 @@ func (c *Client) Login(ctx context.Context, server string, cred credentials.Cred
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errStalled)
 	defer cancel()
-	url := baseURL(host) + "/v2/"
+	hosts, err := c.hosts()
+	if err != nil {
+		return fmt.Errorf("log in to %s: %w", host, err)
+	}
+	url := hosts.scheme(host) + "://" + host + "/v2/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("log in to %s: %w", host, err)
@@ -50,14 +54,6 @@ func (c *Client) Login(ctx context.Context, server string, cred credentials.Cred
 	return nil
 }
 
-// baseURL is where the API of a host begins.
-func baseURL(host string) string {
-	if isLoopback(host) {
-		return "http://" + host
-	}
-	return "https://" + host
-}
-
 func refusal(url string, resp *http.Response) error {
 	err := fmt.Errorf("login attempt to %s failed with status: %.100s", url, resp.Status)
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
@@ -70,7 +66,7 @@ func refusal(url string, resp *http.Response) error {
 func loginFailed(host, url string, err error) error {
 	var status *errcode.ErrorResponse
 	if errors.As(err, &status) && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden) {
-		return fmt.Errorf("Get %q: unauthorized: incorrect username or password%w", url, quiet{ErrDenied})
+		return fmt.Errorf("%s %q: unauthorized: incorrect username or password%w", "Get", url, quiet{ErrDenied})
 	}
 	e := &Error{Doing: "log in to", Name: host, Err: err}
 	if status != nil {

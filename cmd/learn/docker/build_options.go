@@ -97,9 +97,7 @@ func (app *App) runOptions(f buildFlags, o *build.Options) (err error) {
 	if o.Parallel == 0 {
 		o.Parallel = app.Parallel
 	}
-	if v, ok := app.Environ("LEARN_OFFLINE"); ok && v != "" && v != "0" {
-		o.Offline = true
-	}
+	o.Offline = app.offline()
 	if f.network != "default" && f.network != "none" && f.network != "host" {
 		return usagef("invalid --network %q: expected default, none or host", f.network)
 	}

@@ -104,7 +104,7 @@ func TestViewerDraws(t *testing.T) {
 			v.resize(uint16(cols), uint16(rows))
 			_, _ = v.key("\t")
 			frame := v.frame()
-			if left := ours.ReplaceAllString(frame, ""); strings.ContainsAny(left, "\x1b\x07\x9b\n") {
+			if left := ours.ReplaceAllString(frame, ""); strings.ContainsAny(left, "\x1b\x07\u009b\n") {
 				t.Fatalf("%dx%d: %q", cols, rows, left)
 			}
 			for _, m := range regexp.MustCompile(`\x1b\[(\d+);`).FindAllStringSubmatch(frame, -1) {

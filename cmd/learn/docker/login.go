@@ -88,7 +88,11 @@ func (app *App) login(ctx context.Context, server string, f loginFlags) error {
 	if err != nil {
 		return err
 	}
-	client := registry.New(registry.Config{})
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	client := e.Images.Client()
 	kept, err := config.Get(ctx, server)
 	if err != nil {
 		return err

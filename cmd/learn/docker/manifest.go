@@ -43,14 +43,6 @@ func (app *App) remoteManifest(ctx context.Context, name string) (oci.Ref, v1.De
 	return ref, d, data, err
 }
 
-// mayReach refuses registries that are not on this machine when the user wants to be left without a network.
-func (app *App) mayReach(ref oci.Ref) error {
-	if v, ok := app.Environ("LEARN_OFFLINE"); ok && v != "" && v != "0" && !registry.Loopback(ref.Domain()) {
-		return plainly("LEARN_OFFLINE is set, and the registry of %s is not on this machine: unset it to go on", ref.Familiar())
-	}
-	return nil
-}
-
 func (app *App) manifestInspect() *cobra.Command {
 	var insecure bool
 	cmd := &cobra.Command{

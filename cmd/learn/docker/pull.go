@@ -74,7 +74,7 @@ func (app *App) pull(ctx context.Context, name string, o image.PullOptions, all,
 
 // pullOne pulls one image and shows it on out, if that is not nil.
 func (app *App) pullOne(ctx context.Context, e *engine.Engine, ref oci.Ref, o image.PullOptions, out io.Writer) (image.Pulled, error) {
-	if err := app.mayPull(ref); err != nil {
+	if err := app.mayReach(ref); err != nil {
 		return image.Pulled{}, err
 	}
 	if out != nil {
@@ -101,7 +101,7 @@ func pullStatus(newer bool) string {
 
 // pullAll pulls every tag of a repository.
 func (app *App) pullAll(ctx context.Context, e *engine.Engine, ref oci.Ref, o image.PullOptions, out io.Writer) error {
-	if err := app.mayPull(ref); err != nil {
+	if err := app.mayReach(ref); err != nil {
 		return err
 	}
 	tags, err := e.Images.RemoteTags(ctx, ref)
@@ -125,10 +125,10 @@ func (app *App) pullAll(ctx context.Context, e *engine.Engine, ref oci.Ref, o im
 	return nil
 }
 
-// mayPull refuses to ask a registry elsewhere when that is forbidden.
-func (app *App) mayPull(ref oci.Ref) error {
+// mayReach refuses to ask registries that are not on this machine when the user wants to be left without a network.
+func (app *App) mayReach(ref oci.Ref) error {
 	if app.offline() && !registry.Loopback(ref.Domain()) {
-		return fmt.Errorf("%s is not looked for: LEARN_OFFLINE is set, so that no registry but those on this machine is asked, and %s is none of them; unset it to pull",
+		return fmt.Errorf("%s is not asked for: LEARN_OFFLINE is set, so that no registry but those on this machine is asked, and %s is none of them; unset it to go on",
 			ref.Familiar(), ref.Domain())
 	}
 	return nil
@@ -202,10 +202,10 @@ func (f *pullFlags) missing(ctx context.Context, app *App, e *engine.Engine, nam
 	if err != nil {
 		return notFound
 	}
-	if !f.quiet || app.mayPull(ref) != nil {
+	if !f.quiet || app.mayReach(ref) != nil {
 		fmt.Fprintf(app.Err, "Unable to find image '%s' locally\n", ref.Familiar())
 	}
-	if err := app.mayPull(ref); err != nil {
+	if err := app.mayReach(ref); err != nil {
 		return errors.Join(notFound, err)
 	}
 	return f.pull(ctx, app, e, name)

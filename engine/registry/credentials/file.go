@@ -165,14 +165,15 @@ func (c *Config) Get(ctx context.Context, server string) (Credential, error) {
 	if name := d.helper(server); name != "" {
 		return program(name).get(ctx, server)
 	}
-	for _, key := range d.keys(server) {
-		cred, err := decode(d.auths[key])
-		if err != nil {
-			return Credential{}, fmt.Errorf("read docker's config %s: entry %q: %w", c.path, key, err)
-		}
-		return cred, nil
+	keys := d.keys(server)
+	if len(keys) == 0 {
+		return Credential{}, nil
 	}
-	return Credential{}, nil
+	cred, err := decode(d.auths[keys[0]])
+	if err != nil {
+		return Credential{}, fmt.Errorf("read docker's config %s: entry %q: %w", c.path, keys[0], err)
+	}
+	return cred, nil
 }
 
 func decode(raw json.RawMessage) (Credential, error) {
