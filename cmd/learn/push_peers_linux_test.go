@@ -124,6 +124,11 @@ func TestDigestsStayTheSame(t *testing.T) {
 			if got := digestBySkopeo(t, "oci:"+folder); got != want[1] {
 				t.Errorf("%s to %s, %s: the folder has %s, pushed was %s", from.name, to.name, kind, got, want[1])
 			}
+			m.must("rmi", "-f", name)
+			m.must("builder", "prune", "-af")
+			if out := m.must("pull", name); !strings.Contains(out, "\nDigest: "+want[1]+"\n") {
+				t.Errorf("%s, %s: pushed was %s, pulled is\n%s", from.name, kind, want[1], out)
+			}
 			again := pushedAs.FindStringSubmatch(m.must("push", "--compression", kind, name))
 			if again == nil || again[1] != want[1] {
 				t.Errorf("%s, %s: pushed again as %v", from.name, kind, again)

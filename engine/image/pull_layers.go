@@ -289,7 +289,7 @@ func (p *puller) blame(ctx context.Context, a *arrival, l Layer, failed error) e
 		}
 	case a.err != nil:
 		failed = a.err
-	case ctx.Err() == nil:
+	case ctx.Err() == nil && !errors.Is(failed, layer.ErrBomb):
 		src := &arriving{p: p, a: &arrival{desc: a.desc, begun: a.begun, done: a.done}}
 		if err := errors.Join(src.check(l.DiffID), src.Close()); err != nil {
 			failed = err

@@ -31,7 +31,11 @@ const (
 	maxWindow  = 128 << 20 // zstd and xz; zstd's own recommendation is to accept 8 MiB, --long=27 needs 128; xz -9 needs 64
 	bombBytes  = 10 << 30  // a stream may always grow to this ...
 	bombFactor = 1000      // ... and beyond only if it is less than a thousand times its compressed form
-	readAhead  = 256 << 10
+	// A layer comes from anybody, and gzip can't do more than 1030-fold: 10 MB would be 10 GB within the bounds above. What programs and
+	// texts are made of shrinks to a hundredth at best, so that beyond a gigabyte only runs of one byte are refused.
+	layerBytes  = 1 << 30
+	layerFactor = 500
+	readAhead   = 256 << 10
 )
 
 // Decompress finds out by the first bytes of r how it is compressed, and returns the plain stream. Closing that stream
@@ -41,9 +45,13 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	return decompress(r, bombBytes)
 }
 
-// DecompressLayer is Decompress for the layers of images, which are plain, gzip or zstd (image-spec, layer.md) and nothing else.
+// DecompressLayer is Decompress for the layers of images, which are plain, gzip or zstd (image-spec, layer.md) and nothing else. ErrBomb comes
+// sooner: beyond 1 GiB a layer may be at most five hundred times its compressed form.
 func DecompressLayer(r io.Reader) (io.ReadCloser, Compression, error) {
-	plain, kind, err := Decompress(r)
+	plain, kind, err := decompress(r, layerBytes)
+	if g, ok := plain.(*guarded); ok {
+		g.factor = layerFactor
+	}
 	if err == nil && (kind == Bzip2 || kind == Xz) {
 		_ = plain.Close()
 		return nil, "", fmt.Errorf("a layer of an image can't be compressed with %s: only gzip and zstd can: decompress it first", kind)
@@ -58,7 +66,7 @@ func decompress(r io.Reader, allowance int64) (io.ReadCloser, Compression, error
 	if err != nil {
 		return nil, "", fmt.Errorf("detect compression: %w", err)
 	}
-	g := &guarded{in: in, allowance: allowance, kind: kind, close: func() error { return nil }}
+	g := &guarded{in: in, allowance: allowance, factor: bombFactor, kind: kind, close: func() error { return nil }}
 	switch kind {
 	case None:
 		return io.NopCloser(head), None, nil
@@ -144,6 +152,7 @@ type guarded struct {
 	in        *counter
 	out       int64
 	allowance int64
+	factor    int64
 	kind      Compression
 	close     func() error
 }
@@ -151,7 +160,7 @@ type guarded struct {
 func (g *guarded) Read(p []byte) (int, error) {
 	n, err := g.src.Read(p)
 	g.out += int64(n)
-	if g.out > g.allowance && g.out/bombFactor > g.in.n {
+	if g.out > g.allowance && g.out/g.factor > g.in.n {
 		return 0, fmt.Errorf("read %s: %d bytes came out of %d: %w", g.kind, g.out, g.in.n, ErrBomb)
 	}
 	if err != nil && err != io.EOF {

@@ -304,3 +304,17 @@ func (s *seekCounter) Read(p []byte) (int, error) {
 	s.read += n
 	return n, err
 }
+
+// A layer of ten megabytes that would be ten gigabytes is given up after one.
+func TestDecompressLayerStopsAtBomb(t *testing.T) {
+	const piece, pieces = 64 << 20, 160
+	bomb := bytes.Repeat(compressed(t, Gzip, make([]byte, piece)), pieces)
+	r, _, err := DecompressLayer(bytes.NewReader(bomb))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if n, err := io.Copy(io.Discard, r); !errors.Is(err, ErrBomb) || n > layerBytes {
+		t.Errorf("%d bytes of %d, %v; want ErrBomb", n, len(bomb), err)
+	}
+}
