@@ -34,6 +34,8 @@ type applier struct {
 	buf      []byte
 	uid, gid int // what a new file gets by itself
 
+	cut map[string]bool // names in the root that its opaque mark deletes in the layers below, whatever takes their place here
+
 	files   int
 	bytes   int64
 	skipped []skippedNode
@@ -194,7 +196,7 @@ func writeAt(file int, buf []byte, at int64) error {
 }
 
 func (a *applier) folder(fd int, name string, e *layer.Entry) error {
-	if err := a.makeFolder(fd, name); err != nil {
+	if err := a.makeFolder(fd, a.parent, name); err != nil {
 		return err
 	}
 	meta := metaOf(e)
@@ -204,8 +206,8 @@ func (a *applier) folder(fd int, name string, e *layer.Entry) error {
 }
 
 // makeFolder makes the folder name unless it is there. In the place of a whiteout it hides what the lower layers have:
-// the whiteout and the folder of one archive together mean a new folder.
-func (a *applier) makeFolder(fd int, name string) error {
+// the whiteout and the folder of one archive together mean a new folder. fd is the folder dir.
+func (a *applier) makeFolder(fd int, dir, name string) error {
 	err := unix.Mkdirat(fd, name, 0o700)
 	if !errors.Is(err, unix.EEXIST) {
 		return err
@@ -223,7 +225,7 @@ func (a *applier) makeFolder(fd int, name string) error {
 	if err := unix.Mkdirat(fd, name, 0o700); err != nil {
 		return err
 	}
-	if cow.IsWhiteout(&st) {
+	if cow.IsWhiteout(&st) || dir == "." && a.cut[name] {
 		return a.markOpaque(fd, name)
 	}
 	return nil
@@ -296,7 +298,9 @@ func (a *applier) opaque(e *layer.Entry) error {
 // opaqueRoot deletes everything below by name: overlay does not look for marks on the roots of its layers.
 func (a *applier) opaqueRoot() error {
 	names, err := a.stack.Names(".")
+	a.cut = make(map[string]bool, len(names))
 	for _, name := range names {
+		a.cut[name] = true
 		err = errors.Join(err, a.whiteout(a.root, name))
 	}
 	return err

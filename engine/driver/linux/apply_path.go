@@ -173,7 +173,7 @@ func (a *applier) newFolder(p string, meta dirMeta) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := a.makeFolder(fd, path.Base(p)); err != nil {
+	if err := a.makeFolder(fd, path.Dir(p), path.Base(p)); err != nil {
 		return err
 	}
 	a.pending = append(a.pending, meta)

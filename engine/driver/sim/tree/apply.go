@@ -26,7 +26,8 @@ type applier struct {
 	host    *host
 	pending []dirMeta // metadata of folders, set when their content is there
 	buf     []byte
-	next    uint64 // last inode number
+	next    uint64          // last inode number
+	cut     map[string]bool // names in the root that its opaque mark deletes in the layers below, whatever takes their place here
 
 	files int
 	bytes int64
@@ -221,7 +222,7 @@ func (a *applier) makeFolder(dir *node, name string) {
 	}
 	_ = a.clear(dir, name) // a content that stays without a name does no harm
 	n := a.newFolder()
-	n.opaque = old.isWhiteout()
+	n.opaque = old.isWhiteout() || old != nil && dir == a.root && a.cut[name]
 	dir.put(name, n)
 }
 
@@ -260,7 +261,9 @@ func (a *applier) whiteout(dir *node, name string) {
 
 func (a *applier) opaque(e *layer.Entry) error {
 	if e.Path == "." { // overlay does not look for marks on the roots of its layers
+		a.cut = map[string]bool{}
 		for _, name := range a.belowRoot() {
+			a.cut[name] = true
 			a.whiteout(a.root, name)
 		}
 		return nil
