@@ -46,7 +46,7 @@ func operations(t *testing.T) []operation {
 		{"prune --archives", [][]string{{"build", "-q", "-t", "split", "."}}, [][]string{{"save", "-o", "split.tar", "split"}, {"rmi", "-f", "split"}, {"builder", "prune", "-af"}, {"load", "-i", "split.tar"}, {"create", "--name", "zz", "split", "true"}},
 			[]string{"system", "prune", "-f", "--archives"}},
 		{"prune --unpacked", nil, [][]string{{"build", "-q", "-t", "split", "."}, {"create", "--name", "xx", "split", "true"}, {"rm", "xx"}}, []string{"system", "prune", "-f", "--unpacked"}},
-		{"image attach", nil, nil, []string{"image", "attach", "--type", "text/plain", "learn/base", "Dockerfile"}},
+		{"image attach", nil, [][]string{{"rmi", "-f", "signed"}, {"builder", "prune", "-af"}, {"build", "-q", "-t", "signed", "."}}, []string{"image", "attach", "--type", "text/plain", "signed", "Dockerfile"}},
 		{"tag", nil, nil, []string{"tag", "learn/base", "other:1"}},
 		{"image prune", nil, [][]string{{"build", "-q", "-t", "gone", "."}, {"builder", "prune", "-f"}}, []string{"image", "prune", "-a", "-f"}},
 		{"build --cache-to", nil, nil, []string{"build", "--no-cache", "-q", "--cache-to", "type=local,dest=kept", "."}},

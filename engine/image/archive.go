@@ -95,7 +95,7 @@ func (a *archive) add(blobs *blob.Store, op *home.Operation, h *tar.Header, in i
 	case tar.TypeLink:
 		a.links[name] = cleanName(h.Linkname)
 		return nil
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeGNUSparse:
 	default:
 		return nil // folders need not be made; nothing else means anything here
 	}
