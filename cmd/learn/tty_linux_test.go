@@ -136,7 +136,21 @@ func (s *screen) ends() int {
 	if s.raw() {
 		s.t.Error("the terminal was left in raw mode")
 	}
+	s.drain()
 	return s.cmd.ProcessState.ExitCode()
+}
+
+// drain waits until what a command that has ended wrote is on the screen: what is written after it comes after it.
+func (s *screen) drain() {
+	s.t.Helper()
+	const mark = "\x00drained"
+	if _, err := s.slave.WriteString(mark); err != nil {
+		s.t.Fatal(err)
+	}
+	s.shows(mark)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown.Truncate(s.shown.Len() - len(mark))
 }
 
 func (s *screen) raw() bool {

@@ -195,12 +195,15 @@ func (w *filler) step(n int) {
 	w.p.grown.Broadcast()
 }
 
-// Commit makes what was filled part of the store, durably. Afterwards followers find the end.
+// Commit makes what was filled part of the store, durably. Afterwards followers find the end, and other processes the blob: they don't wait
+// until Close, for by then this one may wait for them.
 func (p *Partial) Commit(ctx context.Context) error {
 	err := p.store.publish(p.op, filepath.Join(p.dir, partialName), p.want.Digest)
 	if err == nil {
 		failpoint.Hit("blob.fetch.committed")
 		recordWrite(ctx, p.want, false)
+		_ = os.RemoveAll(p.dir) // empty; if it stays, its age removes it
+		p.release()
 	}
 	p.end(err)
 	return err
@@ -257,13 +260,21 @@ func (p *Partial) Spoil() { p.spoilt = true }
 func (p *Partial) Close() error {
 	p.end(errors.New("fetch blob: given up"))
 	fi, err := p.file.Stat()
-	useless := p.err == nil || p.spoilt || err == nil && fi.Size() == 0
+	useless := p.spoilt || err == nil && fi.Size() == 0
 	err = p.file.Close()
-	if useless {
+	if useless && p.unlock != nil {
 		err = errors.Join(err, os.RemoveAll(p.dir))
 	}
-	p.unlock()
+	p.release()
 	return err
+}
+
+// release lets others fetch the blob.
+func (p *Partial) release() {
+	if p.unlock != nil {
+		p.unlock()
+		p.unlock = nil
+	}
 }
 
 // DropPartials removes what came of blobs that nobody has gone on fetching for longer than age, and tells how many bytes that were. The

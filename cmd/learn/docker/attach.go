@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,6 +184,31 @@ type connection struct {
 	stops   []func()
 	wait    sync.WaitGroup
 	restore func() // puts the terminal back, at once and once
+	gate    *gate  // before the terminal that keys can leave
+}
+
+// gate is the way to the caller's terminal. Once it is shut nothing comes through: the last words of a connection that was left are the
+// caller's own, and nothing is written in raw mode's manner to a terminal that was put back.
+type gate struct {
+	mu   sync.Mutex
+	out  io.Writer
+	shut bool
+}
+
+// Write implements io.Writer.
+func (g *gate) Write(b []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return 0, io.ErrClosedPipe
+	}
+	return g.out.Write(b)
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
 }
 
 func (app *App) connect(ctx context.Context, a attachment) *connection {
@@ -217,6 +243,10 @@ func (c *connection) streams() (driver.Streams, error) {
 		return s, err
 	}
 	if len(c.a.keys) > 0 {
+		if s.Stdout != nil {
+			c.gate = &gate{out: s.Stdout}
+			s.Stdout = c.gate
+		}
 		s.Stdin = newEscapeReader(s.Stdin, c.a.keys, c.detach)
 	}
 	return s, nil
@@ -333,6 +363,9 @@ func (c *connection) begun() { close(c.started) }
 func (c *connection) detach() {
 	select {
 	case <-c.started:
+		if c.gate != nil {
+			c.gate.close()
+		}
 		c.leave(errDetached)
 	case <-c.ctx.Done():
 	}
