@@ -1,0 +1,61 @@
+package network
+
+import (
+	"net/netip"
+
+	"github.com/moby/moby/api/types/network"
+)
+
+// Plan is all that one container has of networks: what a driver carries out before the container's program begins, and takes back when the
+// container has ended.
+type Plan struct {
+	Container string     // id
+	Bridges   []Bridge   // that its endpoints are on; one that is there already is used
+	Endpoints []Endpoint // in the order of their interfaces
+	Ports     []Published
+	Resolver  *Resolver // nil: the container asks the name servers of the host by itself
+}
+
+// Bridge is the switch of one network on this machine.
+type Bridge struct {
+	Network   string         // id of the network
+	Name      string         // of the interface, at most 15 bytes (netdevice(7): IFNAMSIZ)
+	Addresses []netip.Prefix // of the bridge itself: the gateways of its containers; none: the host has no address there
+	Internal  bool           // nothing passes between this network and any other, nor the outside
+	Isolated  bool           // its containers don't reach one another
+	Hidden    bool           // what leaves for the outside carries the host's address (masquerade)
+	MTU       int            // bytes; 0: the kernel's default
+}
+
+// Endpoint is a container's place in a network.
+type Endpoint struct {
+	ID        string // 64 hex digits
+	Network   string // id of the network
+	Bridge    string // interface of the host it is connected to
+	HostEnd   string // name of the virtual cable's end on the host
+	Interface string // name of the other end, in the container: eth0
+	MAC       string // 02:42:ac:11:00:02
+	Addresses []netip.Prefix
+	Gateways  []netip.Addr // of the default routes that go this way: at most one of each family in a plan
+	MTU       int
+}
+
+// Published is a port of the host that leads to one of a container.
+type Published struct {
+	Protocol network.IPProtocol
+	HostIP   netip.Addr     // 0.0.0.0 and :: for every address
+	HostPort uint16         // the first that may be taken
+	HostLast uint16         // the last that may be taken; 0 in both: any that is free
+	To       netip.AddrPort // the container's address and port
+}
+
+// Resolver is the name server in the container's namespace, at ResolverAddress.
+type Resolver struct {
+	Networks []string     // ids of the networks whose names it answers for
+	Servers  []netip.Addr // that it asks about all other names; none: it knows no other names
+	Search   []string
+	Options  []string
+}
+
+// ResolverAddress is where a container's own name server listens, as docker has it.
+const ResolverAddress = "127.0.0.11"
