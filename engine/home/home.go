@@ -71,6 +71,9 @@ func (h *Home) Downloads() string { return filepath.Join(h.root, "downloads") }
 // Volumes holds the records of named volumes. It is there once there was one.
 func (h *Home) Volumes() string { return filepath.Join(h.root, "volumes") }
 
+// Networks holds the records of networks. It is there once there was one.
+func (h *Home) Networks() string { return filepath.Join(h.root, "networks") }
+
 func (h *Home) tmp() string   { return filepath.Join(h.root, "tmp") }
 func (h *Home) locks() string { return filepath.Join(h.root, "locks") }
 

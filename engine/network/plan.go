@@ -2,6 +2,8 @@ package network
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/moby/moby/api/types/network"
 )
@@ -59,3 +61,19 @@ type Resolver struct {
 
 // ResolverAddress is where a container's own name server listens, as docker has it.
 const ResolverAddress = "127.0.0.11"
+
+// Lease is an endpoint with the names that lead to it: whose an address of a network is while a container runs.
+type Lease struct {
+	Network   string // id
+	Container string // id
+	Endpoint  string // id
+	Name      string // the container's
+	Names     []string
+	MAC       string
+	Addresses []netip.Prefix
+}
+
+// Called reports whether name leads to the lease. Case does not matter (RFC 4343).
+func (l Lease) Called(name string) bool {
+	return slices.ContainsFunc(l.Names, func(n string) bool { return strings.EqualFold(n, name) })
+}

@@ -104,7 +104,7 @@ func (t text) join(level Level) string {
 }
 
 func find(kind string) (phrase, bool) {
-	for _, chapter := range [...][]phrase{engineBook, imageBook, layerBook, containerBook, volumeBook, kernelBook, buildBook, transportBook, supplyBook, registryBook} {
+	for _, chapter := range [...][]phrase{engineBook, imageBook, layerBook, containerBook, volumeBook, networkBook, kernelBook, buildBook, transportBook, supplyBook, registryBook} {
 		for _, p := range chapter {
 			if p.kind == kind {
 				return p, true
@@ -127,5 +127,7 @@ func learn(names map[string]string, e trace.Event) {
 		names[e.Attr("image").Str()] = familiar(e.Attr("ref").Str())
 	case vocab.ContainerCreate:
 		names[e.Attr("container").Str()] = e.Attr("name").Str()
+	case vocab.NetworkCreate:
+		names[e.Attr("network").Str()] = e.Attr("name").Str()
 	}
 }

@@ -85,7 +85,7 @@ func TestPhrasesAreSentences(t *testing.T) {
 }
 
 func TestNoPhraseWithoutKind(t *testing.T) {
-	for _, chapter := range [][]phrase{engineBook, imageBook, layerBook, containerBook, volumeBook, kernelBook, buildBook, transportBook, supplyBook, registryBook} {
+	for _, chapter := range [][]phrase{engineBook, imageBook, layerBook, containerBook, volumeBook, networkBook, kernelBook, buildBook, transportBook, supplyBook, registryBook} {
 		for _, p := range chapter {
 			i := slices.IndexFunc(vocab.Kinds, func(k vocab.Kind) bool { return k.Name == p.kind })
 			if i < 0 {

@@ -89,6 +89,11 @@ const (
 	VolumeUnmount = "volume.unmount"
 	VolumeRemove  = "volume.remove"
 
+	NetworkCreate  = "network.create"
+	NetworkLease   = "network.lease"
+	NetworkRelease = "network.release"
+	NetworkRemove  = "network.remove"
+
 	ProcClone       = "proc.clone"
 	NamespaceCreate = "ns.create"
 	NamespaceJoin   = "ns.join"
@@ -205,6 +210,11 @@ var Kinds = []Kind{
 	{VolumeWrite, false, "something in a volume that a container has mounted is changed", []Attr{{"volume", "string", "its name"}, {"path", "string", "in the volume"}, {"change", "string", "create, write or remove"}, {"type", "string", "of what is created: file, dir, symlink, device or pipe; else empty"}, {"size_bytes", "int", "its size now"}}, nil},
 	{VolumeUnmount, false, "a container that has ended lets go of a volume", []Attr{{"volume", "string", "its name"}, {"container", "string", "the container's id"}, {"target", "string", "where it was"}}, nil},
 	{VolumeRemove, false, "a volume and everything in it is gone", []Attr{{"volume", "string", "its name"}}, nil},
+
+	{NetworkCreate, false, "a network exists", []Attr{{"network", "string", "its id"}, {"name", "string", "its name"}, {"driver", "string", "bridge, host or null"}, {"subnets", "list", "what addresses are given from: 172.18.0.0/16"}, {"internal", "bool", "nothing passes between it and the outside"}}, nil},
+	{NetworkLease, false, "a container has its addresses in a network", []Attr{{"network", "string", "the network's id"}, {"container", "string", "the container's id"}, {"addresses", "list", "each with the length of its subnet's prefix"}, {"mac", "string", "the hardware address"}, {"names", "list", "that lead to it in this network"}}, nil},
+	{NetworkRelease, false, "a container that has ended or left gives its addresses in a network back", []Attr{{"network", "string", "the network's id"}, {"container", "string", "the container's id"}}, nil},
+	{NetworkRemove, false, "a network is gone", []Attr{{"network", "string", "its id"}, {"name", "string", "its name"}}, nil},
 
 	{ProcClone, false, "the supervisor makes the process that becomes the container's first", []Attr{{"container", "string", "its id"}, {"call", "string", "clone, or clone3 when it is born in its control group"}, {"flags", "list", "which namespaces it gets"}}, nil},
 	{NamespaceCreate, false, "a process gets its own view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "mnt, pid, uts, ipc, net, cgroup or user"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},

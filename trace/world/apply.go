@@ -37,6 +37,8 @@ func (f *folder) apply(e trace.Event) {
 		f.applyContainer(e)
 	case vocab.VolumeCreate, vocab.VolumeFill, vocab.VolumeMount, vocab.VolumeUnmount, vocab.VolumeWrite, vocab.VolumeRemove:
 		f.applyVolume(e)
+	case vocab.NetworkCreate, vocab.NetworkLease, vocab.NetworkRelease, vocab.NetworkRemove:
+		f.applyNetwork(e)
 	case vocab.CacheStore, vocab.CacheRemove:
 		f.applyCache(e)
 	case vocab.RegistryManifest:
@@ -56,6 +58,8 @@ func (f *folder) recovered(what, where string) {
 	case "volume", "volume-folder":
 		f.removeVolume(name)
 		f.removeVolume(strings.TrimPrefix(name, "vol-"))
+	case "network":
+		f.removeNetwork(name)
 	case "blob":
 		f.removeBlob(where)
 		f.removeBlob("sha256:" + name)

@@ -100,4 +100,5 @@ func (f *folder) removeContainer(id string) {
 	f.where = nil
 	f.forgetChanges(id)
 	f.unmountAll(id)
+	f.leaveAll(id)
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Diff tells in sentences how b differs from a in images, names, containers, unpacked layers, cache entries and
-// blobs; nothing when they are the same. Seq, At and creation numbers are not compared.
+// Diff tells in sentences how b differs from a in images, names, containers, unpacked layers, cache entries,
+// blobs and networks; nothing when they are the same. Seq, At and creation numbers are not compared.
 func Diff(a, b World) []string {
 	d := diff{}
 	compare(&d, "image", a.Images, b.Images, func(i Image) (string, Image) {
@@ -31,6 +31,7 @@ func Diff(a, b World) []string {
 	compare(&d, "unpacked layer", a.Chains, b.Chains, func(c Chain) (string, Chain) { return c.ID, c })
 	compare(&d, "cache entry", a.Cache, b.Cache, func(c CacheEntry) (string, CacheEntry) { return c.Key, c })
 	compare(&d, "blob", a.Blobs, b.Blobs, func(b Blob) (string, Blob) { return b.Digest, b })
+	compare(&d, "network", a.Networks, b.Networks, func(n Network) (string, Network) { n.Seq = 0; return n.ID, n })
 	return d.lines
 }
 

@@ -35,6 +35,7 @@ const (
 	partCache
 	partBlobs
 	partVolumes
+	partNetworks
 	partRegistry
 	partOpen
 )

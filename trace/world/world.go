@@ -31,6 +31,7 @@ type World struct {
 	Cache      []CacheEntry      `json:"cache" expr:"cache"`
 	Blobs      []Blob            `json:"blobs" expr:"blobs"`
 	Volumes    []Volume          `json:"volumes,omitempty" expr:"volumes"`
+	Networks   []Network         `json:"networks,omitempty" expr:"networks"`
 	Registry   []Pushed          `json:"registry,omitempty" expr:"registry"` // what a registry of our own was given
 
 	open []openStep // steps that have begun and whose end will matter

@@ -1,0 +1,231 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/network"
+	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/vocab"
+)
+
+// leasesName is the folder of a network's leases: one file for each container, under its id.
+const leasesName = "leases"
+
+// Request is what a container wants of a network.
+type Request struct {
+	Container string // id
+	Name      string // the container's
+	Names     []string
+	MAC       string       // empty: follows from the address
+	Addresses []netip.Addr // that it must have; at most one of each family
+}
+
+// Claim leases the container its addresses in n. A container that has a lease keeps what still fits. Errors: *ConflictError if an address
+// that it must have is another one's, or none is left.
+func (s *Store) Claim(ctx context.Context, n *Network, r Request) (network.Lease, error) {
+	unlock, err := s.home.Lock(ctx, lockName(n.ID), true)
+	if err != nil {
+		return network.Lease{}, err
+	}
+	defer unlock()
+	if _, err := os.Lstat(filepath.Join(s.dir(n.ID), recordName)); err != nil {
+		return network.Lease{}, &NotFoundError{n.Name}
+	}
+	leases, err := s.leases(n.ID)
+	if err != nil {
+		return network.Lease{}, err
+	}
+	l, err := s.grant(n, r, leases)
+	if errors.As(err, new(*ConflictError)) { // those of containers that died unseen make room
+		if leases, err = s.sweepLeases(ctx, n.ID, leases); err != nil {
+			return l, err
+		}
+		l, err = s.grant(n, r, leases)
+	}
+	if err != nil {
+		return l, err
+	}
+	failpoint.Hit("network.claim.before-lease")
+	if err := s.writeLease(l); err != nil {
+		return l, err
+	}
+	var addresses []string
+	for _, a := range l.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	trace.Fact(ctx, vocab.NetworkLease, trace.String("network", l.Network), trace.String("container", l.Container), trace.Strings("addresses", addresses),
+		trace.String("mac", l.MAC), trace.Strings("names", l.Names))
+	return l, nil
+}
+
+func lockName(id string) string { return "network-" + id[:12] }
+
+// grant chooses the addresses of a lease beside those that are given.
+func (s *Store) grant(n *Network, r Request, leases []network.Lease) (network.Lease, error) {
+	l := network.Lease{Network: n.ID, Container: r.Container, Name: r.Name, Names: r.Names, MAC: r.MAC}
+	taken := map[netip.Addr]string{}
+	var old []netip.Prefix
+	for _, other := range leases {
+		if other.Container == r.Container {
+			old = other.Addresses
+			continue
+		}
+		for _, a := range other.Addresses {
+			taken[a.Addr()] = other.Name
+		}
+	}
+	for _, family := range []int{32, 128} {
+		a, err := n.choose(family, r.Addresses, old, taken)
+		if err != nil {
+			return l, err
+		}
+		if a.IsValid() {
+			l.Addresses = append(l.Addresses, a)
+		}
+	}
+	if err := n.covers(r.Addresses, l.Addresses); err != nil {
+		return l, err
+	}
+	if l.MAC == "" && len(l.Addresses) > 0 && l.Addresses[0].Addr().Is4() {
+		l.MAC = network.MAC(l.Addresses[0].Addr())
+	}
+	id, err := s.endpointID()
+	l.Endpoint = id
+	return l, err
+}
+
+// choose gives the address of one family: the wanted one, the one that it had, or the first that is free. No subnet of the family: none.
+func (n *Network) choose(family int, want []netip.Addr, old []netip.Prefix, taken map[netip.Addr]string) (netip.Prefix, error) {
+	var full error
+	has := func(a netip.Addr) bool { _, is := taken[a]; return is }
+	for _, s := range n.Subnets() {
+		if s.Prefix.Addr().BitLen() != family {
+			continue
+		}
+		fits := func(a netip.Addr) bool { return s.Prefix.Contains(a) }
+		if i := slices.IndexFunc(want, fits); i >= 0 {
+			if who, is := taken[want[i]]; is {
+				return netip.Prefix{}, conflict("Address already in use: %s is the address of %s", want[i], who)
+			}
+			return netip.PrefixFrom(want[i], s.Prefix.Bits()), s.CheckAddr(want[i])
+		}
+		if slices.ContainsFunc(want, func(a netip.Addr) bool { return a.BitLen() == family }) {
+			continue // it is to be one of another subnet
+		}
+		if i := slices.IndexFunc(old, func(p netip.Prefix) bool { return fits(p.Addr()) }); i >= 0 && !has(old[i].Addr()) && s.CheckAddr(old[i].Addr()) == nil {
+			return netip.PrefixFrom(old[i].Addr(), s.Prefix.Bits()), nil
+		}
+		a, err := s.FreeAddr(has)
+		if err == nil {
+			return netip.PrefixFrom(a, s.Prefix.Bits()), nil
+		}
+		full = &ConflictError{err.Error()}
+	}
+	return netip.Prefix{}, full
+}
+
+// covers refuses a lease without an address that was to be in it.
+func (n *Network) covers(want []netip.Addr, got []netip.Prefix) error {
+	for _, a := range want {
+		if !slices.ContainsFunc(got, func(p netip.Prefix) bool { return p.Addr() == a }) {
+			return invalid("invalid address %s: it belongs to none of the subnets of network %s (%v)", a, n.Name, subnetsOf([]*Network{n}))
+		}
+	}
+	return nil
+}
+
+func (s *Store) endpointID() (string, error) {
+	var b [32]byte
+	if _, err := io.ReadFull(s.Random, b[:]); err != nil {
+		return "", fmt.Errorf("make endpoint id: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+func (s *Store) leaseFile(net, container string) string {
+	return filepath.Join(s.dir(net), leasesName, container)
+}
+
+func (s *Store) writeLease(l network.Lease) error {
+	data, err := json.Marshal(l)
+	if err == nil {
+		err = home.WriteVolatile(s.leaseFile(l.Network, l.Container), data, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write lease of %.12s: %w", l.Container, err)
+	}
+	return nil
+}
+
+// leases gives those of one network, in the order of their addresses. One that can't be read is none.
+func (s *Store) leases(net string) ([]network.Lease, error) { return Leases(s.dir(net)) }
+
+// Leases reads the leases in the folder of a network.
+func Leases(dir string) ([]network.Lease, error) {
+	names, err := home.Names(filepath.Join(dir, leasesName))
+	if err != nil {
+		return nil, fmt.Errorf("read leases: %w", err)
+	}
+	var all []network.Lease
+	for _, name := range names {
+		var l network.Lease
+		if err := readJSON(filepath.Join(dir, leasesName, name), &l); err == nil && l.Container == name && isID(name) {
+			all = append(all, l)
+		}
+	}
+	slices.SortFunc(all, func(a, b network.Lease) int {
+		return cmp.Or(slices.CompareFunc(a.Addresses, b.Addresses, func(x, y netip.Prefix) int { return x.Addr().Compare(y.Addr()) }), cmp.Compare(a.Container, b.Container))
+	})
+	return all, nil
+}
+
+// Leases gives who is in a network: containers that run.
+func (s *Store) Leases(ctx context.Context, n *Network) ([]network.Lease, error) {
+	all, err := s.leases(n.ID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(l network.Lease) bool { return !s.Runs(ctx, l.Container) }), nil
+}
+
+// Release gives the addresses of a container in a network back. It is no error if it has none.
+func (s *Store) Release(ctx context.Context, net, container string) error {
+	if !isID(net) || !isID(container) {
+		return nil
+	}
+	err := os.Remove(s.leaseFile(net, container))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("release lease of %.12s: %w", container, err)
+	}
+	trace.Fact(ctx, vocab.NetworkRelease, trace.String("network", net), trace.String("container", container))
+	return nil
+}
+
+// sweepLeases removes the leases of containers that don't run, and gives the others.
+func (s *Store) sweepLeases(ctx context.Context, net string, leases []network.Lease) ([]network.Lease, error) {
+	var living []network.Lease
+	for _, l := range leases {
+		if s.Runs(ctx, l.Container) {
+			living = append(living, l)
+		} else if err := s.Release(ctx, net, l.Container); err != nil {
+			return nil, err
+		}
+	}
+	return living, nil
+}
