@@ -16,6 +16,7 @@ import (
 	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/network/ledger"
 	"github.com/learn-containers/learn/engine/volume"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -53,6 +54,7 @@ type Engine struct {
 	Images     *image.Store
 	Containers *container.Manager
 	Volumes    *volume.Store
+	Networks   *ledger.Store
 	Builder    *build.Builder
 	Events     *events.Log
 	binary     string
@@ -79,6 +81,8 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Containers.Driver, e.Containers.Events = d.Storage, e.Events
 	e.Volumes = volume.New(c.Home, d.Folders, d.Storage)
 	e.Volumes.Uses, e.Volumes.Now, e.Volumes.Events, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Events, e.Volumes
+	e.Networks = ledger.New(c.Home)
+	e.Networks.Runs, e.Networks.Now, e.Networks.Events = e.Containers.Runs, e.Now, e.Events
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))

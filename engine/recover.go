@@ -71,7 +71,7 @@ func (e *Engine) undoClaim(ctx context.Context, c home.Claim) (bool, error) {
 func (e *Engine) Sweep(ctx context.Context) error {
 	err := e.Containers.ResumeRemovals(ctx)
 	_, collectErr := e.Images.Collect(ctx, image.Roots{})
-	return errors.Join(err, e.sweepSnapshots(ctx), e.Volumes.Sweep(ctx), collectErr)
+	return errors.Join(err, e.sweepSnapshots(ctx), e.Volumes.Sweep(ctx), e.Networks.Sweep(ctx), collectErr)
 }
 
 // sweepSnapshots removes writable layers that no container's record names. It needs a moment in which no operation is under way, and

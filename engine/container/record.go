@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver"
@@ -30,10 +31,11 @@ type Container struct {
 	ImageName  string        // the image's name as it was given
 	Path       string        // the program
 	Args       []string
-	Config     *container.Config     // of the command line and the image together
-	HostConfig *container.HostConfig // as it was given
-	Layers     []image.Layer         // the read-only layers below the writable one, lowest first
-	Mounts     []MountPoint          `json:",omitempty"` // besides those of --tmpfs, in the order in which they are mounted
+	Config     *container.Config                    // of the command line and the image together
+	HostConfig *container.HostConfig                // as it was given
+	Layers     []image.Layer                        // the read-only layers below the writable one, lowest first
+	Mounts     []MountPoint                         `json:",omitempty"` // besides those of --tmpfs, in the order in which they are mounted
+	Networks   map[string]*network.EndpointSettings `json:",omitempty"` // by name: what was asked of each
 	LogPath    string
 	Driver     string
 

@@ -199,6 +199,7 @@ func tree(app *App, word string) *cobra.Command {
 		{"buildx", "Manage builds, by another name", app.buildxCommands()},
 		{"manifest", "Look at manifests in registries", app.manifestCommands()},
 		{"system", "Manage the engine", app.systemCommands()},
+		{"network", "Manage networks", app.networkCommands()},
 		{"volume", "Manage volumes", app.volumeCommands()},
 	}
 	for _, g := range groups {

@@ -10,6 +10,7 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/network/ledger"
 	"github.com/learn-containers/learn/engine/volume"
 	ctypes "github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
@@ -52,12 +53,12 @@ func isNoContainer(err error) bool {
 	return errors.As(err, &missing)
 }
 
-// noObjectError says that no container, image or volume has the name; docker's client, not its engine, finds that out.
+// noObjectError says that no container, image, volume or network has the name; docker's client, not its engine, finds that out.
 type noObjectError struct{ name string }
 
 func (e *noObjectError) Error() string { return "No such object: " + e.name }
 
-// inspectAny looks for a container first, then for an image and for a volume, as docker does.
+// inspectAny looks for a container first, then for an image, a volume and a network.
 func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error) {
 	o, err := inspectContainer(ctx, e, name)
 	if err == nil || !isNoContainer(err) {
@@ -69,6 +70,9 @@ func inspectAny(ctx context.Context, e *engine.Engine, name string) (any, error)
 	}
 	o, err = inspectVolume(ctx, e, name)
 	if volume.IsNotFound(err) {
+		o, err = inspectNetwork(ctx, e, name)
+	}
+	if ledger.IsNotFound(err) {
 		return nil, &noObjectError{name}
 	}
 	return o, err
@@ -163,12 +167,12 @@ func (app *App) inspect() *cobra.Command {
 	var kernel, size bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
-		Short: "Return low-level information on containers, images and volumes",
+		Short: "Return low-level information on containers, images, networks and volumes",
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			how, ok := map[string]look{"": inspectAny, "container": inspectContainer, "image": inspectImage, "volume": inspectVolume}[kind]
+			how, ok := map[string]look{"": inspectAny, "container": inspectContainer, "image": inspectImage, "volume": inspectVolume, "network": inspectNetwork}[kind]
 			if !ok {
-				return usagef("%q is not a valid value for --type: expected container, image or volume", kind)
+				return usagef("%q is not a valid value for --type: expected container, image, network or volume", kind)
 			}
 			if kernel && kind != "image" {
 				return app.inspectKernel(cmd.Context(), spec, args)
@@ -182,6 +186,6 @@ func (app *App) inspect() *cobra.Command {
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolVar(&kernel, "kernel", false, kernelUsage)
 	cmd.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes if the type is container")
-	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image", "volume")`)
+	cmd.Flags().StringVar(&kind, "type", "", `Only inspect objects of the given type ("container", "image", "network", "volume")`)
 	return cmd
 }

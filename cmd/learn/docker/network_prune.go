@@ -1,0 +1,96 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/learn-containers/learn/engine"
+	"github.com/learn-containers/learn/engine/network/ledger"
+	"github.com/spf13/cobra"
+)
+
+func (app *App) networkPrune() *cobra.Command {
+	var p pruneCall
+	cmd := &cobra.Command{
+		Use:   "prune [OPTIONS]",
+		Short: "Remove all unused networks",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			e, err := app.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			pick, err := networkPruneFilter(p.filters, e.Now())
+			if err != nil {
+				return err
+			}
+			ok, err := app.confirm(p.force || p.dryRun, "WARNING! This will remove all custom networks not used by at least one container.")
+			if err != nil || !ok {
+				return err
+			}
+			return app.pruneNetworks(cmd.Context(), e, p, pick)
+		},
+	}
+	p.flags(cmd, `Provide filter values (e.g., "until=<timestamp>")`)
+	return cmd
+}
+
+func networkPruneFilter(filters []string, now time.Time) (func(*ledger.Network) bool, error) {
+	var labels []string
+	var before []time.Time
+	for _, word := range filters {
+		key, value, err := filterWord(word)
+		if err != nil {
+			return nil, err
+		}
+		switch key {
+		case "until":
+			t, err := parseWhen(value, now)
+			if err != nil {
+				return nil, &filterError{err.Error()}
+			}
+			before = append(before, t)
+		case "label", "label!":
+			labels = append(labels, word)
+		default:
+			return nil, &filterError{"invalid filter '" + key + "'"}
+		}
+	}
+	keep, err := networkFilter(labels, nil)
+	return func(n *ledger.Network) bool {
+		for _, t := range before {
+			if !n.Created.Before(t) {
+				return false
+			}
+		}
+		return keep(n)
+	}, err
+}
+
+// pruneNetworks removes the networks that no container names and that pick picks.
+func (app *App) pruneNetworks(ctx context.Context, e *engine.Engine, p pruneCall, pick func(*ledger.Network) bool) error {
+	used, err := networksInUse(ctx, e)
+	if err != nil {
+		return err
+	}
+	var gone []string
+	if p.dryRun {
+		all, err := e.Networks.List(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			if !ledger.Predefined(n.Name) && n.Problem == nil && !used(n) && pick(n) {
+				gone = append(gone, n.Name)
+			}
+		}
+	} else if gone, err = e.Networks.Prune(ctx, used, pick); err != nil {
+		return err
+	}
+	if len(gone) > 0 {
+		fmt.Fprintf(app.Out, "%s\n%s\n\n", p.heading("Networks"), strings.Join(gone, "\n"))
+	}
+	return nil
+}
