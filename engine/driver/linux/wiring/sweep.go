@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
-	"github.com/vishvananda/netlink"
 )
 
 // Sweep removes what belongs to the home and to no living container: interfaces, rules, and then the networks that nothing is connected to.
