@@ -23,6 +23,7 @@ type element struct {
 	value   []byte // of a map
 	comment string
 	text    string // as nft list ruleset shows it
+	instead string // the comment of the one that has the same key
 }
 
 // Tag stands for a home in names outside of it: of its table, and in what its interfaces are labelled with.

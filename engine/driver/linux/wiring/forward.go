@@ -20,6 +20,7 @@ import (
 const (
 	bridgeGroup = 0x6c65 // 27749
 	cableGroup  = 0x6c66
+	doomedGroup = 0x6c67 // those that are about to be removed
 )
 
 // guardTable keeps what forwarding was off for: it exists as long as forwarding is on because of us.

@@ -163,6 +163,11 @@ func TestFailureLeavesNothing(t *testing.T) {
 
 	s.connect(good, c)
 	before = s.host.state()
+	rival, d := plan(bridge(0), 3, publish("0.0.0.0", 8002, "172.17.0.3:80")), newMachine(t)
+	if err := s.host.try(func() error { return s.wires.Connect(context.Background(), rival, d.fd) }); err == nil || !strings.Contains(err.Error(), good.Container) {
+		t.Errorf("published a port that another container has: %v", err)
+	}
+	same(t, "port of another", s.host.state(), before)
 	if err := s.host.try(func() error { return s.wires.Connect(context.Background(), good, c.fd) }); err == nil {
 		t.Error("connected a second time")
 	}

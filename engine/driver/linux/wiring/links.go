@@ -41,12 +41,15 @@ func readLabel(alias string) (label, bool) {
 // owned: the interface is the home's, or was made for some home that died before it could label it. It dies with it: whoever makes an
 // interface holds the lock until it is labelled.
 func owned(l netlink.Link, want label, group uint32) bool {
-	a := l.Attrs()
-	have, ok := readLabel(a.Alias)
+	have, ok := readLabel(l.Attrs().Alias)
 	if !ok {
-		return a.Alias == "" && a.Group == group
+		return unlabelled(l, group)
 	}
 	return have.tag == want.tag && have.kind == want.kind && have.id == want.id
+}
+
+func unlabelled(l netlink.Link, group uint32) bool {
+	return l.Attrs().Alias == "" && l.Attrs().Group == group
 }
 
 // linkOf finds an interface; nil if there is none of this name.
@@ -215,10 +218,22 @@ func portsOf(bridge int) ([]netlink.Link, error) {
 	return slices.DeleteFunc(links, func(l netlink.Link) bool { return l.Attrs().MasterIndex != bridge }), err
 }
 
-func deleteLink(h *netlink.Handle, l netlink.Link) error {
-	err := h.LinkDel(l)
-	if err != nil && !errors.Is(err, unix.ENODEV) { // it went with the container's namespace
-		return fmt.Errorf("remove interface %s: %w", l.Attrs().Name, err)
+// deleteLinks removes interfaces all at once: the kernel waits for each removal until no packet can see the interface any more, and one
+// request for a whole group waits but once.
+func deleteLinks(h *netlink.Handle, links ...netlink.Link) error {
+	if len(links) == 0 {
+		return nil
+	}
+	for _, l := range links {
+		if err := h.LinkSetGroup(l, doomedGroup); err != nil && !errors.Is(err, unix.ENODEV) { // it went with the container's namespace
+			return fmt.Errorf("remove interface %s: %w", l.Attrs().Name, err)
+		}
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(doomedGroup)))
+	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove %d interfaces: %w", len(links), err)
 	}
 	return nil
 }

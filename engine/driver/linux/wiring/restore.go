@@ -180,6 +180,9 @@ func (s *session) mendRules(intact bool, elements []element) error {
 			return err
 		}
 	}
+	if err := taken(elements); err != nil {
+		return err
+	}
 	if err := s.table.add(elements); err != nil {
 		return err
 	}
@@ -195,7 +198,7 @@ func (s *session) bridgeGaps(b network.Bridge) ([]gap, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l == nil || l.Attrs().Alias == "" && l.Attrs().Group == bridgeGroup {
+	if l == nil || unlabelled(l, bridgeGroup) {
 		return []gap{{describeBridge(b), func() error { _, err := s.remakeBridge(b, want); return err }}}, nil
 	}
 	if !owned(l, want, bridgeGroup) {

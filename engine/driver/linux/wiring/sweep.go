@@ -9,72 +9,70 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
 )
 
 // Sweep removes what belongs to the home and to no living container: interfaces, rules, and then the networks that nothing is connected to.
 // It gives the names and the rules of what it removed.
 func (w Host) Sweep(ctx context.Context, alive func(container string) bool) (removed []string, err error) {
 	err = w.locked(ctx, func(s *session) error {
-		cables, err := s.sweepCables(alive)
-		removed = append(removed, cables...)
-		if err != nil {
-			return err
-		}
-		bridges, err := s.sweepBridges()
-		removed = append(removed, bridges...)
+		links, err := s.sweepLinks(alive)
 		if err != nil {
 			return err
 		}
 		elements, err := s.sweepElements(alive)
-		removed = append(removed, elements...)
+		removed = append(links, elements...)
 		return errors.Join(err, s.tidy())
 	})
 	return removed, err
 }
 
-func (s *session) sweepCables(alive func(string) bool) (removed []string, err error) {
-	links, err := listLinks(ofKind("veth"))
+func (s *session) sweepLinks(alive func(string) bool) (names []string, err error) {
+	dead, err := s.deadCables(alive)
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range links {
-		have, ok := readLabel(l.Attrs().Alias)
-		ours := ok && have.tag == Tag(s.Owner) && have.kind == "cable" && !alive(have.id)
-		if !ours && (l.Attrs().Alias != "" || l.Attrs().Group != cableGroup) {
-			continue
-		}
-		if err := deleteLink(s.links, l); err != nil {
-			return removed, err
-		}
-		removed = append(removed, l.Attrs().Name)
+	bridges, err := s.deadBridges(dead)
+	if err != nil {
+		return nil, err
 	}
-	return removed, nil
+	dead = append(dead, bridges...)
+	for _, l := range dead {
+		names = append(names, l.Attrs().Name)
+	}
+	return names, deleteLinks(s.links, dead...)
 }
 
-func (s *session) sweepBridges() (removed []string, err error) {
+// deadCables finds those of containers that don't live, and those that a killed process of any home did not get to label.
+func (s *session) deadCables(alive func(string) bool) ([]netlink.Link, error) {
+	links, err := listLinks(ofKind("veth"))
+	return slices.DeleteFunc(links, func(l netlink.Link) bool {
+		have, ok := readLabel(l.Attrs().Alias)
+		dead := ok && have.tag == Tag(s.Owner) && have.kind == "cable" && !alive(have.id)
+		return !dead && !unlabelled(l, cableGroup) && l.Attrs().Group != doomedGroup
+	}), err
+}
+
+// deadBridges finds those that nothing but the doomed is connected to.
+func (s *session) deadBridges(doomed []netlink.Link) (dead []netlink.Link, err error) {
 	links, err := listLinks(ofKind("bridge"))
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range links {
 		have, ok := readLabel(l.Attrs().Alias)
-		ours := ok && have.tag == Tag(s.Owner) && have.kind == "bridge"
-		if !ours && (l.Attrs().Alias != "" || l.Attrs().Group != bridgeGroup) {
+		if ours := ok && have.tag == Tag(s.Owner) && have.kind == "bridge"; !ours && !unlabelled(l, bridgeGroup) && l.Attrs().Group != doomedGroup {
 			continue
 		}
-		ports, err := portsOf(l.Attrs().Index)
+		used, err := inUse(l, doomed)
 		if err != nil {
-			return removed, err
+			return nil, err
 		}
-		if len(ports) > 0 {
-			continue
+		if !used {
+			dead = append(dead, l)
 		}
-		if err := deleteLink(s.links, l); err != nil {
-			return removed, err
-		}
-		removed = append(removed, l.Attrs().Name)
 	}
-	return removed, nil
+	return dead, nil
 }
 
 // sweepElements removes those of dead containers, and of networks without a bridge.

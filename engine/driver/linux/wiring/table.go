@@ -111,8 +111,12 @@ func (t *table) intact() (bool, error) {
 	return true, nil
 }
 
-// add puts elements into the batch. One that is there stays; one that is there with another value fails the batch.
+// add puts elements into the batch, in place of what a killed process left under their keys.
 func (t *table) add(elements []element) error {
+	stale := slices.DeleteFunc(slices.Clone(elements), func(e element) bool { return e.instead == "" })
+	if err := t.remove(stale); err != nil {
+		return err
+	}
 	return t.each(elements, t.conn.SetAddElements)
 }
 
@@ -156,9 +160,13 @@ func (t *table) split(wanted []element) (there, missing []element, err error) {
 			}
 		}
 		e, ok := have[w.set][string(w.key)]
-		if ok && e.Comment == w.comment && bytes.Equal(e.Val, w.value) {
+		switch {
+		case !ok:
+			missing = append(missing, w)
+		case e.Comment == w.comment && bytes.Equal(e.Val, w.value):
 			there = append(there, w)
-		} else {
+		default:
+			w.instead = e.Comment
 			missing = append(missing, w)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -46,6 +47,7 @@ type session struct {
 	// what an error takes back
 	made     []netlink.Link
 	elements []element
+	fresh    bool // the table was made in this session, so that it knows no bridge yet
 }
 
 func (w Host) locked(ctx context.Context, do func(*session) error) error {
@@ -131,6 +133,7 @@ func (s *session) makeTable() error {
 	if err := s.table.commit(); err != nil {
 		return err
 	}
+	s.fresh = true
 	s.report(describeRules(s.Owner)...)
 	return nil
 }
@@ -144,6 +147,9 @@ func (s *session) bridge(b network.Bridge) (netlink.Link, error) {
 	br, err := s.ours(b.Name, l, bridgeGroup)
 	if err != nil {
 		return nil, err
+	}
+	if br != nil && !s.fresh {
+		return br, nil
 	}
 	if br == nil {
 		if br, err = s.makeBridge(b, l); err != nil {
@@ -195,7 +201,7 @@ func (s *session) ours(name string, want label, group uint32) (netlink.Link, err
 	}
 	switch alias := l.Attrs().Alias; {
 	case alias == "":
-		return nil, deleteLink(s.links, l)
+		return nil, deleteLinks(s.links, l)
 	case alias != want.String():
 		return l, s.links.LinkSetAlias(l, want.String())
 	}
@@ -208,6 +214,9 @@ func (s *session) addElements(net, container string, wanted []element) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
+	if err := taken(missing); err != nil {
+		return err
+	}
 	if err := s.table.add(missing); err != nil {
 		return err
 	}
@@ -216,6 +225,16 @@ func (s *session) addElements(net, container string, wanted []element) error {
 	}
 	s.elements = append(s.elements, missing...)
 	s.report(describeElements(s.Owner, net, container, missing)...)
+	return nil
+}
+
+// taken refuses a port that leads somewhere already. Other elements give way: an address or an interface has one owner, and the plan says who.
+func taken(missing []element) error {
+	for _, e := range missing {
+		if e.value != nil && e.instead != "" {
+			return fmt.Errorf("publish %s: %s has this port", e.text, e.instead)
+		}
+	}
 	return nil
 }
 
@@ -249,12 +268,9 @@ func portFor(plan network.Plan, e network.Endpoint, bridge netlink.Link) port {
 	return p
 }
 
-// undo takes back what this session has made, the last first, rules after what they protect from.
+// undo takes back what this session has made, rules after what they protect from.
 func (s *session) undo() error {
-	var errs []error
-	for i := len(s.made) - 1; i >= 0; i-- {
-		errs = append(errs, deleteLink(s.links, s.made[i]))
-	}
+	errs := []error{deleteLinks(s.links, s.made...)}
 	if len(s.elements) > 0 {
 		errs = append(errs, s.table.remove(s.elements), s.table.commit())
 	}
@@ -262,56 +278,68 @@ func (s *session) undo() error {
 }
 
 func (s *session) disconnect(plan network.Plan) error {
-	for _, e := range plan.Endpoints {
-		l, err := linkOf(s.links, e.HostEnd)
-		if err != nil {
-			return err
-		}
-		if l == nil || !owned(l, label{tag: Tag(s.Owner), kind: "cable", id: plan.Container}, cableGroup) {
-			continue
-		}
-		if err := deleteLink(s.links, l); err != nil {
-			return err
-		}
-	}
-	gone, emptied, err := s.empty(plan.Bridges)
+	doomed, err := s.cables(plan)
 	if err != nil {
 		return err
 	}
-	if err := s.removeElements(append(containerElements(plan), gone...)); err != nil {
+	bridges, gone, err := s.emptied(plan.Bridges, doomed)
+	if err != nil {
 		return err
 	}
-	if !emptied {
-		return nil
+	if err := deleteLinks(s.links, append(doomed, bridges...)...); err != nil {
+		return err
+	}
+	if err := s.removeElements(append(containerElements(plan), gone...)); err != nil || len(gone) == 0 {
+		return err
 	}
 	return s.tidy()
 }
 
-// empty removes those bridges that nothing is connected to, and gives the elements that go with them.
-func (s *session) empty(bridges []network.Bridge) (gone []element, emptied bool, err error) {
+// cables finds a container's, by their ends on the host.
+func (s *session) cables(plan network.Plan) (found []netlink.Link, err error) {
+	for _, e := range plan.Endpoints {
+		l, err := linkOf(s.links, e.HostEnd)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil && owned(l, label{tag: Tag(s.Owner), kind: "cable", id: plan.Container}, cableGroup) {
+			found = append(found, l)
+		}
+	}
+	return found, nil
+}
+
+// emptied finds those bridges that nothing but the doomed is connected to, and the elements that go with them, or should have gone.
+func (s *session) emptied(bridges []network.Bridge, doomed []netlink.Link) (empty []netlink.Link, gone []element, err error) {
 	for _, b := range bridges {
 		l, err := linkOf(s.links, b.Name)
 		if err != nil {
-			return gone, emptied, err
+			return nil, nil, err
+		}
+		if l != nil && !owned(l, label{tag: Tag(s.Owner), kind: "bridge", id: b.Network}, bridgeGroup) {
+			continue
 		}
 		if l != nil {
-			if !owned(l, label{tag: Tag(s.Owner), kind: "bridge", id: b.Network}, bridgeGroup) {
-				continue
-			}
-			ports, err := portsOf(l.Attrs().Index)
+			used, err := inUse(l, doomed)
 			if err != nil {
-				return gone, emptied, err
+				return nil, nil, err
 			}
-			if len(ports) > 0 {
+			if used {
 				continue
 			}
-			if err := deleteLink(s.links, l); err != nil {
-				return gone, emptied, err
-			}
+			empty = append(empty, l)
 		}
-		gone, emptied = append(gone, bridgeElements(b)...), true
+		gone = append(gone, bridgeElements(b)...)
 	}
-	return gone, emptied, nil
+	return empty, gone, nil
+}
+
+// inUse: something is connected to the bridge that is not doomed.
+func inUse(bridge netlink.Link, doomed []netlink.Link) (bool, error) {
+	ports, err := portsOf(bridge.Attrs().Index)
+	return slices.ContainsFunc(ports, func(p netlink.Link) bool {
+		return !slices.ContainsFunc(doomed, func(d netlink.Link) bool { return d.Attrs().Index == p.Attrs().Index })
+	}), err
 }
 
 // removeElements removes those that are there, in one batch.
