@@ -57,7 +57,7 @@ func (w Host) locked(ctx context.Context, do func(*session) error) error {
 	}
 	defer unlock()
 	s := &session{Host: w}
-	if s.links, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+	if s.links, err = netlink.NewHandle(unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER); err != nil {
 		return fmt.Errorf("open rtnetlink: %w", err)
 	}
 	defer s.links.Close()
@@ -92,6 +92,9 @@ func (s *session) connect(ctx context.Context, plan network.Plan, netns int) err
 		bridges[b.Name] = br
 	}
 	if err := s.addElements("", plan.Container, containerElements(plan)); err != nil {
+		return err
+	}
+	if err := forgetFlows(s.links, plan.Ports); err != nil {
 		return err
 	}
 	for _, e := range plan.Endpoints {
@@ -289,7 +292,10 @@ func (s *session) disconnect(plan network.Plan) error {
 	if err := deleteLinks(s.links, append(doomed, bridges...)...); err != nil {
 		return err
 	}
-	if err := s.removeElements(append(containerElements(plan), gone...)); err != nil || len(gone) == 0 {
+	if err := s.removeElements(append(containerElements(plan), gone...)); err != nil {
+		return err
+	}
+	if err := forgetFlows(s.links, plan.Ports); err != nil || len(gone) == 0 {
 		return err
 	}
 	return s.tidy()

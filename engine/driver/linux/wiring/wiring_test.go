@@ -4,6 +4,7 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -362,4 +363,36 @@ func TestForwardingStaysRefusedBetweenOthers(t *testing.T) {
 	s.neighbour.reaches("198.51.100.2:90") // it was on: that is the host's affair
 	s.disconnect(p)
 	s.neighbour.reaches("198.51.100.2:90")
+}
+
+// TestDatagramsFollowThePort: a client that goes on sending from one port of its own reaches whoever has the port now.
+func TestDatagramsFollowThePort(t *testing.T) {
+	s := newScene(t)
+	s.container(bridge(0), 9)
+	var client net.Conn
+	s.neighbour.do(func() (err error) { client, err = net.Dial("udp", "192.0.2.1:53"); return err })
+	t.Cleanup(func() { _ = client.Close() })
+	send := func() {
+		if _, err := client.Write([]byte("datagram")); err != nil && !errors.Is(err, unix.ECONNREFUSED) { // of the one before
+			t.Fatal(err)
+		}
+	}
+	send()
+	for i := 2; i < 4; i++ {
+		port := publish("0.0.0.0", 53, fmt.Sprintf("172.17.0.%d:53", i))
+		port.Protocol = "udp"
+		c, p := newMachine(t), plan(bridge(0), i, port)
+		s.connect(p, c)
+		var server net.PacketConn
+		c.do(func() (err error) { server, err = net.ListenPacket("udp", ":53"); return err })
+		send()
+		send() // the first may have reported an old error instead
+		_ = server.SetReadDeadline(time.Now().Add(hang))
+		if _, _, err := server.ReadFrom(make([]byte, 16)); err != nil {
+			t.Errorf("container %d: %v", i, err)
+		}
+		_ = server.Close()
+		s.disconnect(p)
+		send()
+	}
 }
