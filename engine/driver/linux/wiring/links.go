@@ -103,14 +103,14 @@ func bridgeMAC(id string) net.HardwareAddr {
 
 func is6(p netip.Prefix) bool { return p.Addr().Is6() }
 
-// settings6 keeps an interface from taking routes and addresses from whoever advertises them, and from having IPv6 at all where its network
-// has none.
+// settings6 keeps an interface from taking routes and addresses from whoever advertises them, from waiting for a second before it uses its
+// link-local address lest another one has it (accept_dad), and from having IPv6 at all where its network has none.
 func settings6(name string, wanted bool) error {
 	off := "1"
 	if wanted {
 		off = "0"
 	}
-	for _, s := range [][2]string{{"accept_ra", "0"}, {"disable_ipv6", off}} {
+	for _, s := range [][2]string{{"accept_ra", "0"}, {"accept_dad", "0"}, {"disable_ipv6", off}} {
 		err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/"+s[0], []byte(s[1]), 0)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
 			return fmt.Errorf("set %s of %s: %w", s[0], name, err)
