@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"engine/squeeze":              {},
 	"engine/image":                {"engine/squeeze", "engine/events", "engine/sbom", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":              {},
+	"engine/network":              {},
 
 	// pure readers of what is in an image, and of what is known against it
 	"engine/sbom":       {"engine/sbom/rpmdb"},
@@ -65,6 +66,7 @@ var arrows = map[string][]string{
 	// the runtime for bundles knows nothing of the engine's containers: only how the machine is asked
 	"engine/driver/linux/bundle": {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
 	"engine/driver/linux/filter": {},
+	"engine/driver/linux/wiring": {"engine/network"},
 	"engine": {"engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
