@@ -37,6 +37,13 @@ func (u *upstreamServer) questions() []string {
 	return slices.Clone(u.asked)
 }
 
+// received is the messages that came in.
+func (u *upstreamServer) received() [][]byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.raw)
+}
+
 func (u *upstreamServer) note(protocol string, q dnsmessage.Question, msg []byte) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -150,8 +157,8 @@ func TestForward(t *testing.T) {
 		t.Errorf("asked: %s", got)
 	}
 	want := ask(77, "Example.com.", dnsmessage.TypeA, 1232)
-	if !slices.Equal(up.raw[0][2:], want[2:]) {
-		t.Errorf("sent on: %x, want %x", up.raw[0], want)
+	if got := up.received()[0]; !slices.Equal(got[2:], want[2:]) {
+		t.Errorf("sent on: %x, want %x", got, want)
 	}
 }
 
@@ -163,7 +170,7 @@ func TestIDsAreDrawn(t *testing.T) {
 	for range 20 {
 		r.do("udp", ask(77, "example.com.", dnsmessage.TypeA, 0))
 	}
-	for _, msg := range up.raw {
+	for _, msg := range up.received() {
 		ids[binary.BigEndian.Uint16(msg)] = true
 	}
 	if len(ids) < 10 {
