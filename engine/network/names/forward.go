@@ -95,7 +95,7 @@ func (f *forwarder) exchange(ctx context.Context, protocol string, server netip.
 		return nil, err
 	}
 	defer c.Close()
-	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	defer whenOver(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
 	id := uint16(rand.Uint32()) // of a generator whose past doesn't tell its future
 	msg = append([]byte(nil), msg...)
 	binary.BigEndian.PutUint16(msg, id)

@@ -173,7 +173,7 @@ func rest(ctx context.Context, d time.Duration) {
 // connection answers the questions of one connection, one after the other (RFC 1035, 4.2.2).
 func (s *server) connection(ctx context.Context, c net.Conn, client netip.AddrPort) {
 	defer c.Close()
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	defer whenOver(ctx, func() { _ = c.Close() })()
 	for {
 		_ = c.SetDeadline(time.Now().Add(idle))
 		msg, err := readMessage(c, maxQuery)
@@ -190,6 +190,20 @@ func (s *server) connection(ctx context.Context, c net.Conn, client netip.AddrPo
 		_ = c.SetDeadline(time.Now().Add(idle))
 		if reply == nil || writeMessage(c, reply) != nil {
 			return
+		}
+	}
+}
+
+// whenOver calls f when ctx ends, unless it is stopped before. After stop, f isn't running.
+func whenOver(ctx context.Context, f func()) (stop func()) {
+	ended := make(chan struct{})
+	still := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		f()
+	})
+	return func() {
+		if !still() {
+			<-ended
 		}
 	}
 }
