@@ -1,10 +1,12 @@
 package names
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -178,6 +180,27 @@ func TestIDsAreDrawn(t *testing.T) {
 	}
 }
 
+// impatient dials so that a server that never answers is waited for shortly, and the others as long as the machine needs.
+func impatient(silent *upstreamServer, is bool) func(context.Context, string, netip.AddrPort) (net.Conn, error) {
+	return func(ctx context.Context, protocol string, server netip.AddrPort) (net.Conn, error) {
+		c, err := dial(ctx, protocol, server)
+		if err == nil && is && server == silent.addr {
+			err = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		}
+		return c, err
+	}
+}
+
+// await returns when the server has got a question that was sent.
+func (u *upstreamServer) await(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); len(u.questions()) == 0; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("no question arrived")
+		}
+	}
+}
+
 func TestNextServer(t *testing.T) {
 	good := always(reply{answers: []string{"192.0.2.1"}})
 	for name, first := range map[string]reply{
@@ -188,10 +211,11 @@ func TestNextServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			one, two := upstream(t, always(first)), upstream(t, good)
-			r := start(t, Config{Lookup: shop(), Servers: []netip.AddrPort{one.addr, two.addr}, Timeout: 300 * time.Millisecond})
+			r := start(t, Config{Lookup: shop(), Servers: []netip.AddrPort{one.addr, two.addr}, Dial: impatient(one, first.silent)})
 			if got := words(r.do("udp", ask(1, "example.com.", dnsmessage.TypeA, 0))); got != "NOERROR 192.0.2.1" {
 				t.Errorf("reply: %s", got)
 			}
+			one.await(t)
 			if len(one.questions()) != 1 || len(two.questions()) != 1 {
 				t.Errorf("asked: %v, %v", one.questions(), two.questions())
 			}
@@ -202,10 +226,11 @@ func TestNextServer(t *testing.T) {
 // A server that is down is not waited for with each question.
 func TestSilentServerIsAskedLast(t *testing.T) {
 	one, two := upstream(t, always(reply{silent: true})), upstream(t, always(reply{answers: []string{"192.0.2.1"}}))
-	r := start(t, Config{Lookup: shop(), Servers: []netip.AddrPort{one.addr, two.addr}, Timeout: 300 * time.Millisecond})
+	r := start(t, Config{Lookup: shop(), Servers: []netip.AddrPort{one.addr, two.addr}, Dial: impatient(one, true)})
 	for range 5 {
 		r.do("udp", ask(1, "example.com.", dnsmessage.TypeA, 0))
 	}
+	one.await(t)
 	if n := len(one.questions()); n != 1 {
 		t.Errorf("the silent server was asked %d times", n)
 	}

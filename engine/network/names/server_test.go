@@ -52,6 +52,9 @@ type running struct {
 func start(t testing.TB, c Config) *running {
 	t.Helper()
 	r := &running{t: t}
+	if c.Timeout == 0 {
+		c.Timeout = 30 * time.Second // the machine may be busy
+	}
 	p, l := listen(t)
 	r.addr = addrPort(p.LocalAddr())
 	if c.Observe == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -103,18 +104,32 @@ func relay(client, server stream) (toServer, toClient error) {
 	return toServer, toClient
 }
 
-// grace is how long data that is on its way in one direction may take after the other one broke.
-const grace = 50 * time.Millisecond
+// How long one direction has for what is on its way after the other one broke: by a side that sends no more, or by one that takes no more
+// but may have said why, as servers do that refuse a long upload.
+const (
+	gone   = 50 * time.Millisecond
+	turned = 5 * time.Second
+)
 
-// pump passes data one way: src's end is dst's end. If it breaks, so does the other way, but not before what dst has said last (why it
-// takes no more) has arrived.
+// pump passes data one way: src's end is dst's end. If it breaks, so does the other way, but not before what dst has said last has arrived.
 func pump(dst, src stream) error {
 	_, err := io.Copy(dst, src)
 	if err == nil {
 		err = dst.CloseWrite()
 	}
-	if err != nil {
-		_ = dst.SetReadDeadline(time.Now().Add(grace))
+	// a deadline was set by the other way, which broke first
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = dst.SetReadDeadline(time.Now().Add(patience(src)))
 	}
 	return err
+}
+
+// patience finds out which side broke, which the error of a splice doesn't tell: one that can still be read from didn't.
+func patience(src stream) time.Duration {
+	const probe = 10 * time.Millisecond
+	_ = src.SetReadDeadline(time.Now().Add(probe))
+	if _, err := src.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return turned
+	}
+	return gone
 }
