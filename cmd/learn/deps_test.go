@@ -38,6 +38,9 @@ var arrows = map[string][]string{
 	"engine/image":                {"engine/squeeze", "engine/events", "engine/sbom", "engine/registry", "engine/blob", "engine/layer", "engine/driver", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/program":              {},
 	"engine/network":              {},
+	"engine/network/names":        {},
+	"engine/network/proxy":        {"engine/network"},
+	"engine/network/ledger":       {"engine/network", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 
 	// pure readers of what is in an image, and of what is known against it
 	"engine/sbom":       {"engine/sbom/rpmdb"},
