@@ -96,7 +96,7 @@ func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (siz
 	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", ref.String()))
 	var blobs int64
 	defer func() {
-		end(err, trace.String("manifest", string(p.image.Manifest.Digest)), trace.Int("blobs", blobs), trace.Int("size_bytes", size))
+		end(err, trace.String("manifest", string(p.image.Manifest.Digest)), trace.Int("blobs", blobs), trace.Int("mounted", 0), trace.Int("size_bytes", size))
 	}()
 	for _, b := range slices.Backward(p.blobs) { // the config, which is the first, goes last
 		done, err := c.Push(ctx, ref, registry.Upload{Blob: b.Descriptor, Open: b.Open})

@@ -113,13 +113,14 @@ type pusher struct {
 	mu    sync.Mutex
 	news  []knownBlob
 	blobs int64 // that the repository did not have
+	taken int64 // of them, that the registry had in another repository
 	bytes int64 // that were sent
 }
 
 func (p *pusher) push(ctx context.Context) (d v1.Descriptor, err error) {
 	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", p.ref.String()))
 	defer func() {
-		end(err, trace.String("manifest", string(d.Digest)), trace.Int("blobs", p.blobs), trace.Int("size_bytes", p.bytes))
+		end(err, trace.String("manifest", string(d.Digest)), trace.Int("blobs", p.blobs), trace.Int("mounted", p.taken), trace.Int("size_bytes", p.bytes))
 	}()
 	jobs, err := p.layers(ctx)
 	if err != nil {
@@ -254,7 +255,10 @@ func (p *pusher) count(done registry.Outcome, news knownBlob) {
 	if done.How != registry.Existed {
 		p.blobs++
 	}
-	if done.How == registry.Uploaded {
+	switch done.How {
+	case registry.Mounted:
+		p.taken++
+	case registry.Uploaded:
 		p.bytes += done.Blob.Size
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/engine/registry"
 	"github.com/learn-containers/learn/engine/registry/registrytest"
+	"github.com/learn-containers/learn/trace"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -116,6 +117,7 @@ func TestPushSendsEachLayerOnce(t *testing.T) {
 
 func TestPushMountsFromOtherRepositories(t *testing.T) {
 	w, r := newWorkshop(t), remote{registrytest.New(t)}
+	sink := w.traced()
 	var mu sync.Mutex
 	in := map[string]bool{} // "repository blob": this registry shares nothing by itself
 	r.Before = func(rw http.ResponseWriter, req *http.Request) bool {
@@ -155,6 +157,10 @@ func TestPushMountsFromOtherRepositories(t *testing.T) {
 	w.mustPush(img, r.Ref("one:1"), PushOptions{})
 	if _, ways := w.mustPush(img, r.Ref("two:1"), PushOptions{}); ways != "Mounted from one" {
 		t.Error(ways)
+	}
+	last := sink.last("image.push", trace.End)
+	if last.Attr("blobs").Int() != 2 || last.Attr("mounted").Int() != 2 || last.Attr("size_bytes").Int() != 0 {
+		t.Errorf("the trace says of the push that mounted all: %v", last.Attrs)
 	}
 	w.healthy()
 }
