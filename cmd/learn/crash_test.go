@@ -97,9 +97,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 				t.Parallel() // a home each
 				m := newMachine(t, driver)
 				m.warm()
-				for _, p := range op.once {
-					m.must(p...)
-				}
+				m.mustEach(op.once...)
 				for _, p := range m.pointsOf(op) {
 					mu.Lock()
 					again := driver == simName && simulated[p]
@@ -131,19 +129,14 @@ func (m *machine) warm() {
 	m.write("Dockerfile", "FROM learn/base\nRUN echo one >/one\nCOPY Dockerfile /d\nCOPY --link Dockerfile /e\n")
 	m.write("mounts", "FROM learn/base\nRUN --mount=type=cache,target=/c --mount=target=/ctx cat /ctx/Dockerfile >/c/d && echo new >/new\n")
 	m.write("pull", "ARG HUB\nFROM $HUB/base:1\nRUN echo pulled >/pulled\n")
-	m.must("create", "--name", "warm", "learn/base", "true")
-	m.must("rm", "warm")
+	m.mustEach([]string{"create", "--name", "warm", "learn/base", "true"}, []string{"rm", "warm"})
 }
 
 // ready brings the home into the state in which the operation starts.
 func (m *machine) ready(op operation) {
 	m.t.Helper()
-	for _, n := range []string{"cc", "rr", "dd", "xx", "yy", "zz"} {
-		m.docker("rm", "-f", n)
-	}
-	for _, p := range op.prepare {
-		m.must(p...)
-	}
+	none := []string{"rm", "-f", "cc", "rr", "dd", "xx", "yy", "zz"}
+	m.mustEach(append([][]string{none}, op.prepare...)...)
 }
 
 // pointsOf runs the operation once and notes which points it passes, in this process or in those it starts.
@@ -189,8 +182,10 @@ func (m *machine) crash(op operation, point string) {
 // remains are the leftovers that stay: a supervisor takes a moment to notice that its client died. A container whose client died goes on.
 func (m *machine) remains() []string {
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		alive := m.docker("ps", "-q").out != ""
-		left := slices.DeleteFunc(m.leftovers(), func(l string) bool { return alive && strings.HasPrefix(l, "process") })
+		left := m.leftovers()
+		if len(left) > 0 && m.docker("ps", "-q").out != "" {
+			left = slices.DeleteFunc(left, func(l string) bool { return strings.HasPrefix(l, "process") })
+		}
 		if len(left) == 0 || time.Now().After(end) {
 			return left
 		}
