@@ -67,6 +67,10 @@ func newMachine(t testing.TB, driver string) *machine {
 	return m
 }
 
+// whole tells whether the tests are to do what repeats what they do anyway, which takes several times as long: LEARN_TEST_WHOLE=1 says so. What is
+// left out without it is told where it is left out.
+func whole() bool { return os.Getenv("LEARN_TEST_WHOLE") == "1" }
+
 // onBothDrivers runs a test on the kernel and on the simulator.
 func onBothDrivers(t *testing.T, test func(t *testing.T, driver string)) {
 	for _, driver := range []string{nativeName, simName} {
@@ -139,6 +143,9 @@ func (m *machine) must(words ...string) string {
 // mustEach runs commands that have to succeed, in one process.
 func (m *machine) mustEach(lines ...[]string) {
 	m.t.Helper()
+	if len(lines) == 0 {
+		return
+	}
 	argv := []string{eachName}
 	for _, l := range lines {
 		argv = append(append(argv, l...), ";")
