@@ -107,7 +107,7 @@ type pusher struct {
 func (p *pusher) push(ctx context.Context) (d v1.Descriptor, err error) {
 	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", p.ref.String()))
 	defer func() { end(err, p.counted(string(d.Digest))...) }()
-	layers := p.outgoingLayers(p.image.Layers, p.upload)
+	layers := p.outgoingLayers(p.image.Layers, func(l Layer) (registry.Upload, knownBlob) { return p.upload(ctx, l) })
 	if err := p.sendAll(ctx, layers); err != nil {
 		return d, err
 	}
@@ -153,14 +153,15 @@ func (p *pusher) noteDigest(ctx context.Context, d digest.Digest) error {
 }
 
 // upload says how a layer leaves: as it is stored, or compressed. Where it was compressed before, its digest is known without doing so.
-func (p *pusher) upload(l Layer) (registry.Upload, knownBlob) {
+func (p *pusher) upload(ctx context.Context, l Layer) (registry.Upload, knownBlob) {
 	stored := l.Descriptor
 	stored.Annotations = nil
-	u := registry.Upload{Blob: stored, Open: func() (io.ReadCloser, error) { return p.Store.blobs.Open(stored.Digest) }}
+	open := func() (io.ReadCloser, error) { return p.exact(ctx, p.op, stored, p.progress) }
+	u := registry.Upload{Blob: stored, Open: open}
 	news := knownBlob{}
 	if f := p.form(l); f.kind != layer.None {
 		u.Blob = v1.Descriptor{MediaType: f.mediaType()}
-		u.Open = func() (io.ReadCloser, error) { return f.compress(p.Store.blobs.Open(stored.Digest)) }
+		u.Open = func() (io.ReadCloser, error) { return f.compress(open()) }
 		news.DiffID, news.Compression = l.DiffID, f.name()
 		if before := p.known.compressed(l.DiffID, f.name()); before != nil {
 			u.Blob.Digest, u.Blob.Size = before.Digest, before.Size
