@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench/powercut.sh [ROUNDS [OPERATION...]]     operations: pull load tag rmi prune halves build (default: all); ROUNDS is 20
+# bench/powercut.sh [ROUNDS [OPERATION...]]     operations: pull load tag rmi prune halves build push gc (default: all); ROUNDS is 20
 # Pulls the plug at a random moment of an operation, and looks at what is left. The home lies on an ext4 disk image, that image on an XFS with reflinks; a cut is a
 # reflink copy of the image, made while the operation goes on: what was not written back yet is not in it. Of the copy, mounted on its own and with another
 # boot id, it is wanted that: the first command is done within 5 s (PATIENCE); system check finds nothing wrong, and changes nothing when it is called again; every image
@@ -11,10 +11,10 @@ set -u
 [ -n "${POWERCUT_INSIDE:-}" ] || POWERCUT_INSIDE=1 exec unshare -m --propagation private bash "$0" "$@"
 here=$(cd "$(dirname "$0")/.." && pwd)
 for t in mkfs.xfs mkfs.ext4 setsid; do command -v $t >/dev/null || { echo "powercut.sh wants $t" >&2; exit 1; }; done
-W=$(mktemp -d /tmp/learn-powercut.XXXXXX) served=
+W=$(mktemp -d /tmp/learn-powercut.XXXXXX) served= stored= judged=
 LIVE=$W/live CUT=$W/cut
 trap 'exit 130' INT TERM HUP
-trap '[ -z "$served" ] || kill "$served"; umount -l "$CUT" "$LIVE" "$W/outer" 2>/dev/null; rm -rf --one-file-system "$W"' EXIT
+trap 'for p in $served $stored $judged; do kill "$p"; wait "$p"; done 2>/dev/null; umount -l "$CUT" "$LIVE" "$W/outer" 2>/dev/null; rm -rf --one-file-system "$W"' EXIT
 if [ -z "${LEARN:-}" ]; then LEARN=$W/learn; (cd "$here" && CGO_ENABLED=0 go build -o "$LEARN" ./cmd/learn) || exit 1; fi
 mkdir "$W/bin" && ln -s "$LEARN" "$W/bin/learn" && LEARN=$W/bin/learn
 rounds=${1:-20}; shift
@@ -54,9 +54,79 @@ if "$LEARN" registry serve --help 2>&1 | grep -q 'registry serve' && "$LEARN" do
   "$LEARN" registry serve -q --addr "127.0.0.1:$port" --storage "$W/registry" >"$W/registry.log" 2>&1 & served=$!
   hub=127.0.0.1:$port
   for i in 1 2 3; do live tag "app:$i" "$hub/app:$i"; for _ in $(seq 50); do live push -q "$hub/app:$i" >/dev/null 2>&1 && break; sleep 0.2; done; live rmi "$hub/app:$i" >/dev/null || exit 1; done
-  operations+=(pull)
+  operations+=(pull push gc)
 fi
 [ $# -eq 0 ] || operations=("$@")
+
+# The registry whose storage is cut. Who pushes has a home that is not on the disk: its syncs would make the registry's files durable, too.
+pusher() { LEARN_HOME=$W/pusher "$LEARN" docker "$@"; }
+# serve STORAGE ADDRESS: a registry; its process is $pid, its address $at_host.
+serve() {
+  : >"$W/serving"
+  LEARN_HOME=$W/pusher "$LEARN" registry serve -q --delete --addr "$2" --storage "$1" >"$W/serving" 2>"$W/serve.err" & pid=$!
+  for _ in $(seq $((PATIENCE * 50))); do at_host=$(sed -n 's/.* on \([^;]*\);.*/\1/p' "$W/serving"); [ -z "$at_host" ] || return 0; sleep 0.02; done
+  fail "the registry does not start: $(cat "$W/serve.err")"; kill "$pid"; wait "$pid"; return 1
+}
+entries() { sed -n 's/.*"digest":"\([^"]*\)".*"learn.repository":"\([^"]*\)".*/\2@\1/p' "$1/index.json"; }                     # REPOSITORY@DIGEST
+named() { sed -n 's/.*"org.opencontainers.image.ref.name":"\([^"]*\)".*/\1/p' "$1/index.json" | sort -u; }                     # REPOSITORY:TAG
+digest_of() { sed -n "s/.*\"digest\":\"\\([^\"]*\\)\".*\"org.opencontainers.image.ref.name\":\"$2\".*/\\1/p" "$1/index.json"; } # STORAGE NAME
+delete() { # NAME: its manifest, with all its tags
+  local g answer
+  rm -f "$W/acked/$1"
+  g=$(digest_of "$LIVE/storage" "$1")
+  exec 3<>"/dev/tcp/${store%:*}/${store##*:}" && printf 'DELETE /v2/%s/manifests/%s HTTP/1.0\r\n\r\n' "${1%:*}" "$g" >&3 && read -r answer <&3; exec 3>&-
+  case $answer in *" 202 "*) touch "$W/gone/$1" ;; *) echo "delete $1: $answer" >>"$W/broken" ;; esac
+}
+bring() { pusher push -q "$store/$1" >/dev/null 2>>"$W/push.err" && touch "$W/acked/$1"; } # NAME
+stop_store() { [ -z "$stored" ] || { kill "$stored"; wait "$stored"; stored=; }; }
+# storage NAME...: the registry has these images and no others, durably.
+storage() {
+  stop_store
+  rm -rf "$LIVE/storage" "$W/acked" "$W/gone" "$W/broken" "$W/pusher/transfers.json"; mkdir "$W/acked" "$W/gone"; : >"$W/push.err"
+  serve "$LIVE/storage" "${store:-127.0.0.1:0}" || exit 1
+  stored=$pid
+  if [ -z "${store:-}" ]; then
+    store=$at_host
+    pusher load -q -i "$W/apps.tar" >/dev/null || exit 1
+    for i in 1 2 3; do
+      pusher tag "app:$i" "$store/app:$i"; pusher tag "app:$i" "$store/other:$i"
+      bring "app:$i" || { cat "$W/push.err"; exit 1; }
+      digest_of "$LIVE/storage" "app:$i" >"$W/digest$i"
+    done
+    storage "$@"; return
+  fi
+  for i in "$@"; do bring "$i" || { cat "$W/push.err"; exit 1; }; done
+  sync -f "$LIVE"
+}
+# Of each name only one thing is done in an operation, so that it is known at any moment what must be there.
+push_operation() { bring app:2 & bring app:3; wait $!; bring other:3; pusher tag app:2 "$store/app:1"; bring app:1; pusher tag app:1 "$store/app:1"; }
+collect() { "$LEARN" registry gc --storage "$LIVE/storage" --older-than 0 >/dev/null 2>>"$W/push.err" || echo "gc: $(cat "$W/push.err")" >>"$W/broken"; }
+gc_operation() { delete app:2; collect & bring other:2; wait $!; delete app:3; collect; bring other:1; }
+# judge looks at a storage as somebody would who serves it again.
+judge() {
+  local f name out i
+  for f in "$CUT"/storage/blobs/sha256/*; do [ -e "$f" ] && [ "$(sha256sum <"$f" | command cut -c1-64)" != "${f##*/}" ] && fail "blob ${f##*/} has $(stat -c %s "$f") bytes that are not its own"; done
+  serve "$CUT/storage" 127.0.0.1:0 || return
+  judged=$pid
+  for name in $must; do named "$CUT/storage" | grep -qxF "$name" || fail "$name was pushed and is not there"; done
+  for name in $mustnot; do named "$CUT/storage" | grep -qxF "$name" && fail "$name was deleted and is there"; done
+  held
+  out=$("$LEARN" registry gc --storage "$CUT/storage" --older-than 0 2>&1) || fail "gc: $out"
+  held
+  for i in 1 2 3; do pusher tag "app:$i" "$at_host/app:$i"; out=$(pusher push -q "$at_host/app:$i" 2>&1) || fail "push of app:$i afterwards: $out"; pusher rmi "$at_host/app:$i" >/dev/null; done
+  held
+  for i in 1 2 3; do [ "$(digest_of "$CUT/storage" "app:$i")" = "$(cat "$W/digest$i")" ] || fail "app:$i can't be pushed anew"; done
+  kill "$judged"; wait "$judged" || fail "the registry ends with $?"; judged=
+}
+# held pulls everything that is listed, by digest, into a home that knows nothing.
+held() {
+  local name out
+  rm -rf "$W/home"
+  for name in $(entries "$CUT/storage" | sort -u); do
+    out=$(LEARN_HOME=$W/home "$LEARN" docker pull -q "$at_host/$name" 2>&1) || fail "pull $name: $out"
+    grep -qxF "${name##*@}" "$W"/digest[123] || fail "$name was never pushed"
+  done
+}
 
 empty() { live rmi -f $(live images -q app; [ -z "${hub:-}" ] || live images -q "$hub/app") >/dev/null 2>&1; live builder prune -af >/dev/null 2>&1; }
 full() { live load -q -i "$W/apps.tar" >/dev/null; }
@@ -66,6 +136,8 @@ prepare() {
     tag) empty; full ;;
     rmi | prune | build) full; live builder prune -af >/dev/null; [ "$op" != prune ] || { live tag app:3 app:1 && live tag app:3 app:2; } ;;
     halves) empty; full; for i in 1 2 3; do live rm "$(live create "app:$i" x)"; done >/dev/null ;;
+    push) storage app:1 ;;
+    gc) storage app:1 app:2 app:3 other:3 ;;
   esac
 }
 operation() {
@@ -77,6 +149,8 @@ operation() {
     prune) live image prune -f ;;
     build) live build -q --no-cache -f "$W/context/1" -t app:new "$W/context" ;;
     halves) live system prune -f --archives; live system prune -f --unpacked ;;
+    push) push_operation ;;
+    gc) gc_operation ;;
   esac >/dev/null 2>&1
 }
 state() { (cd "$CUT/home" && find images snapshots containers volumes cache -printf '%P %y %s %m\n' 2>/dev/null | sort); }
@@ -113,9 +187,12 @@ for round in $(seq "$rounds"); do
   at=$((RANDOM * (takes[$op] + takes[$op] / 10 + 1) / 32768))
   operation & running=$!
   sleep "$(printf '%d.%03d' $((at / 1000)) $((at % 1000)))"
+  must=$(ls "$W/acked" 2>/dev/null) mustnot=$(ls "$W/gone" 2>/dev/null)
   cp --reflink=always "$W/outer/disk.img" "$W/outer/cut.img" || { fail "copy"; break; }
+  for name in $must; do [ -e "$W/acked/$name" ] || must=${must/"$name"/}; done # its deletion may have begun before the copy
   wait "$running"
-  if mount -o loop "$W/outer/cut.img" "$CUT"; then look; umount "$CUT"; else fail "the copy can't be mounted"; fi
+  [ ! -s "$W/broken" ] || fail "before the cut: $(cat "$W/broken")"
+  if mount -o loop "$W/outer/cut.img" "$CUT"; then case $op in push | gc) judge ;; *) look ;; esac; umount "$CUT"; else fail "the copy can't be mounted"; fi
   rm -f "$W/outer/cut.img"
   [ -z "${VERBOSE:-}" ] || echo "round $round: $op, cut after $at of ${takes[$op]} ms, $bad failures so far"
 done

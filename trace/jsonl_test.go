@@ -15,12 +15,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/tracetest"
+	"github.com/learn-containers/learn/trace/tracetest/random"
 )
 
 func TestJSONRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := tracetest.Event().Draw(t, "event")
+		want := random.Event().Draw(t, "event")
 		line := trace.AppendJSON(nil, want)
 		if !json.Valid(line) || bytes.ContainsAny(line, "\n\r") {
 			t.Fatalf("not one line of JSON: %q", line)

@@ -15,7 +15,6 @@ import (
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
-	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/tracetest"
 	"github.com/learn-containers/learn/trace/world"
@@ -197,22 +196,6 @@ func traceExplainsEverything(t *testing.T, driver string) {
 		}
 		if i%50 == 49 || i == n-1 {
 			compare(t, ctx, e, events, fmt.Sprintf("after command %d, %q (seed %d):\n%s", i, words, seed, out.String()))
-		}
-	}
-}
-
-// TestLessonsAreExplained plays every lesson and wants the same of its trace.
-func TestLessonsAreExplained(t *testing.T) {
-	needRoot(t)
-	all, err := lessons.Embedded()
-	check(t, err)
-	for _, driver := range []string{nativeName, simName} {
-		for _, l := range all {
-			t.Run(driver+"/"+l.ID, func(t *testing.T) {
-				e := newTestLesson(t, driver, l.ID)
-				playThrough(t, e, l)
-				compare(t, trace.With(t.Context(), e.recorder), e.engine, e.events, "after the lesson")
-			})
 		}
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/drivertest/program"
 )
 
 // The small init of a container is the engine's own binary, which has to stand on its own: the one that is tested here is built like that.
 func TestInit(t *testing.T) {
-	binary := drivertest.BuildLearn(t)
+	binary := program.Build(t)
 	onBothDrivers(t, func(t *testing.T, driver string) {
 		if driver == nativeName {
 			needRoot(t)

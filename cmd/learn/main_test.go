@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,9 @@ import (
 // whose file it then is.
 func TestMain(m *testing.M) {
 	name := filepath.Base(os.Args[0])
+	if name == eachName {
+		os.Exit(runEach(os.Args[1:]))
+	}
 	if name == "learn" || name == "exe" || name == sim.SupervisorName || strings.HasPrefix(name, "docker") || userland.Has(name) {
 		os.Exit(run(os.Args))
 	}
@@ -26,6 +30,23 @@ func TestMain(m *testing.M) {
 		"learn":  func() { os.Exit(run(os.Args)) },
 		"docker": func() { os.Exit(run(os.Args)) },
 	})
+}
+
+// eachName is the name under which the test binary runs several docker command lines in one process, which is for what only prepares: to start a
+// process costs more than most commands do.
+const eachName = "docker-each"
+
+// runEach runs the command lines, of which each ends with the word ";", up to the first that fails.
+func runEach(words []string) int {
+	for len(words) > 0 {
+		end := slices.Index(words, ";")
+		if code := run(append([]string{"docker"}, words[:end]...)); code != 0 {
+			fmt.Fprintf(os.Stderr, "docker %s: exit code %d\n", strings.Join(words[:end], " "), code)
+			return code
+		}
+		words = words[end+1:]
+	}
+	return 0
 }
 
 // machine is one engine home that a test drives by whole processes, as a user does.
@@ -45,6 +66,10 @@ func newMachine(t testing.TB, driver string) *machine {
 	t.Cleanup(m.clear)
 	return m
 }
+
+// whole tells whether the tests are to do what repeats what they do anyway, which takes several times as long: LEARN_TEST_LONG=1 says so. What is
+// left out without it is told where it is left out.
+func whole() bool { return os.Getenv("LEARN_TEST_LONG") == "1" }
 
 // onBothDrivers runs a test on the kernel and on the simulator.
 func onBothDrivers(t *testing.T, test func(t *testing.T, driver string)) {
@@ -113,6 +138,21 @@ func (m *machine) must(words ...string) string {
 		m.t.Fatalf("docker %s: exit code %d\n%s%s", strings.Join(words, " "), r.code, r.out, r.err)
 	}
 	return strings.TrimSuffix(r.out, "\n")
+}
+
+// mustEach runs commands that have to succeed, in one process.
+func (m *machine) mustEach(lines ...[]string) {
+	m.t.Helper()
+	if len(lines) == 0 {
+		return
+	}
+	argv := []string{eachName}
+	for _, l := range lines {
+		argv = append(append(argv, l...), ";")
+	}
+	if r := m.run(nil, argv...); r.code != 0 {
+		m.t.Fatalf("%s%s", r.out, r.err)
+	}
 }
 
 func (m *machine) write(name, text string) {

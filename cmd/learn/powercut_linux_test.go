@@ -29,11 +29,15 @@ func TestPowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("bash", script, "6")
-	cmd.Env = append(os.Environ(), "LEARN="+exe, "LEARN_TRACE=", "LEARN_HOME=", "LEARN_DRIVER=", "SIZE=2", "PATIENCE=60") // of the machine's load nothing is said here
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for name, args := range map[string][]string{"home": {"6"}, "registry": {"4", "push", "gc"}} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command("bash", append([]string{script}, args...)...)
+			cmd.Env = append(os.Environ(), "LEARN="+exe, "LEARN_TRACE=", "LEARN_HOME=", "LEARN_DRIVER=", "SIZE=2", "PATIENCE=60") // of the machine's load nothing is said here
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			t.Logf("%s", out)
+		})
 	}
-	t.Logf("%s", out)
 }

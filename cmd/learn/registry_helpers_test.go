@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -12,6 +13,16 @@ import (
 	"github.com/learn-containers/learn/engine/registry"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
+
+// outside runs a program of others and gives its output.
+func outside(t *testing.T, name string, words ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, words...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(words, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
 
 func descriptorOf(mediaType, data string) v1.Descriptor {
 	return v1.Descriptor{MediaType: mediaType, Digest: oci.Sum([]byte(data)), Size: int64(len(data))}

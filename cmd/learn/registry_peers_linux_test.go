@@ -8,16 +8,6 @@ import (
 	"testing"
 )
 
-// outside runs a program of others and gives its output.
-func outside(t *testing.T, name string, words ...string) string {
-	t.Helper()
-	out, err := exec.Command(name, words...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(words, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 func needPrograms(t *testing.T, names ...string) {
 	t.Helper()
 	for _, n := range names {

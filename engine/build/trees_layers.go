@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/layer"
 	"github.com/opencontainers/go-digest"
@@ -20,7 +19,7 @@ import (
 // layerTree is the tree that layers give together, read from their archives and held in memory: for whoever may not unpack them. Contents
 // are read from the archives when they are asked for.
 type layerTree struct {
-	blobs    *blob.Store
+	images   *image.Store
 	layers   []image.Layer
 	nodes    map[string]*layerNode
 	children map[string]map[string]bool
@@ -34,7 +33,7 @@ type layerNode struct {
 }
 
 func (s *session) readLayers(ctx context.Context, layers []image.Layer) (*layerTree, error) {
-	t := &layerTree{blobs: s.blobs, layers: layers, nodes: map[string]*layerNode{}, children: map[string]map[string]bool{}}
+	t := &layerTree{images: s.images, layers: layers, nodes: map[string]*layerNode{}, children: map[string]map[string]bool{}}
 	t.nodes["."] = &layerNode{node: node{path: ".", mode: fs.ModeDir | 0o755}}
 	for i := range layers {
 		err := t.scan(i, func(e *layer.Entry, _ io.Reader) error { t.put(i, e); return ctx.Err() })
@@ -48,15 +47,7 @@ func (s *session) readLayers(ctx context.Context, layers []image.Layer) (*layerT
 // scan reads the archive of a layer.
 func (t *layerTree) scan(i int, visit func(*layer.Entry, io.Reader) error) error {
 	fail := func(err error) error { return fmt.Errorf("read layer %s: %w", t.layers[i].DiffID, err) }
-	f, err := t.blobs.Open(t.layers[i].Descriptor.Digest)
-	if err != nil {
-		return fail(err)
-	}
-	defer f.Close()
-	plain, _, err := layer.Decompress(f)
-	if err != nil {
-		return fail(err)
-	}
+	plain := t.images.OpenLayer(t.layers[i])
 	defer plain.Close()
 	for r := layer.NewReader(plain, layer.Limits{}); ; {
 		e, err := r.Next()

@@ -74,7 +74,7 @@ func TestKilledAnywhere(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			if err := crashWork(dir, point); !killed(err) {
+			if err := crashWork(t, dir, point); !killed(err) {
 				t.Fatalf("the process was not killed there: %v", err)
 			}
 			w := openWorkshop(t, dir)
@@ -90,7 +90,7 @@ func TestKilledAnywhere(t *testing.T) {
 			}
 			w.healthy()
 			w.clean()
-			if err := crashWork(dir, ""); err != nil {
+			if err := crashWork(t, dir, ""); err != nil {
 				t.Errorf("the same work again: %v", err)
 			}
 		})
@@ -140,9 +140,11 @@ func (w *workshop) clean() {
 	}
 }
 
-func crashWork(dir, point string) error {
+// crashWork runs TestCrashWork, whose temporary folders are in one of t's: a process that is killed leaves them.
+func crashWork(t *testing.T, dir, point string) error {
+	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestCrashWork$")
-	cmd.Env = append(os.Environ(), crashHome+"="+dir, failpoint.Variable+"="+point)
+	cmd.Env = append(os.Environ(), crashHome+"="+dir, failpoint.Variable+"="+point, "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if err != nil && !killed(err) {
 		return errors.Join(err, errors.New(string(out)))

@@ -9,6 +9,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/opencontainers/go-digest"
@@ -99,6 +100,10 @@ func (s *Store) Halves(ctx context.Context) (Halves, error) {
 	if err != nil {
 		return h, err
 	}
+	origins, err := s.origins()
+	if err != nil {
+		return h, err
+	}
 	for _, l := range layers {
 		size, err := s.blobs.Stored(l.Descriptor.Digest)
 		if err != nil {
@@ -110,7 +115,7 @@ func (s *Store) Halves(ctx context.Context) (Halves, error) {
 		}
 		h.Archives.Layers++
 		h.Archives.Bytes += size
-		if l.Descriptor.Digest == l.DiffID && s.allHere(l.chains) {
+		if s.allHere(l.chains) && (l.Descriptor.Digest == l.DiffID || len(origins[l.Descriptor.Digest].repositories()) > 0) {
 			h.Archives.Droppable += size
 		}
 	}
@@ -227,7 +232,8 @@ func (s *Store) keepUnarchived(ctx context.Context, used map[digest.Digest]bool,
 }
 
 // DropArchives removes the archives of layers that are unpacked and from which, with a skeleton of some kilobytes, they can be had again byte for byte. That is proved for
-// each before its archive goes. Compressed archives stay: no compressor is sure to give the same bytes again. It gives up with Busy while anything else is under way.
+// each before its archive goes. Of a compressed archive the skeleton is that of what is in it: if no compressor here gives the same bytes again, it goes only if a registry is
+// known that has it, from which it comes back when somebody wants the very bytes. It gives up with Busy while anything else is under way.
 func (s *Store) DropArchives(ctx context.Context) (Dropped, error) {
 	var report Dropped
 	unlock, err := s.alone(ctx)
@@ -240,12 +246,16 @@ func (s *Store) DropArchives(ctx context.Context) (Dropped, error) {
 	if err != nil {
 		return report, err
 	}
+	origins, err := s.origins()
+	if err != nil {
+		return report, err
+	}
 	for _, l := range layers {
 		d := l.Descriptor.Digest
 		if _, err := s.blobs.Stored(d); err != nil {
 			continue
 		}
-		freed, err := s.dropArchive(ctx, l)
+		freed, err := s.dropArchive(ctx, l, origins[d].repositories())
 		if ctx.Err() != nil {
 			return report, fmt.Errorf("drop archives: %w", ctx.Err())
 		}
@@ -260,27 +270,25 @@ func (s *Store) DropArchives(ctx context.Context) (Dropped, error) {
 }
 
 // dropArchive drops one archive. The tree is durable first, then the skeleton, then the file goes: whatever happens in between, one of the two is whole.
-func (s *Store) dropArchive(ctx context.Context, l stacked) (freed int64, err error) {
+func (s *Store) dropArchive(ctx context.Context, l stacked, from []oci.Ref) (freed int64, err error) {
 	opener, ok := s.layers.(driver.LayerOpener)
 	switch {
 	case !ok:
 		return 0, errors.New("this driver can't give the files of a layer back")
-	case l.Descriptor.Digest != l.DiffID:
-		return 0, errors.New("it is compressed, and no compressor is sure to give the same bytes again")
 	case !s.allHere(l.chains):
 		return 0, errors.New("it is not unpacked, so the archive is all there is of it")
+	}
+	rec, err := s.newSkeleton(ctx, l, from)
+	if err != nil {
+		return 0, err
 	}
 	if err := opener.Settle(ctx, l.ChainID); err != nil {
 		return 0, err
 	}
 	failpoint.Hit("image.drop.settled")
-	rec := skeletonRecord{Digest: l.DiffID, Size: l.Descriptor.Size, Chains: l.chains, Driver: s.DriverName}
 	var skeleton int64
 	err = s.withOperation("drop archives", func(op *home.Operation) error {
-		archive, err := s.blobs.Open(l.DiffID)
-		if err != nil {
-			return err
-		}
+		archive := s.OpenLayer(l.Layer)
 		defer archive.Close()
 		skeleton, err = s.skeletons.write(ctx, op, rec, archive)
 		return err
@@ -289,10 +297,30 @@ func (s *Store) dropArchive(ctx context.Context, l stacked) (freed int64, err er
 		return 0, err
 	}
 	failpoint.Hit("image.drop.skeleton")
-	if err := s.blobs.Discard(l.DiffID); err != nil {
+	if err := s.blobs.Discard(rec.Digest); err != nil {
 		return 0, err
 	}
 	failpoint.Hit("image.drop.archive")
-	trace.Fact(ctx, vocab.ArchiveDrop, trace.String("digest", string(l.DiffID)), trace.Int("size_bytes", rec.Size), trace.Int("skeleton_bytes", skeleton))
+	trace.Fact(ctx, vocab.ArchiveDrop, trace.String("digest", string(rec.Digest)), trace.Int("size_bytes", rec.Size), trace.Int("skeleton_bytes", skeleton))
 	return rec.Size - skeleton, nil
+}
+
+// newSkeleton says how the blob of l will be had again when its file is gone.
+func (s *Store) newSkeleton(ctx context.Context, l stacked, from []oci.Ref) (skeletonRecord, error) {
+	rec := skeletonRecord{Digest: l.Descriptor.Digest, Size: l.Descriptor.Size, Chains: l.chains, Driver: s.DriverName}
+	if rec.Digest == l.DiffID {
+		return rec, nil
+	}
+	var err error
+	if rec.Form, err = s.formOf(ctx, rec.Digest); err != nil {
+		return rec, err
+	}
+	for _, ref := range from[:min(len(from), maxKnownIn)] {
+		rec.Sources = append(rec.Sources, ref.Name())
+	}
+	if rec.Form == "" && len(rec.Sources) == 0 {
+		return rec, errors.New("it was compressed by another program, which gives bytes of its own, and no registry is known to have them")
+	}
+	rec.DiffID = l.DiffID
+	return rec, nil
 }

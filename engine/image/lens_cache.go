@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,9 @@ func (s *Store) eachVerified(ctx context.Context, l Layer, visit func(e *layer.E
 	var in io.ReadCloser
 	if l.Descriptor.Digest == l.DiffID { // hashing it once is enough
 		in, err = os.Open(s.blobs.Path(l.DiffID))
+		if errors.Is(err, fs.ErrNotExist) { // its archive was dropped
+			in, err = s.blobs.Open(l.DiffID)
+		}
 	} else {
 		in = &lazyLayer{store: s, digest: l.Descriptor.Digest}
 	}

@@ -241,6 +241,35 @@ func TestLensCat(t *testing.T) {
 	}
 }
 
+// TestLensNeedsNoTree: an image that was loaded and never used is looked into as it lies there, compressed or not.
+func TestLensNeedsNoTree(t *testing.T) {
+	w, tar := newWorkshop(t), layerTar("hello")
+	for _, c := range []struct {
+		name, mediaType string
+		stored          []byte
+	}{{"plain:1", oci.MediaTypeLayer, tar}, {"gzip:1", oci.MediaTypeLayerGzip, gzipped(tar)}, {"zstd:1", oci.MediaTypeLayerZstd, zstded(tar)}} {
+		w.loadFiles(ociFiles(map[string]string{"org.opencontainers.image.ref.name": c.name}, c.mediaType, tar, c.stored))
+		img, err := w.Resolve(w.ctx, c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := w.ListingRoom()
+		for _, cached := range []bool{false, true} {
+			l := w.look(img)
+			got, err := w.cat(l, "/file", 1, false)
+			if got != "hello" || err != nil || len(l.Layers) != 1 || l.Layers[0].Added != 1 || l.Layers[0].FromCache != cached {
+				t.Errorf("%s: %q, %+v, %v", c.name, got, l.Layers, err)
+			}
+		}
+		if w.ListingRoom() <= before {
+			t.Errorf("%s: its listing is not counted", c.name)
+		}
+	}
+	if w.mem.applied != 0 {
+		t.Errorf("%d layers were unpacked", w.mem.applied)
+	}
+}
+
 func TestLensHiddenSaysWhatIsSeenAnyway(t *testing.T) {
 	w := newWorkshop(t)
 	l := w.look(w.quickly(oci.Image{}, layers{{fileEnt("a", "same"), fileEnt("b", "old!")}, {fileEnt("a", "same").mode(0o600), fileEnt("b", "new!")}}.archives()...))

@@ -127,7 +127,7 @@ func ociLayerType(mediaType string) string {
 }
 
 func (p *Parcel) packLayer(ctx context.Context, s *Store, op *home.Operation, l Layer, o PackOptions) (Content, error) {
-	stored := Content{l.Descriptor, func() (io.ReadCloser, error) { return s.blobs.Open(l.Descriptor.Digest) }}
+	stored := Content{l.Descriptor, func() (io.ReadCloser, error) { return s.exact(ctx, op, l.Descriptor, nil) }}
 	stored.Annotations = nil
 	if o.Compression == "" || o.Compression == layer.None || l.Descriptor.Digest != l.DiffID {
 		if size, err := s.blobs.Stat(l.Descriptor.Digest); err != nil || size != l.Descriptor.Size {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,6 +326,71 @@ func TestPushAndPull(t *testing.T) {
 			t.Errorf("%s: pulled %s, %v", name, got.ID, err)
 		}
 		other.healthy()
+	}
+}
+
+// TestPackedImageLeavesAsAnyOther: what a build pushes is asked for first, mounted if it can be, and sent only if it must be.
+func TestPackedImageLeavesAsAnyOther(t *testing.T) {
+	w, r := newWorkshop(t), remote{registrytest.New(t)}
+	r.shareNothing()
+	img := w.make([]string{"a", "b", "c"}, "app:1")
+	p := packed(t, w, img, PackOptions{Compression: layer.Gzip})
+	push := func(name string) (sent int64, asked map[string]int) {
+		t.Helper()
+		r.Requests()
+		sent, err := w.Push(w.ctx, p, r.Ref(name))
+		if err != nil || oci.Sum(r.Manifest(name)) != p.Manifest().Digest {
+			t.Fatalf("push %s: %v", name, err)
+		}
+		asked = map[string]int{}
+		for _, req := range r.Requests() {
+			method, _, _ := strings.Cut(req, " ")
+			asked[method]++
+		}
+		return sent, asked
+	}
+	for _, step := range []struct {
+		name, what string
+		sends      bool
+		want       map[string]int // three layers, a config, a manifest
+	}{
+		{"one:1", "nothing is there", true, map[string]int{"HEAD": 4, "POST": 4, "PATCH": 4, "PUT": 5}},
+		{"one:2", "all is there", false, map[string]int{"HEAD": 4, "PUT": 1}},
+		{"two:1", "all is in another repository", false, map[string]int{"HEAD": 4, "POST": 4, "PUT": 1}},
+	} {
+		sent, asked := push(step.name)
+		if diff := cmp.Diff(step.want, asked); diff != "" || (sent > 0) != step.sends {
+			t.Errorf("%s: %d bytes sent, %s", step.what, sent, diff)
+		}
+	}
+	r.Requests()
+	if d, ways := w.mustPush(img, r.Ref("one:3"), PushOptions{}); d.Digest != p.Manifest().Digest || strings.Count(ways, "already exists") != 3 {
+		t.Errorf("a push after that of a build: %s, %s", d.Digest, ways)
+	}
+}
+
+// TestPackedLayersLeaveSideBySide: no upload is answered before all three are under way.
+func TestPackedLayersLeaveSideBySide(t *testing.T) {
+	w, r := newWorkshop(t), registrytest.New(t)
+	p := packed(t, w, w.make([]string{"a", "b", "c"}, "app:1"), PackOptions{Compression: layer.Gzip})
+	var under atomic.Int32
+	all := make(chan struct{})
+	r.Before = func(_ http.ResponseWriter, req *http.Request) bool {
+		if req.Method != http.MethodPatch {
+			return false
+		}
+		if under.Add(1) == 3 {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(time.Minute):
+			t.Error("the layers leave one after the other")
+		}
+		return false
+	}
+	if _, err := w.Push(w.ctx, p, r.Ref("app:1")); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -90,36 +90,38 @@ func (p *Parcel) WriteLayout(ctx context.Context, dir string, refs []oci.Ref) (w
 	return written, l.Enter(archiveIndex([]saved{{p.image, refs}}).Manifests...)
 }
 
-// Push gives the image to ref's registry, under its tag. Layers go first and the manifest last. It returns the bytes of blobs that the
-// registry did not have.
-func (p *Parcel) Push(ctx context.Context, c *registry.Client, ref oci.Ref) (size int64, err error) {
-	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", ref.String()))
-	var blobs int64
-	defer func() {
-		end(err, trace.String("manifest", string(p.image.Manifest.Digest)), trace.Int("blobs", blobs), trace.Int("size_bytes", size))
-	}()
-	for _, b := range slices.Backward(p.blobs) { // the config, which is the first, goes last
-		done, err := c.Push(ctx, ref, registry.Upload{Blob: b.Descriptor, Open: b.Open})
-		if err != nil {
-			return size, err
-		}
-		if done.How != registry.Existed {
-			blobs, size = blobs+1, size+b.Size
-		}
+// push gives the image to the repository of p, under its tag: layers first and the manifest last.
+func (c *Parcel) push(ctx context.Context, p *pusher) (err error) {
+	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", p.ref.String()))
+	defer func() { end(err, p.counted(string(c.image.Manifest.Digest))...) }()
+	if err := p.sendAll(ctx, p.outgoingLayers(c.image.Layers, c.upload)); err != nil {
+		return err
 	}
-	return size, c.PushManifest(ctx, ref, p.image.Manifest, p.manifest)
+	config := c.blobs[0]
+	if err := p.send(ctx, &outgoing{upload: registry.Upload{Blob: config.Descriptor, Open: config.Open}}); err != nil {
+		return err
+	}
+	return p.client.PushManifest(ctx, p.ref, c.image.Manifest, c.manifest)
 }
 
-// Push gives a packed image to registries under each of refs. It returns the bytes of blobs that they did not have.
-func (s *Store) Push(ctx context.Context, p *Parcel, refs ...oci.Ref) (size int64, err error) {
-	c := s.Client()
+// upload is the blob of a layer, which Pack has readied.
+func (c *Parcel) upload(l Layer) (registry.Upload, knownBlob) {
+	i := slices.IndexFunc(c.blobs, func(b Content) bool { return b.Digest == l.Descriptor.Digest })
+	return registry.Upload{Blob: c.blobs[i].Descriptor, Open: c.blobs[i].Open}, knownBlob{}
+}
+
+// Push gives a packed image to registries under each of refs, as PushName does: what a repository has, or may take from another one, is
+// neither read nor sent. It returns the bytes that were sent.
+func (s *Store) Push(ctx context.Context, c *Parcel, refs ...oci.Ref) (size int64, err error) {
+	client := s.Client()
 	for _, ref := range refs {
-		n, err := p.Push(ctx, c, ref)
-		size += n
+		p := &pusher{Store: s, client: client, ref: ref, progress: heard(nil), known: s.readKnown()}
+		err := c.push(ctx, p)
+		size += p.bytes
 		if err != nil {
 			return size, fmt.Errorf("push %s: %w", ref.Familiar(), err)
 		}
-		if err := s.rememberParcel(ctx, p, ref); err != nil {
+		if err := s.rememberParcel(ctx, c, ref); err != nil {
 			return size, err
 		}
 	}

@@ -13,17 +13,26 @@ import (
 // otherNames are what people and other systems call the architectures (Go's names, as the image-spec has them).
 var otherNames = map[string]string{"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386", "armhf": "arm/v7", "armel": "arm/v6"}
 
+// platformLetters may stand in a platform as a user writes it; those of other scripts have no place in one, and grow or shrink when they are made small.
+const platformLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/"
+
 // ParsePlatform reads "os/architecture[/variant]"; empty means this machine's.
 func ParsePlatform(s string) (v1.Platform, error) {
 	if s == "" {
 		s = "linux/" + oci.Architecture()
 	}
-	os, arch, ok := strings.Cut(strings.ToLower(s), "/")
-	if !ok || os == "" || arch == "" || len(s) > 100 || strings.Count(arch, "/") > 1 || strings.HasSuffix(arch, "/") {
+	parts := strings.Split(s, "/")
+	if len(parts) == 2 {
+		parts = append(parts, "")
+	}
+	var p v1.Platform
+	if len(parts) == 3 {
+		p = normalPlatform(v1.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]})
+	}
+	if len(parts) != 3 || p.OS == "" || p.Architecture == "" || strings.HasSuffix(s, "/") || len(platformText(p)) > 100 || strings.Trim(s, platformLetters) != "" {
 		return v1.Platform{}, fmt.Errorf("platform %.100q: expected os/architecture or os/architecture/variant, such as linux/arm64", s)
 	}
-	arch, variant, _ := strings.Cut(arch, "/")
-	return normalPlatform(v1.Platform{OS: os, Architecture: arch, Variant: variant}), nil
+	return p, nil
 }
 
 // normalPlatform says the same in one way: arm64 is v8 anyway, arm alone means v7, amd64 alone v1.

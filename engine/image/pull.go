@@ -33,7 +33,7 @@ type Pulled struct {
 }
 
 // Pull fetches the image that ref means in its registry, unpacks it, and names it ref. Of a list of manifests it takes the one that docker
-// would. Blobs that are here are not fetched again. Those that came whole before an error are kept until something is collected, and what
+// would. Blobs that are here, or can be made of what is here, are not fetched again. Those that came whole before an error are kept until something is collected, and what
 // came of others too, for the next try to go on with; but no name leads to an image that isn't all here. Everything is verified: digests,
 // sizes, media types, and each layer against the config. If ref has a digest the image gets no tag and is found by that digest.
 //
@@ -121,7 +121,7 @@ func (p *puller) current(top digest.Digest) (Image, bool) {
 	}
 	var chain digest.Digest
 	for _, l := range img.Layers {
-		if size, err := p.Store.blobs.Stat(l.Descriptor.Digest); err != nil || size != l.Descriptor.Size {
+		if !p.Store.canGive(l.Descriptor) {
 			return Image{}, false
 		}
 		chain = l.ChainID

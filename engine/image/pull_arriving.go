@@ -2,7 +2,6 @@ package image
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 
@@ -14,7 +13,6 @@ import (
 type arriving struct {
 	p     *puller
 	a     *arrival
-	blob  io.ReadCloser
 	plain io.ReadCloser
 	n     int64 // uncompressed bytes read
 }
@@ -44,11 +42,8 @@ func (r *arriving) open() error {
 		if <-r.a.begun; r.a.err != nil {
 			return r.a.err
 		}
-		f, err := r.p.Store.blobs.Open(r.a.desc.Digest)
-		if err != nil {
-			return err
-		}
-		r.blob, in = f, f
+		r.plain = &lazyLayer{store: r.p.Store, digest: r.a.desc.Digest}
+		return nil
 	}
 	var err error
 	r.plain, _, err = layer.DecompressLayer(in)
@@ -74,14 +69,10 @@ func (r *arriving) check(want digest.Digest) error {
 
 // Close implements io.Closer.
 func (r *arriving) Close() error {
-	var err error
-	if r.plain != nil {
-		err = r.plain.Close()
+	if r.plain == nil {
+		return nil
 	}
-	if r.blob != nil {
-		err = errors.Join(err, r.blob.Close())
-	}
-	return err
+	return r.plain.Close()
 }
 
 // extracting tells how far an archive is unpacked, once it is all there.

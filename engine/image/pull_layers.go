@@ -92,7 +92,7 @@ func (p *puller) arrivals(layers []Layer) (map[digest.Digest]*arrival, error) {
 		}
 		a := &arrival{desc: l.Descriptor, diffID: l.DiffID, begun: make(chan struct{}), done: make(chan struct{})}
 		all[l.Descriptor.Digest] = a
-		if size, err := p.Store.blobs.Stat(a.desc.Digest); err == nil && size == a.desc.Size {
+		if p.Store.canGive(a.desc) {
 			a.here = true
 			close(a.begun)
 			close(a.done)

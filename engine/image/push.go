@@ -3,13 +3,11 @@ package image
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
@@ -30,17 +28,6 @@ type PushOptions struct {
 	Platform    string            // that the image must be for; empty: any
 	Progress    Progress          // nil for nobody
 	Alone       bool              // artifacts that refer to the image don't go along
-}
-
-// pushAtOnce is how many layers are sent side by side, as docker does.
-const pushAtOnce = 5
-
-// sideBySide is n, but one where the work is told: what is told has one order.
-func sideBySide(ctx context.Context, n int) int {
-	if trace.From(ctx) != nil {
-		return 1
-	}
-	return n
 }
 
 // Tags are the names with a tag that images have in the repository of ref, in their order.
@@ -110,22 +97,21 @@ type pusher struct {
 	progress Progress
 	known    known
 
-	mu    sync.Mutex
-	news  []knownBlob
-	blobs int64 // that the repository did not have
-	bytes int64 // that were sent
+	mu     sync.Mutex
+	news   []knownBlob
+	lacked int64 // blobs that the repository did not have
+	taken  int64 // of them, that the registry had in another repository
+	bytes  int64 // that were sent
 }
 
 func (p *pusher) push(ctx context.Context) (d v1.Descriptor, err error) {
 	ctx, end := trace.Step(ctx, vocab.ImagePush, trace.String("ref", p.ref.String()))
-	defer func() {
-		end(err, trace.String("manifest", string(d.Digest)), trace.Int("blobs", p.blobs), trace.Int("size_bytes", p.bytes))
-	}()
-	jobs, err := p.layers(ctx)
-	if err != nil {
+	defer func() { end(err, p.counted(string(d.Digest))...) }()
+	layers := p.outgoingLayers(p.image.Layers, func(l Layer) (registry.Upload, knownBlob) { return p.upload(ctx, l) })
+	if err := p.sendAll(ctx, layers); err != nil {
 		return d, err
 	}
-	d, data, err := p.manifest(jobs)
+	d, data, err := p.manifest(layers)
 	if err != nil {
 		return d, err
 	}
@@ -166,122 +152,20 @@ func (p *pusher) noteDigest(ctx context.Context, d digest.Digest) error {
 	})
 }
 
-// layerJob is one layer's blob on its way.
-type layerJob struct {
-	layer Layer
-	done  registry.Outcome
-	err   error
-}
-
-// layers sends the blobs of all layers, the top one first as docker does, a few at a time. The first error stops the others.
-func (p *pusher) layers(ctx context.Context) ([]*layerJob, error) {
-	var jobs []*layerJob
-	seen := map[digest.Digest]bool{}
-	for _, l := range slices.Backward(p.image.Layers) {
-		p.progress.Blob(BlobState{Blob: l.DiffID, Stage: BlobPreparing})
-		if !seen[l.Descriptor.Digest] {
-			seen[l.Descriptor.Digest] = true
-			jobs = append(jobs, &layerJob{layer: l})
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, sideBySide(ctx, pushAtOnce))
-	for i, j := range jobs {
-		if i >= cap(slots) {
-			p.progress.Blob(BlobState{Blob: j.layer.DiffID, Stage: BlobWaiting})
-		}
-	}
-	for _, j := range jobs {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if j.err = p.layer(ctx, j); j.err != nil {
-				cancel()
-			}
-		})
-	}
-	wg.Wait()
-	var failed error
-	for _, j := range jobs {
-		if j.err != nil && (failed == nil || errors.Is(failed, context.Canceled)) {
-			failed = j.err // what was cancelled was so because of another error
-		}
-	}
-	return jobs, failed
-}
-
-// layer sees to it that the repository has one layer, and tells how it came there.
-func (p *pusher) layer(ctx context.Context, j *layerJob) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	u, news := p.upload(j.layer)
-	done, err := p.client.Push(ctx, p.ref, u)
-	if err != nil {
-		return err
-	}
-	done.Blob.MediaType = u.Blob.MediaType
-	j.done = done
-	state := BlobState{Blob: j.layer.DiffID, Stage: BlobPushed, From: done.From}
-	switch done.How {
-	case registry.Existed:
-		state.Stage = BlobPresent
-	case registry.Mounted:
-		state.Stage = BlobMounted
-	}
-	p.progress.Blob(state)
-	news.Digest, news.Size = done.Blob.Digest, done.Blob.Size
-	p.note(ctx, j.layer, done, news)
-	return nil
-}
-
-func (p *pusher) note(ctx context.Context, l Layer, done registry.Outcome, news knownBlob) {
-	sent := int64(0)
-	if done.How == registry.Uploaded {
-		sent = done.Blob.Size
-	}
-	p.count(done, news)
-	trace.Fact(ctx, vocab.ImagePushLayer, trace.String("diff_id", string(l.DiffID)), trace.String("digest", string(done.Blob.Digest)),
-		trace.String("how", string(done.How)), trace.String("from", done.From), trace.Int("sent_bytes", sent), trace.Int("layer_bytes", l.Size))
-}
-
-func (p *pusher) count(done registry.Outcome, news knownBlob) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.news = append(p.news, news)
-	if done.How != registry.Existed {
-		p.blobs++
-	}
-	if done.How == registry.Uploaded {
-		p.bytes += done.Blob.Size
-	}
-}
-
 // upload says how a layer leaves: as it is stored, or compressed. Where it was compressed before, its digest is known without doing so.
-func (p *pusher) upload(l Layer) (registry.Upload, knownBlob) {
+func (p *pusher) upload(ctx context.Context, l Layer) (registry.Upload, knownBlob) {
 	stored := l.Descriptor
 	stored.Annotations = nil
-	u := registry.Upload{Blob: stored, Open: func() (io.ReadCloser, error) { return p.Store.blobs.Open(stored.Digest) }}
+	open := func() (io.ReadCloser, error) { return p.exact(ctx, p.op, stored, p.progress) }
+	u := registry.Upload{Blob: stored, Open: open}
 	news := knownBlob{}
-	total := stored.Size
 	if f := p.form(l); f.kind != layer.None {
 		u.Blob = v1.Descriptor{MediaType: f.mediaType()}
-		u.Open = func() (io.ReadCloser, error) { return f.compress(p.Store.blobs.Open(stored.Digest)) }
+		u.Open = func() (io.ReadCloser, error) { return f.compress(open()) }
 		news.DiffID, news.Compression = l.DiffID, f.name()
-		total = 0
 		if before := p.known.compressed(l.DiffID, f.name()); before != nil {
 			u.Blob.Digest, u.Blob.Size = before.Digest, before.Size
-			total = before.Size
 		}
-	}
-	if u.Blob.Digest != "" {
-		u.From = p.known.candidates(u.Blob.Digest, p.ref)
-	}
-	u.Sent = func(n int64) { p.progress.Blob(BlobState{Blob: l.DiffID, Stage: BlobPushing, Done: n, Total: total}) }
-	u.Wait = func(d time.Duration) {
-		p.progress.Blob(BlobState{Blob: l.DiffID, Stage: BlobRetrying, Seconds: int((d + time.Second - 1) / time.Second)})
 	}
 	return u, news
 }
@@ -295,12 +179,12 @@ func (p *pusher) form(l Layer) form {
 }
 
 // manifest is the one that the image has, or one that names the layers as they are there now.
-func (p *pusher) manifest(jobs []*layerJob) (v1.Descriptor, []byte, error) {
+func (p *pusher) manifest(layers []*outgoing) (v1.Descriptor, []byte, error) {
 	became := map[digest.Digest]v1.Descriptor{}
 	changed := false
-	for _, j := range jobs {
-		became[j.layer.Descriptor.Digest] = j.done.Blob
-		changed = changed || j.done.Blob.Digest != j.layer.Descriptor.Digest
+	for _, o := range layers {
+		became[o.layer.Descriptor.Digest] = o.done.Blob
+		changed = changed || o.done.Blob.Digest != o.layer.Descriptor.Digest
 	}
 	data, err := p.Store.blobs.ReadAll(p.image.Manifest.Digest, oci.MaxJSON)
 	if err != nil || !changed {
@@ -328,12 +212,7 @@ func (p *pusher) config(ctx context.Context) error {
 		return err
 	}
 	c := BytesContent(oci.MediaTypeConfig, data)
-	done, err := p.client.Push(ctx, p.ref, registry.Upload{Blob: c.Descriptor, Open: c.Open, From: p.known.candidates(c.Digest, p.ref)})
-	if err != nil {
-		return err
-	}
-	p.count(done, knownBlob{Digest: c.Digest, Size: c.Size})
-	return nil
+	return p.send(ctx, &outgoing{upload: registry.Upload{Blob: c.Descriptor, Open: c.Open}})
 }
 
 // notePulled remembers in which repository the blobs of a pulled image are, and that they came in that form.

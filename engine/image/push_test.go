@@ -19,6 +19,7 @@ import (
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/engine/registry"
 	"github.com/learn-containers/learn/engine/registry/registrytest"
+	"github.com/learn-containers/learn/trace"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -114,10 +115,10 @@ func TestPushSendsEachLayerOnce(t *testing.T) {
 	w.healthy()
 }
 
-func TestPushMountsFromOtherRepositories(t *testing.T) {
-	w, r := newWorkshop(t), remote{registrytest.New(t)}
+// shareNothing makes each repository have only what was pushed to it, mounted there, or put.
+func (r remote) shareNothing() (put func(repository string, d digest.Digest)) {
 	var mu sync.Mutex
-	in := map[string]bool{} // "repository blob": this registry shares nothing by itself
+	in := map[string]bool{} // "repository blob"
 	r.Before = func(rw http.ResponseWriter, req *http.Request) bool {
 		repo, what, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/v2/"), "/blobs/")
 		q := req.URL.Query()
@@ -139,11 +140,20 @@ func TestPushMountsFromOtherRepositories(t *testing.T) {
 		}
 		return false
 	}
+	return func(repository string, d digest.Digest) {
+		mu.Lock()
+		defer mu.Unlock()
+		in[repository+" "+string(d)] = true
+	}
+}
+
+func TestPushMountsFromOtherRepositories(t *testing.T) {
+	w, r := newWorkshop(t), remote{registrytest.New(t)}
+	sink := w.traced()
+	put := r.shareNothing()
 	a := layerTar("pulled")
 	r.image("lib/base:1", [2][]byte{a, gzipped(a)})
-	mu.Lock()
-	in["lib/base "+string(oci.Sum(gzipped(a)))] = true
-	mu.Unlock()
+	put("lib/base", oci.Sum(gzipped(a)))
 	pulled, err := w.pull(r.Ref("lib/base:1"), "")
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +165,10 @@ func TestPushMountsFromOtherRepositories(t *testing.T) {
 	w.mustPush(img, r.Ref("one:1"), PushOptions{})
 	if _, ways := w.mustPush(img, r.Ref("two:1"), PushOptions{}); ways != "Mounted from one" {
 		t.Error(ways)
+	}
+	last := sink.last("image.push", trace.End)
+	if last.Attr("blobs").Int() != 2 || last.Attr("mounted").Int() != 2 || last.Attr("size_bytes").Int() != 0 {
+		t.Errorf("the trace says of the push that mounted all: %v", last.Attrs)
 	}
 	w.healthy()
 }

@@ -2,6 +2,7 @@ package image
 
 import (
 	"errors"
+	"os"
 
 	"github.com/learn-containers/learn/engine/blob"
 	"github.com/opencontainers/go-digest"
@@ -23,8 +24,12 @@ func (s *Store) RoomOf(images []Image) (Room, error) {
 				continue
 			}
 			blobs[d] = true
-			size, err := s.blobs.Stat(d)
-			if err != nil && !errors.Is(err, blob.ErrNotFound) {
+			size, err := s.blobs.Stored(d)
+			if errors.Is(err, blob.ErrNotFound) { // perhaps its archive was dropped
+				size, _ = s.skeletons.size(d)
+				err = nil
+			}
+			if err != nil {
 				return h, err
 			}
 			h.Blobs += size
@@ -37,6 +42,17 @@ func (s *Store) RoomOf(images []Image) (Room, error) {
 		}
 	}
 	return h, nil
+}
+
+// ListingRoom is what the listings of layers take, which Look keeps to be quicker the next time.
+func (s *Store) ListingRoom() (bytes int64) {
+	entries, _ := os.ReadDir(s.listings()) // without the folder there are none
+	for _, e := range entries {
+		if fi, err := e.Info(); err == nil {
+			bytes += fi.Size()
+		}
+	}
+	return bytes
 }
 
 // blobDigests are the blobs that make img, each once.

@@ -82,6 +82,9 @@ func (s *Store) SaveWith(ctx context.Context, w io.Writer, names []string, o Sav
 	if err != nil {
 		return err
 	}
+	if err := s.bringBackAll(ctx, images); err != nil {
+		return fmt.Errorf("save images: %w", err)
+	}
 	if err := s.writeArchive(ctx, out, images, format); err != nil {
 		return fmt.Errorf("save images: %w", err)
 	}

@@ -27,12 +27,17 @@ type skeletons struct {
 	layers driver.Layers
 }
 
-// skeletonRecord says whose skeleton it is and in which tree the files are. All of Chains are kept as long as anything refers to the blob.
+// skeletonRecord says whose skeleton it is and in which tree the files are. All of Chains are kept as long as anything refers to the blob. Of a
+// blob that is compressed it is the skeleton of the archive in it.
 type skeletonRecord struct {
 	Digest digest.Digest   `json:"digest"`
 	Size   int64           `json:"size"`
 	Chains []digest.Digest `json:"chains"` // the stack whose top layer it is, lowest first
 	Driver string          `json:"driver"` // whose trees they are
+
+	DiffID  digest.Digest `json:"diff_id,omitempty"` // of the archive, if the blob is compressed
+	Form    string        `json:"form,omitempty"`    // form.name of how that gives the very same blob; empty: no compressor here does
+	Sources []string      `json:"sources,omitempty"` // repositories that a compressed blob was known to be in
 }
 
 // maxSkeletonLine is the length at which the first line of a skeleton is no record: a stack has 500 layers at most.
@@ -61,7 +66,7 @@ func (k *skeletons) read(d digest.Digest) (rec skeletonRecord, rest *bufio.Reade
 	if err == nil {
 		err = json.Unmarshal(line, &rec)
 	}
-	if err == nil && (rec.Digest != d || len(rec.Chains) == 0 || rec.Size < 0) {
+	if err == nil && (rec.Digest != d || len(rec.Chains) == 0 || rec.Size < 0 || rec.DiffID != "" && oci.CheckDigest(rec.DiffID) != nil) {
 		err = errors.New("its first line describes something else")
 	}
 	if err != nil {
@@ -116,11 +121,18 @@ func (k *skeletons) Open(d digest.Digest) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	how, ok := rec.form()
+	if !ok {
+		return nil, errors.Join(&AwayError{Digest: d}, f.Close())
+	}
 	r, err := k.assemble(rec, rest, f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("put layer %s together: %w", d, err), f.Close())
 	}
-	return r, nil
+	if how.kind == layer.None {
+		return r, nil
+	}
+	return how.compress(r, nil)
 }
 
 // assemble gives the archive of rec from its skeleton; closing it closes f too.
@@ -173,6 +185,9 @@ func (k *skeletons) write(ctx context.Context, op *home.Operation, rec skeletonR
 		return 0, err
 	}
 	size, err := f.Seek(0, io.SeekCurrent)
+	if err == nil && rec.DiffID != "" && size >= rec.Size {
+		err = fmt.Errorf("%w: what is to be kept of it is no shorter than it is compressed", layer.ErrNoSkeleton)
+	}
 	if err == nil {
 		err = k.prove(ctx, rec, f, int64(len(line))+1)
 	}
@@ -204,7 +219,7 @@ func (k *skeletons) prove(ctx context.Context, rec skeletonRecord, f *os.File, b
 	if _, err := io.Copy(io.Discard, sum); err != nil {
 		return err
 	}
-	if got := sum.digest(); got != rec.Digest || sum.n != rec.Size {
+	if got := sum.digest(); got != rec.archive() || rec.DiffID == "" && sum.n != rec.Size {
 		return fmt.Errorf("%w: put together again it would be %s", layer.ErrNoSkeleton, got)
 	}
 	return nil

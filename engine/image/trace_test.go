@@ -16,6 +16,16 @@ type collector struct{ events []trace.Event }
 
 func (c *collector) Emit(e trace.Event) { c.events = append(c.events, e) }
 
+// last is the last event of that kind and phase; the zero Event if there is none.
+func (c *collector) last(kind string, phase trace.Phase) trace.Event {
+	for _, e := range slices.Backward(c.events) {
+		if e.Kind == kind && e.Phase == phase {
+			return e
+		}
+	}
+	return trace.Event{}
+}
+
 // traced makes the workshop record, and checks at the end that every event has exactly the attributes that vocab declares.
 func (w *workshop) traced() *collector {
 	sink := &collector{}

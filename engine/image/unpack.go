@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/learn-containers/learn/engine/blob"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/layer"
@@ -126,6 +127,12 @@ func (l *lazyLayer) Read(p []byte) (int, error) {
 }
 
 func (l *lazyLayer) open() error {
+	if _, err := l.store.blobs.Stored(l.digest); errors.Is(err, blob.ErrNotFound) {
+		if l.plain, err = l.store.skeletons.plain(l.digest); !errors.Is(err, blob.ErrNotFound) {
+			return err
+		}
+		l.plain = nil
+	}
 	f, err := l.store.blobs.Open(l.digest)
 	if err != nil {
 		return err

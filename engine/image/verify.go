@@ -115,6 +115,9 @@ func (v *verifier) blob(name string, d digest.Digest, size int64) bool {
 
 func (v *verifier) read(d digest.Digest) string {
 	f, err := v.store.blobs.Open(d)
+	if errors.As(err, new(*AwayError)) { // what is here of it is the archive in it
+		f, err = v.store.skeletons.plain(d)
+	}
 	if err != nil {
 		return err.Error()
 	}

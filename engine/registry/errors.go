@@ -130,6 +130,9 @@ func (e *Error) status(host string, r *errcode.ErrorResponse, wait time.Duration
 		e.Kind, e.Reason = ErrUnavailable, fmt.Sprintf("the registry has trouble of its own, status %d%s: try again later", c, said)
 	default:
 		e.Reason = fmt.Sprintf("the registry answered %s to %s%s", strings.TrimSpace(fmt.Sprintf("%d %s", c, http.StatusText(c))), r.Method, said)
+		if c == http.StatusBadRequest && said == "" && r.URL != nil && r.URL.Scheme == "http" { // what Go's servers, among others, say to HTTP at a port with TLS
+			e.Reason += ": it may expect TLS, which is spoken to a loopback host if the folder certs.d/" + certHost(host) + ", in /etc/docker or the engine's folder, has the certificate of who signed its own as ca.crt"
+		}
 	}
 }
 

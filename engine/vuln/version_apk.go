@@ -42,8 +42,8 @@ func parseApk(s string) apkVersion {
 		word, s = span(s[1:], isLetter)
 		number, s = span(s, isDigit)
 		rank := slices.Index(apkSuffixes, word)
-		if rank < 0 {
-			v.rest = "_" + word
+		if rank < 0 || word == "" { // the empty one stands for no suffix, and is never written
+			v.rest = "_" + word + number + s
 			return v
 		}
 		v.suffixes = append(v.suffixes, apkSuffix{rank, number})

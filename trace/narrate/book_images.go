@@ -14,7 +14,7 @@ var imageBook = []phrase{
 	{kind: vocab.ArchiveDrop,
 		tell: func(f *facts) text {
 			return text{say: "Dropped the archive of layer " + f.digest("digest") + ", " + f.bytes("size_bytes") + "; the unpacked files and a skeleton of " + f.bytes("skeleton_bytes") + " stay.",
-				why: "An archive is headers, order and padding around the files. With these the same bytes, and so the same digest, can be had again: that was tried first.",
+				why: "An archive is headers, order and padding around the files. With these it can be had again: that was tried first. One that another program compressed comes from its registry when its very bytes are wanted.",
 				how: "unlink images/blobs/" + f.blobPath("digest") + "; the skeleton is in skeletons/. Whoever reads the blob gets it put together from both."}
 		}},
 	{kind: vocab.ImageLoad, doing: "reading the archive",

@@ -20,8 +20,7 @@ var transportBook = []phrase{
 				why: "Layers and config go first and the manifest last, so that a name never leads to an image that is not all there."}
 		},
 		done: func(f *facts) text {
-			return text{say: "The registry has it now; it lacked " + f.count("blobs", "blob") + ", " + f.bytes("size_bytes") + " in all.",
-				how: "There its manifest is " + f.whole("manifest") + "."}
+			return text{say: "The registry has it now" + whatAPushMoved(f) + ".", how: "There its manifest is " + f.whole("manifest") + "."}
 		}},
 	{kind: vocab.ImagePushLayer, tell: tellPushedLayer},
 	{kind: vocab.CacheImport, doing: "reading the cache of other builds",
@@ -71,6 +70,22 @@ func blobFetched(f *facts) text {
 			why: "What a broken pull leaves is kept. The digest of the whole shows that the two parts fit.", how: how}
 	}
 	return text{say: layer + " came over the network, " + f.bytes("size_bytes") + ".", how: how}
+}
+
+// whatAPushMoved says which blobs the repository lacked, and how it came by them.
+func whatAPushMoved(f *facts) string {
+	mounted, bytes := f.num("mounted"), f.bytes("size_bytes")
+	sent := f.num("blobs") - mounted
+	took := "took " + Count(mounted, "blob") + " from its other repositories"
+	switch {
+	case sent > 0 && mounted > 0:
+		return ": it " + took + ", and " + Count(sent, "blob") + " travelled, " + bytes + " in all"
+	case sent > 0:
+		return ": it lacked " + Count(sent, "blob") + ", " + bytes + " in all"
+	case mounted > 0:
+		return ": it " + took + ", so no blob travelled"
+	}
+	return ": the repository had every blob, so only the manifest travelled"
 }
 
 // tellPushedLayer says whether a layer travelled, and if not, why.

@@ -120,12 +120,20 @@ func TestNarrate(t *testing.T) {
 			trace.String("key", "c1"), trace.String("path", "/greeting"), trace.String("layer", layerID),
 			trace.Int("copied_bytes", copied), trace.Int("changed_bytes", changed), trace.String("change", change)}}
 	}
+	pushed := func(blobs, mounted, bytes int64) trace.Event {
+		return trace.Event{Kind: vocab.ImagePush, Phase: trace.End, Attrs: []trace.Attr{
+			trace.String("manifest", layerID), trace.Int("blobs", blobs), trace.Int("mounted", mounted), trace.Int("size_bytes", bytes)}}
+	}
 	for _, tt := range []struct {
 		name  string
 		e     trace.Event
 		level Level
 		want  string
 	}{
+		{"a push that sent", pushed(3, 0, 4096), Short, "The registry has it now: it lacked 3 blobs, 4,096 bytes in all."},
+		{"a push that mounted all", pushed(3, 3, 0), Short, "The registry has it now: it took 3 blobs from its other repositories, so no blob travelled."},
+		{"a push that did both", pushed(3, 1, 4096), Short, "The registry has it now: it took 1 blob from its other repositories, and 2 blobs travelled, 4,096 bytes in all."},
+		{"a push of what is there", pushed(0, 0, 0), Short, "The registry has it now: the repository had every blob, so only the manifest travelled."},
 		{"copy-up of content", copyUp(4096, 6, "content"), Short,
 			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the kernel copied all 4,096 bytes up for a change of 6 bytes."},
 		{"copy-up of metadata", copyUp(12_345_678, 0, "metadata"), Short,

@@ -22,7 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/tracetest"
+	"github.com/learn-containers/learn/trace/tracetest/random"
 )
 
 // childFile names, in the environment of a child process, the trace to append to.
@@ -142,7 +142,7 @@ func TestFileRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		files++
 		path := filepath.Join(dir, strconv.Itoa(files))
-		events := rapid.SliceOfN(tracetest.Event(), 1, 20).Draw(t, "events")
+		events := rapid.SliceOfN(random.Event(), 1, 20).Draw(t, "events")
 		cuts := rapid.SliceOfN(rapid.Bool(), len(events), len(events)).Draw(t, "cuts")
 		if err := write(path, events, cuts); err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
 // Package tracetest helps tests that look at traces: a sink that fails a test on any event that the vocabulary does not declare
-// just so, and generators of events.
+// just so, and a comparison of two traces.
 package tracetest
 
 import (

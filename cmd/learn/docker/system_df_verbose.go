@@ -120,14 +120,21 @@ func (app *App) writeHalves(e *engine.Engine, images []image.Image) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(app.Out, `
+	if _, err := fmt.Fprintf(app.Out, `
 Images are kept in two halves, %s together:
 
   as they came   %10s   in %s: manifests, configs and layers by digest, for save, push and verification
   unpacked       %10s   the trees that containers stand on, made at an image's first use; "system prune --unpacked" removes those that no container has
 
 SIZE counts the uncompressed layers once. SHARED SIZE is of layers that another image has, too; UNIQUE SIZE would go with the image.
-`, format.Sum(h.Blobs+h.Unpacked), format.Sum(h.Blobs), e.Home.Images(), format.Sum(h.Unpacked))
+`, format.Sum(h.Blobs+h.Unpacked), format.Sum(h.Blobs), e.Home.Images(), format.Sum(h.Unpacked)); err != nil {
+		return err
+	}
+	n := e.Images.ListingRoom()
+	if n == 0 {
+		return nil
+	}
+	_, err = fmt.Fprintf(app.Out, "Listings of layers, which image layers and image cat keep to be quicker the next time, take %s more; image prune removes them.\n", format.Sum(n))
 	return err
 }
 

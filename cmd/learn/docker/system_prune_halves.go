@@ -15,7 +15,7 @@ import (
 type halves struct{ archives, unpacked bool }
 
 func (h *halves) flags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&h.archives, "archives", false, "Drop only archives of layers that can be put together again from their unpacked files")
+	cmd.Flags().BoolVar(&h.archives, "archives", false, "Drop only archives of layers that can be had again from their unpacked files, or from the registry they came from")
 	cmd.Flags().BoolVar(&h.unpacked, "unpacked", false, "Drop only unpacked layers that no container uses: they are unpacked again at next use")
 }
 
@@ -27,7 +27,8 @@ func (h *halves) warning() string {
 		text += "  - unpacked layers that no container uses, which come back from their archives\n"
 	}
 	if h.archives {
-		text += "  - archives of unpacked layers, which come back from their files\n"
+		text += "  - archives of unpacked layers, which come back from their files; the very bytes of those that another program compressed come\n" +
+			"    back from the registry that they came from, when something needs them: a save, a push to another registry\n"
 	}
 	return text
 }

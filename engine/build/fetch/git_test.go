@@ -29,13 +29,10 @@ type forge struct {
 
 func newForge(t *testing.T) *forge {
 	t.Helper()
-	git, err := exec.LookPath("git")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is not installed")
-		}
-		lacks(t, "git is not installed")
+	if testing.Short() {
+		t.Skip("runs git many times, one after the other")
 	}
+	git := findGit(t)
 	f := &forge{t: t, root: t.TempDir(), auth: map[string]int{}}
 	backend := &cgi.Handler{Path: git, Args: []string{"http-backend"}, Env: []string{"GIT_PROJECT_ROOT=" + f.root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*", "HOME=" + f.root}, InheritEnv: []string{"PATH"}}
@@ -53,6 +50,15 @@ func newForge(t *testing.T) *forge {
 	t.Cleanup(s.Close)
 	f.url = s.URL
 	return f
+}
+
+func findGit(t *testing.T) string {
+	t.Helper()
+	git, err := exec.LookPath("git")
+	if err != nil {
+		lacks(t, "git is not installed")
+	}
+	return git
 }
 
 // repo is a repository with a work tree, served as NAME.git.
@@ -429,7 +435,7 @@ func TestCloneWithoutGit(t *testing.T) {
 }
 
 func TestCloneEndsWithItsContext(t *testing.T) {
-	newForge(t)
+	findGit(t)
 	stuck := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()

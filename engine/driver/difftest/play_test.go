@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 )
 
 var (
-	sequences = flag.Int("sequences", 300, "how many random sequences TestDifferential plays")
+	sequences = flag.Int("sequences", drivertest.Times(100, 300), "how many random sequences TestDifferential plays")
 	firstSeed = flag.Uint64("seed", 1, "seed of the first sequence; the next has the next")
 	keepOn    = flag.Bool("keepon", false, "go on after a difference")
 )
@@ -41,7 +42,7 @@ func TestReopened(t *testing.T) {
 	dir := t.TempDir()
 	both := [2]*side{simSide(t, filepath.Join(dir, "steady")), simSide(t, filepath.Join(dir, "reopened"))}
 	both[0].name, both[0].steady, both[1].name = "steady", true, "reopened"
-	for n := range *sequences / 6 {
+	for n := range *sequences / 4 {
 		if play(t, both, *firstSeed+uint64(n)); t.Failed() && !*keepOn {
 			return
 		}

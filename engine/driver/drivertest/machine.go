@@ -3,9 +3,6 @@ package drivertest
 import (
 	"bytes"
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -47,22 +44,6 @@ func Run(t *testing.T, open func(t *testing.T) Machine) {
 			group.run(t, l)
 		})
 	}
-}
-
-// BuildLearn builds the program for this machine, statically, in a folder of t's, and returns the file. Where there is no Go, the variable
-// LEARN_TEST_PROGRAM names one that was built elsewhere.
-func BuildLearn(t testing.TB) string {
-	t.Helper()
-	if file := os.Getenv("LEARN_TEST_PROGRAM"); file != "" {
-		return file
-	}
-	binary := filepath.Join(t.TempDir(), "learn")
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary, "github.com/learn-containers/learn/cmd/learn")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build learn: %v\n%s", err, out)
-	}
-	return binary
 }
 
 // ApplyBase unpacks the layer of learn/base, made of the program in the file binary, and returns its chain.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/trace"
 )
 
@@ -60,9 +61,9 @@ func (w *watched) step(script string, want ...string) {
 // A step's trace must hold what the step did when it returns: not a moment later, and not twice.
 func TestExecReturnsWithItsCopyOnWrite(t *testing.T) {
 	l := newLab(t)
-	times := 200
+	times := drivertest.Times(50, 200)
 	if testing.Short() || l.mode.Rootless {
-		times = 40
+		times = drivertest.Times(20, 40)
 	}
 	must(t, os.Mkdir(filepath.Join(l.lower, "library"), 0o755))
 	for n := range times {

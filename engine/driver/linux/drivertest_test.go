@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/drivertest/program"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -21,6 +22,6 @@ func TestConformance(t *testing.T) {
 		layers := NewLayers(h, mode)
 		snapshots := NewSnapshots(h, mode, layers)
 		return drivertest.Machine{Home: h, Layers: layers, Snapshots: snapshots, Trees: snapshots, Folders: snapshots, Runtime: NewRuntime(h, mode, snapshots),
-			Base: drivertest.ApplyBase(t, layers, drivertest.BuildLearn(t))}
+			Base: drivertest.ApplyBase(t, layers, program.Build(t))}
 	})
 }

@@ -59,7 +59,7 @@ func TestExecManyTimes(t *testing.T) {
 	l := newLab(t)
 	tk := l.create(t, l.spec(t, "sleep", "1000"))
 	must(t, tk.Start(t.Context(), driver.Streams{}))
-	times := 300
+	times := drivertest.Times(90, 300)
 	if testing.Short() {
 		times = 30
 	}

@@ -3,12 +3,15 @@
 package linux
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 )
 
 // The tests of this package run again as an ordinary user: once with subordinate ids, once with a single id, and once as the
@@ -43,7 +46,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 			must(t, err)
 			t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 			must(t, os.Chmod(dir, 0o777))
-			cmd := exec.Command(program, "-test.v", "-test.run", "^Test(Run|Command|Attach|Resize|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl|Mount|Folder|Network|Shared|HostNamespaces|ProfileIs)")
+			cmd := exec.Command(program, "-test.v", fmt.Sprint("-test.short=", !drivertest.Long()), "-test.run", "^Test(Run|Command|Attach|Resize|Names|Capab|Only|Masked|Seccomp|Exec|Terminal|Dead|Pause|Signal|Trace|Suppl|Mount|Folder|Network|Shared|HostNamespaces|ProfileIs)")
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir, enterVariable + "=1"}
 			setup(cmd)

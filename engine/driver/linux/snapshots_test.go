@@ -21,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 )
 
 // base is a chain of two layers to work on.
@@ -245,6 +246,7 @@ func TestRandomTrees(t *testing.T) {
 	s := newStore(t)
 	base := s.base()
 	n := 0
+	drivertest.Checks(t, "40")
 	rapid.Check(t, func(r *rapid.T) {
 		n++
 		key := fmt.Sprintf("k%d", n)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/drivertest/program"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -17,6 +18,6 @@ func TestConformanceInSupervisors(t *testing.T) {
 		must(t, err)
 		l := openLab(t, h, false)
 		return drivertest.Machine{Home: h, Layers: l.Layers, Snapshots: l.Snapshots, Trees: l.Snapshots, Folders: l.Folders, Runtime: l.Runtime,
-			Base: drivertest.ApplyBase(t, l.Layers, drivertest.BuildLearn(t)), Now: l.Now, Sleep: l.Sleep}
+			Base: drivertest.ApplyBase(t, l.Layers, program.Build(t)), Now: l.Now, Sleep: l.Sleep}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/drivertest/program"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -24,6 +25,6 @@ func TestConformance(t *testing.T) {
 			}
 		})
 		return drivertest.Machine{Home: h, Layers: d.Layers, Snapshots: d.Snapshots, Trees: d.Snapshots, Folders: d.Folders, Runtime: d.Runtime,
-			Base: drivertest.ApplyBase(t, d.Layers, drivertest.BuildLearn(t)), Now: d.Now, Sleep: d.Sleep}
+			Base: drivertest.ApplyBase(t, d.Layers, program.Build(t)), Now: d.Now, Sleep: d.Sleep}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 )
 
 // The userland's own scripts print the same at the same times, however often they are run.
@@ -17,7 +18,7 @@ func TestScriptsRepeat(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
-	times := 30
+	times := drivertest.Times(10, 30)
 	if testing.Short() {
 		times = 3
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 )
 
@@ -112,6 +113,7 @@ func (u *Union) describe(t testing.TB, dir string) []string {
 // TestUnionIsATree: over layers that were committed or applied on the way, in this process and in others, a union is what a simple tree
 // is after the same calls.
 func TestUnionIsATree(t *testing.T) {
+	drivertest.Checks(t, "40")
 	rapid.Check(t, func(r *rapid.T) {
 		s := newStore(t)
 		ctx := context.Background()

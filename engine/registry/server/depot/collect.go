@@ -133,6 +133,11 @@ func (c *collection) run() error {
 	for _, set := range needed {
 		maps.Copy(c.needed, set)
 	}
+	if !c.options.DryRun { // whoever wrote index.json may have died before it was durable, and an older one may need what goes now
+		if err := c.depot.syncDir(c.depot.dir); err != nil {
+			return err
+		}
+	}
 	if err := c.sweepMarks(needed); err != nil {
 		return err
 	}

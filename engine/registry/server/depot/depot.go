@@ -76,6 +76,9 @@ func (d *Depot) open() error {
 
 // prepare takes the depot for this process and makes what is missing, index.json last: where it is, the rest is.
 func (d *Depot) prepare() error {
+	if err := d.makeRoot(); err != nil {
+		return err
+	}
 	for _, sub := range []string{"blobs/sha256", "repositories", "uploads", "locks"} {
 		if err := os.MkdirAll(filepath.Join(d.dir, filepath.FromSlash(sub)), 0o755); err != nil {
 			return err
@@ -102,6 +105,26 @@ func (d *Depot) prepare() error {
 		return err
 	}
 	return d.write(d.path(indexFile), encode(nil))
+}
+
+// makeRoot makes the folder. Its name, and those of the folders above that it makes, are durable: what was pushed would be lost with them.
+func (d *Depot) makeRoot() error {
+	var parents []string
+	for dir := d.dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(dir))
+	}
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return err
+	}
+	for _, p := range parents {
+		if err := d.syncDir(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuseLost keeps a depot that lost its index from being taken for an empty one, whose blobs are all garbage.

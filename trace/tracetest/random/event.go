@@ -1,4 +1,6 @@
-package tracetest
+// Package random generates events. It is apart from tracetest, which many a test binary holds that starts processes of itself: they would
+// pay for the initialisation of the generators.
+package random
 
 import (
 	"fmt"
