@@ -82,7 +82,7 @@ func jobCases() []programCase {
 		{rule: "signal 0 asks whether a process is there", script: "sleep 1000 & kill -0 $! && echo there; kill $!; wait $!; kill -0 $!; echo $?", out: "there\n1\n", errs: noProcess},
 		{rule: "the code of a background job", script: "(exit 7) & wait $!; echo $?; sh -c 'exit 8' & wait $!; echo $?", out: "7\n8\n"},
 		{rule: "wait waits for all", script: "(sleep 0.05; touch /tmp/a) & (sleep 0.1; touch /tmp/b) & wait; ls /tmp/a /tmp/b; echo c", out: "/tmp/a\n/tmp/b\nc\n"},
-		{rule: "a stopped child does nothing until it is continued", script: "(while :; do echo x; sleep 0.01; done > /tmp/n) & sleep 0.1; kill -STOP $!; sleep 0.05; a=$(wc -l < /tmp/n); sleep 0.1; b=$(wc -l < /tmp/n); [ $a = $b ] && echo stopped; kill -CONT $!; sleep 0.2; c=$(wc -l < /tmp/n); [ $c -gt $b ] && echo on; kill -9 $!",
+		{rule: "a stopped child does nothing until it is continued", script: "(while :; do echo x; sleep 0.01; done > /tmp/n) & until [ -s /tmp/n ]; do sleep 0.01; done; kill -STOP $!; sleep 0.05; a=$(wc -l < /tmp/n); sleep 0.1; b=$(wc -l < /tmp/n); [ $a = $b ] && echo stopped; kill -CONT $!; until [ $(wc -l < /tmp/n) -gt $b ]; do sleep 0.01; done; echo on; kill -9 $!",
 			out: "stopped\non\n"},
 		{rule: "a signal to all spares the sender and the first process", script: "sleep 1000 & sleep 1000 & sh -c 'sh -c \"kill -TERM -1\"; echo $?'; wait; pgrep -x sleep | wc -l", out: "0\n"},
 		{rule: "orphans belong to the first process", script: "sh -c 'sleep 1000 & echo $! > /tmp/p'; grep PPid /proc/$(cat /tmp/p)/status", out: "PPid:\t1\n"},
