@@ -1,6 +1,7 @@
 #!/bin/bash
 # bench/push.sh [ROUNDS]     How long a push takes: Debian 12, 1 GiB that can't be compressed, and the same once more when nothing has changed.
-# learn, skopeo, podman and docker in turn, each round every one, all to one docker-registry on the loopback interface. A first push finds an empty
+# The archives that all begin with are not compressed, so a push compresses; "ready" is a push of archives that are compressed already.
+# learn, skopeo, podman and docker in turn, each round every one (IMAGES=debian:12 or big:1 for one of the images), all to one docker-registry on the loopback interface. A first push finds an empty
 # registry and, of learn, no memory of earlier ones. Medians of wall time and of processor time (the command's and its children's; docker's work is
 # done by its daemon, so its processor time says nothing).
 # It wants skopeo, podman and docker-registry (Debian), and IN: a folder with debian12.tar (docker-archive) and 1g/blob. docker takes part if DOCKER_HOST
@@ -39,6 +40,8 @@ prepare() {
   ln -s "$IN/debian12.tar" "$W/debian.tar"
   for i in debian:12 big:1; do
     skopeo copy -q "docker-archive:$W/${i%:*}.tar" "oci:$W/oci:${i%:*}"
+    skopeo copy -q "oci:$W/oci:${i%:*}" "oci-archive:$W/ready.tar:$REG/learn/$i"
+    "$LEARN" --home "$W/ready" docker load -q -i "$W/ready.tar" >/dev/null; rm "$W/ready.tar"
     $POD load -q -i "$W/${i%:*}.tar" >/dev/null
   done
   $POD tag debian:12 "$REG/podman/debian:12"; $POD tag "$REG/learn/big:1" "$REG/podman/big:1"
@@ -49,15 +52,17 @@ prepare() {
 }
 prepare
 for _ in $(seq "$N"); do
-  for image in debian:12 big:1; do
+  for image in ${IMAGES:-debian:12 big:1}; do
     name=${image%:*}
     # one empty registry for each, so that none finds what another one sent
     registry; rm -f "$LEARN_HOME/transfers.json"; once "$name.learn" "$LEARN" docker push -q "$REG/learn/$image"
     once "$name-again.learn" "$LEARN" docker push -q "$REG/learn/$image"
-    for p in skopeo podman docker; do
+    for p in skopeo podman docker skopeo-ready learn-ready; do
       registry
       case $p in
-        skopeo) c="skopeo copy -q --dest-tls-verify=false oci:$W/oci:$name docker://$REG/skopeo/$image" ;;
+        skopeo) c="skopeo copy -q --dest-tls-verify=false docker-archive:$W/$name.tar docker://$REG/skopeo/$image" ;;
+        skopeo-ready) c="skopeo copy -q --dest-tls-verify=false oci:$W/oci:$name docker://$REG/skopeo/$image" ;;
+        learn-ready) rm -f "$W/ready/transfers.json"; c="$LEARN --home $W/ready docker push -q $REG/learn/$image" ;;
         podman) c="$POD push -q --tls-verify=false $REG/podman/$image" ;;
         docker) [ -n "$DOCKER" ] || continue; c="docker push -q $REG/docker/$image" ;;
       esac

@@ -21,18 +21,18 @@ timed() { # NAME COMMAND...: appends the seconds of one run
 }
 
 round() {
-  rm -rf "$work/home" "$work/oci" "$work/podman"
+  rm -rf "$work/home" "$work/oci" "$work/podman-store"
   LEARN_HOME=$work/home timed learn "$learn" docker pull -q "$image"
   LEARN_HOME=$work/home timed learn-again "$learn" docker pull -q "$image"
   if command -v skopeo >/dev/null; then # it fetches and does not unpack
     timed skopeo skopeo copy --src-tls-verify=false "docker://$image" "oci:$work/oci:x"
   fi
   if command -v podman >/dev/null; then
-    timed podman podman --root "$work/podman" --runroot "$work/podman-run" pull --tls-verify=false -q "$image"
-    podman --root "$work/podman" --runroot "$work/podman-run" rmi -af >/dev/null 2>&1 || true
+    timed podman podman --root "$work/podman-store" --runroot "$work/podman-run" pull --tls-verify=false -q "$image"
+    podman --root "$work/podman-store" --runroot "$work/podman-run" rmi -af >/dev/null 2>&1 || true
   fi
   if docker info >/dev/null 2>&1; then
-    docker rmi -f "$image" >/dev/null 2>&1 || true
+    docker rmi -f $(docker images -q | sort -u) >/dev/null 2>&1 || true # all of them: another one may have the same layers
     timed docker docker pull -q "$image"
   fi
 }

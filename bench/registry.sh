@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench/registry.sh [LEARN]: 32 parallel pulls of one blob from learn registry serve and from docker-registry (Debian's package), in turns.
 # Prints the throughput of each turn, and the processor time that the server spent on a GiB, which says more where other things run on the machine.
-# Wants ab (apache2-utils), curl and docker-registry. MIB=size of the blob, PULLS=of it in a turn, N=turns.
+# Wants curl and docker-registry. MIB=size of the blob, PULLS=of it in a turn (32 or a multiple), N=turns.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 MIB=${MIB:-16} PULLS=${PULLS:-512} N=${N:-5}
@@ -29,9 +29,15 @@ done
 
 spent() { local f; read -r -a f < <(sed 's/.*) //' "/proc/$1/stat"); echo $((f[11] + f[12])); } # user and system, in ticks
 turn() { # name host pid
-  local before after rate
+  local before after rate begin each readers=()
+  each=($(seq $((PULLS / 32))))
   before=$(spent "$3")
-  rate=$(ab -q -k -c 32 -n "$PULLS" "http://$2/v2/bench/blobs/$digest" 2>/dev/null | awk '/^Failed requests/ && $3 > 0 {print "FAILED", $3} /^Transfer rate/ {printf "%.0f", $3 / 1024}')
+  begin=$EPOCHREALTIME
+  for _ in $(seq 32); do # a process each, as of 32 machines: one that reads for all would be what is measured
+    curl -sf "${each[@]/#/http://$2/v2/bench/blobs/$digest?}" >/dev/null & readers+=($!)
+  done
+  for r in "${readers[@]}"; do wait "$r" || { echo "$1: a pull failed" >&2; exit 1; }; done
+  rate=$(echo "$begin $EPOCHREALTIME" | awk -v m="$MIB" -v p="$PULLS" '{printf "%.0f", m * p / ($2 - $1)}')
   after=$(spent "$3")
   awk -v n="$1" -v r="$rate" -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" -v g="$(awk -v m="$MIB" -v p="$PULLS" 'BEGIN {print m * p / 1024}')" \
     'BEGIN {printf "%-16s %6s MiB/s  %6.3f s of processor a GiB\n", n, r, t / hz / g}'

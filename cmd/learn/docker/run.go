@@ -248,14 +248,16 @@ func (app *App) run(ctx context.Context, f *runFlags, args []string) error {
 	}
 	a := f.attachment(keys)
 	code, err := app.foreground(ctx, e, id, a, starting(e, id))
-	if errors.Is(err, errDetached) {
-		if !a.stdout && !a.stderr {
-			fmt.Fprintln(app.Out, id)
-		}
-		return nil
-	}
-	if err != nil {
+	detached := errors.Is(err, errDetached)
+	if err != nil && !detached {
 		return app.startFailed(ctx, e, id, f.lifecycle.rm, err)
+	}
+	if !a.stdout && !a.stderr { // it may have ended before its input was all read
+		fmt.Fprintln(app.Out, id)
+		code = 0
+	}
+	if detached {
+		return nil
 	}
 	if f.lifecycle.rm {
 		if err := e.Containers.Remove(ctx, id, true); err != nil {

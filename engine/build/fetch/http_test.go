@@ -152,8 +152,11 @@ func TestFetchRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, c.handle)
 			address := strings.Replace(s.URL, "http://", "http://user:hunter2@", 1) + "/file?token=hunter2"
-			cache := t.TempDir()
-			got, _, err := fetched(t, Downloader{MaxBytes: 1000, Silence: 500 * time.Millisecond, Cache: cache}, address, c.sum)
+			cache, silence := t.TempDir(), time.Minute
+			if name == "silence" {
+				silence = 500 * time.Millisecond
+			}
+			got, _, err := fetched(t, Downloader{MaxBytes: 1000, Silence: silence, Cache: cache}, address, c.sum)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "download http://xxxxx:xxxxx@127.0.0.1:") {
 				t.Errorf("%+v, %v; want %q", got, err, c.want)
 			} else if strings.Contains(err.Error(), "hunter2") {
