@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"engine/userland":             {"engine/userland", "engine/oci"},
 	"engine/blob":                 {"engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/layer":                {"engine/oci", "trace", "trace/vocab"},
-	"engine/driver":               {"engine/oci", "engine/driver/health"},
+	"engine/driver":               {"engine/oci", "engine/driver/health", "engine/network"},
 	"engine/kernelview":           {"engine/driver", "engine/driver/standard"},
 	"engine/passwd":               {"engine/driver"},
 	"engine/events":               {"engine/home"},
@@ -40,7 +40,8 @@ var arrows = map[string][]string{
 	"engine/network":              {},
 	"engine/network/names":        {},
 	"engine/network/proxy":        {"engine/network"},
-	"engine/network/ledger":       {"engine/network", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/network/leases":       {"engine/network", "engine/home"},
+	"engine/network/ledger":       {"engine/network", "engine/network/leases", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 
 	// pure readers of what is in an image, and of what is known against it
 	"engine/sbom":       {"engine/sbom/rpmdb"},
@@ -49,7 +50,7 @@ var arrows = map[string][]string{
 
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/container": {"engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/network", "engine/network/ledger", "engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
@@ -62,15 +63,15 @@ var arrows = map[string][]string{
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
 	"engine/driver/drivertest": {"engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
-	"engine/driver/sim":        {"engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/sim":        {"engine/network", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},
 	"engine/driver/sim/lan":    {"engine/userland"},
-	"engine/driver/linux":      {"engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/linux":      {"engine/network", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// the runtime for bundles knows nothing of the engine's containers: only how the machine is asked
 	"engine/driver/linux/bundle": {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
 	"engine/driver/linux/filter": {},
 	"engine/driver/linux/wiring": {"engine/network"},
-	"engine": {"engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
+	"engine": {"engine/network/ledger", "engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
 	"engine/registry/registrytest": {"engine/oci"},

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/learn-containers/learn/engine/network"
 )
 
 // Sentinels for callers that branch. Drivers wrap them with what was being done.
@@ -357,8 +359,9 @@ type Status struct {
 	State     State
 	Pid       int // on the host; 0 unless running or paused
 	StartedAt time.Time
-	Exit      Exit // when State is Stopped
-	Resting   bool // when State is Stopped: the supervisor is still there, and will run Spec.OnEnd or does so now
+	Exit      Exit          // when State is Stopped
+	Resting   bool          // when State is Stopped: the supervisor is still there, and will run Spec.OnEnd or does so now
+	Net       *network.Plan // while it runs: Spec.Net as it was carried out, with the ports of the host that were taken
 }
 
 // State of a task.

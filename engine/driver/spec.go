@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver/health"
+	"github.com/learn-containers/learn/engine/network"
 )
 
 // Spec is everything a runtime needs to run a container: plain data, with nothing left to look up.
@@ -15,10 +16,11 @@ type Spec struct {
 	Dir      string // folder of the container's own files: the runtime keeps its state, events and log here
 	Key      string // writable layer that becomes the root; it must be prepared
 	Hostname string
-	Domain   string     // NIS domain name; empty: none
-	Network  string     // NetworkPrivate, NetworkHost, or the word Of gives for another container's
-	Shared   Namespaces // which further namespaces are not the container's own
-	Hosts    []string   // further names in /etc/hosts, as NAME:ADDRESS
+	Domain   string        // NIS domain name; empty: none
+	Network  string        // NetworkPrivate, NetworkHost, or the word Of gives for another container's
+	Shared   Namespaces    // which further namespaces are not the container's own
+	Net      *network.Plan // what it is connected to, beside the loopback interface; nil: nothing. Network is NetworkPrivate then
+	Hosts    []string      // further names in /etc/hosts, as NAME:ADDRESS
 	Process  Process
 	Init     bool    // a small init of ours is the first process: it runs Process, passes signals on, and reaps what is left to it
 	Mounts   []Mount // besides the standard ones (/proc, /dev, /sys ...), in order

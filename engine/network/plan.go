@@ -15,7 +15,15 @@ type Plan struct {
 	Bridges   []Bridge   // that its endpoints are on; one that is there already is used
 	Endpoints []Endpoint // in the order of their interfaces
 	Ports     []Published
-	Resolver  *Resolver // nil: the container asks the name servers of the host by itself
+	Resolv    Resolv
+	Resolver  *Resolver // nil: the container asks the servers of Resolv by itself
+}
+
+// Resolv is what the user wants to be in the container's /etc/resolv.conf.
+type Resolv struct {
+	Servers []netip.Addr // that are asked about names; none: those of the host
+	Search  []string     // domains; none: those of the host
+	Options []string     // none: those of the host
 }
 
 // Bridge is the switch of one network on this machine.
@@ -51,12 +59,18 @@ type Published struct {
 	To       netip.AddrPort // the container's address and port
 }
 
-// Resolver is the name server in the container's namespace, at ResolverAddress.
+// Resolver is the name server in the container's namespace, at ResolverAddress. It asks the servers of Resolv about names that are in none of
+// its zones.
 type Resolver struct {
-	Networks []string     // ids of the networks whose names it answers for
-	Servers  []netip.Addr // that it asks about all other names; none: it knows no other names
-	Search   []string
-	Options  []string
+	Zones  []Zone // in the order in which they are asked
+	Closed bool   // it knows no other names: all networks of the container are internal
+}
+
+// Zone is a network whose names a resolver knows.
+type Zone struct {
+	Network string // id
+	Name    string // of the network
+	Folder  string // where package leases finds who is in it
 }
 
 // ResolverAddress is where a container's own name server listens, as docker has it.

@@ -99,6 +99,18 @@ const (
 	NamespaceJoin   = "ns.join"
 	UserMap         = "ns.usermap"
 	LoopbackUp      = "net.loopback"
+	NetBridge       = "net.bridge"
+	NetCable        = "net.cable"
+	NetAddress      = "net.address"
+	NetRoute        = "net.route"
+	NetRule         = "net.rule"
+	NetForwarding   = "net.forwarding"
+	NetPublish      = "net.publish"
+	NetResolver     = "net.resolver"
+	NetLookup       = "net.lookup"
+	NetRefused      = "net.refused"
+	NetUnplug       = "net.unplug"
+	NetBridgeGone   = "net.bridge.remove"
 	MountPrivate    = "mount.private"
 	MountDo         = "mount"
 	SysctlSet       = "sysctl"
@@ -221,6 +233,18 @@ var Kinds = []Kind{
 	{NamespaceJoin, false, "a process shares another's view of one kind of resource", []Attr{{"container", "string", "its id"}, {"namespace", "string", "pid, uts, ipc, net or cgroup"}, {"of", "string", "host, or the id of the container whose it is"}, {"inode", "int", "the namespace's number, as in /proc/PID/ns"}}, nil},
 	{UserMap, false, "user ids inside are mapped to ids outside", []Attr{{"container", "string", "its id"}, {"map", "string", "lines of inside, outside, length"}, {"group_map", "string", "the same for groups"}}, nil},
 	{LoopbackUp, false, "the loopback interface of the container's own network is switched on", []Attr{{"container", "string", "its id"}, {"interface", "string", "its name"}}, nil},
+	{NetBridge, false, "the switch of a network is made on the machine", []Attr{{"network", "string", "the network's id"}, {"interface", "string", "the bridge's name"}}, nil},
+	{NetCable, false, "a virtual cable joins a container to the bridge of a network", []Attr{{"container", "string", "its id"}, {"network", "string", "the network's id"}, {"interface", "string", "the end in the container"}, {"peer", "string", "the end on the host, a port of the bridge"}}, nil},
+	{NetAddress, false, "an interface gets an address", []Attr{{"container", "string", "its id; empty: the address is the host's own, on a bridge"}, {"network", "string", "the network's id"}, {"interface", "string", "its name"}, {"address", "string", "with the length of its subnet's prefix"}}, nil},
+	{NetRoute, false, "packets of a container for anywhere else take this way", []Attr{{"container", "string", "its id"}, {"network", "string", "the network's id"}, {"interface", "string", "they leave through"}, {"gateway", "string", "the address of the next machine on the way"}}, nil},
+	{NetRule, false, "the firewall of the machine gets a rule, or a set of it an element", []Attr{{"container", "string", "the id of the container it serves; empty: none in particular"}, {"network", "string", "the id of the network it serves; empty: none in particular"}, {"table", "string", "family and name"}, {"place", "string", "the chain, set or map it is in"}, {"rule", "string", "as nft list ruleset shows it"}}, nil},
+	{NetForwarding, false, "the machine begins to pass packets on between its interfaces", []Attr{{"setting", "string", "as sysctl(8) shows it, or the rule that guards what was not passed on before"}}, nil},
+	{NetPublish, false, "a port of the host leads to a container", []Attr{{"container", "string", "its id"}, {"protocol", "string", "tcp or udp"}, {"host", "string", "address and port of the host; 0.0.0.0 and [::] stand for every address"}, {"to", "string", "address and port of the container"}}, nil},
+	{NetResolver, false, "a container has a name server of its own", []Attr{{"container", "string", "its id"}, {"address", "string", "where it is asked"}, {"networks", "list", "names of the networks whose containers it knows"}, {"servers", "list", "it asks about all other names"}}, nil},
+	{NetLookup, false, "a container's name server has answered", []Attr{{"container", "string", "its id"}, {"name", "string", "that was asked about"}, {"type", "string", "A, AAAA, PTR ..."}, {"code", "string", "NOERROR, NXDOMAIN ..."}, {"answer", "list", "addresses or names"}, {"server", "string", "that knew the answer; empty: the container's own did"}}, nil},
+	{NetRefused, false, "a connection to a published port did not get through to the program", []Attr{{"container", "string", "its id"}, {"host", "string", "address and port of the host"}, {"to", "string", "address and port of the container"}, {"error", "string", "the kernel's word: connection refused"}}, nil},
+	{NetUnplug, false, "a container has left a network: cable, addresses, routes and rules are gone", []Attr{{"container", "string", "its id"}, {"network", "string", "the network's id"}, {"interface", "string", "that it had in the container"}}, nil},
+	{NetBridgeGone, false, "the switch of a network is gone from the machine, with its rules: nothing was connected to it", []Attr{{"network", "string", "the network's id"}, {"interface", "string", "the bridge's name"}}, nil},
 	{MountPrivate, false, "mounts made from now on stay in the container's mount namespace", []Attr{{"container", "string", "its id"}}, nil},
 	{MountDo, false, "a file system is mounted in the container's view", []Attr{{"container", "string", "its id"}, {"target", "string", "where"}, {"type", "string", "overlay, proc, tmpfs, bind ..."}, {"source", "string", "what"}, {"options", "string", "how"}}, nil},
 	{SysctlSet, false, "a setting of the kernel is changed for the container's namespaces only", []Attr{{"container", "string", "its id"}, {"name", "string", "the file below /proc/sys, with dots"}, {"value", "string", "what is written"}}, nil},

@@ -1,22 +1,19 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/learn-containers/learn/engine/failpoint"
-	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/network"
+	"github.com/learn-containers/learn/engine/network/leases"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -44,22 +41,22 @@ func (s *Store) Claim(ctx context.Context, n *Network, r Request) (network.Lease
 	if _, err := os.Lstat(filepath.Join(s.dir(n.ID), recordName)); err != nil {
 		return network.Lease{}, &NotFoundError{n.Name}
 	}
-	leases, err := s.leases(n.ID)
+	given, err := leases.Read(s.LeasesDir(n.ID))
 	if err != nil {
 		return network.Lease{}, err
 	}
-	l, err := s.grant(n, r, leases)
+	l, err := s.grant(n, r, given)
 	if errors.As(err, new(*ConflictError)) { // those of containers that died unseen make room
-		if leases, err = s.sweepLeases(ctx, n.ID, leases); err != nil {
+		if given, err = s.sweepLeases(ctx, n.ID, given); err != nil {
 			return l, err
 		}
-		l, err = s.grant(n, r, leases)
+		l, err = s.grant(n, r, given)
 	}
 	if err != nil {
 		return l, err
 	}
 	failpoint.Hit("network.claim.before-lease")
-	if err := s.writeLease(l); err != nil {
+	if err := leases.Write(s.LeasesDir(l.Network), l); err != nil {
 		return l, err
 	}
 	var addresses []string
@@ -74,11 +71,11 @@ func (s *Store) Claim(ctx context.Context, n *Network, r Request) (network.Lease
 func lockName(id string) string { return "network-" + id[:12] }
 
 // grant chooses the addresses of a lease beside those that are given.
-func (s *Store) grant(n *Network, r Request, leases []network.Lease) (network.Lease, error) {
+func (s *Store) grant(n *Network, r Request, given []network.Lease) (network.Lease, error) {
 	l := network.Lease{Network: n.ID, Container: r.Container, Name: r.Name, Names: r.Names, MAC: r.MAC}
 	taken := map[netip.Addr]string{}
 	var old []netip.Prefix
-	for _, other := range leases {
+	for _, other := range given {
 		if other.Container == r.Container {
 			old = other.Addresses
 			continue
@@ -155,46 +152,12 @@ func (s *Store) endpointID() (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-func (s *Store) leaseFile(net, container string) string {
-	return filepath.Join(s.dir(net), leasesName, container)
-}
-
-func (s *Store) writeLease(l network.Lease) error {
-	data, err := json.Marshal(l)
-	if err == nil {
-		err = home.WriteVolatile(s.leaseFile(l.Network, l.Container), data, 0o600)
-	}
-	if err != nil {
-		return fmt.Errorf("write lease of %.12s: %w", l.Container, err)
-	}
-	return nil
-}
-
-// leases gives those of one network, in the order of their addresses. One that can't be read is none.
-func (s *Store) leases(net string) ([]network.Lease, error) { return Leases(s.dir(net)) }
-
-// Leases reads the leases in the folder of a network.
-func Leases(dir string) ([]network.Lease, error) {
-	names, err := home.Names(filepath.Join(dir, leasesName))
-	if err != nil {
-		return nil, fmt.Errorf("read leases: %w", err)
-	}
-	var all []network.Lease
-	for _, name := range names {
-		var l network.Lease
-		if err := readJSON(filepath.Join(dir, leasesName, name), &l); err == nil && l.Container == name && isID(name) {
-			all = append(all, l)
-		}
-	}
-	slices.SortFunc(all, func(a, b network.Lease) int {
-		return cmp.Or(slices.CompareFunc(a.Addresses, b.Addresses, func(x, y netip.Prefix) int { return x.Addr().Compare(y.Addr()) }), cmp.Compare(a.Container, b.Container))
-	})
-	return all, nil
-}
+// LeasesDir is the folder of a network's leases, for package leases.
+func (s *Store) LeasesDir(net string) string { return filepath.Join(s.dir(net), leasesName) }
 
 // Leases gives who is in a network: containers that run.
 func (s *Store) Leases(ctx context.Context, n *Network) ([]network.Lease, error) {
-	all, err := s.leases(n.ID)
+	all, err := leases.Read(s.LeasesDir(n.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -203,24 +166,21 @@ func (s *Store) Leases(ctx context.Context, n *Network) ([]network.Lease, error)
 
 // Release gives the addresses of a container in a network back. It is no error if it has none.
 func (s *Store) Release(ctx context.Context, net, container string) error {
-	if !isID(net) || !isID(container) {
+	if !isID(net) {
 		return nil
 	}
-	err := os.Remove(s.leaseFile(net, container))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("release lease of %.12s: %w", container, err)
+	there, err := leases.Remove(s.LeasesDir(net), container)
+	if err != nil || !there {
+		return err
 	}
 	trace.Fact(ctx, vocab.NetworkRelease, trace.String("network", net), trace.String("container", container))
 	return nil
 }
 
 // sweepLeases removes the leases of containers that don't run, and gives the others.
-func (s *Store) sweepLeases(ctx context.Context, net string, leases []network.Lease) ([]network.Lease, error) {
+func (s *Store) sweepLeases(ctx context.Context, net string, given []network.Lease) ([]network.Lease, error) {
 	var living []network.Lease
-	for _, l := range leases {
+	for _, l := range given {
 		if s.Runs(ctx, l.Container) {
 			living = append(living, l)
 		} else if err := s.Release(ctx, net, l.Container); err != nil {

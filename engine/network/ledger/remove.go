@@ -12,6 +12,7 @@ import (
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/network"
+	"github.com/learn-containers/learn/engine/network/leases"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
@@ -44,12 +45,12 @@ func (s *Store) removeAlone(ctx context.Context, n *Network) error {
 		return err
 	}
 	defer claims()
-	leases, err := s.Leases(ctx, n)
+	given, err := s.Leases(ctx, n)
 	if err != nil {
 		return err
 	}
-	if len(leases) > 0 {
-		return inUse(n, leases)
+	if len(given) > 0 {
+		return inUse(n, given)
 	}
 	failpoint.Hit("network.remove.before-record")
 	// The record first: from then on the network is gone, and what is left of it is garbage.
@@ -66,9 +67,9 @@ func (s *Store) removeAlone(ctx context.Context, n *Network) error {
 	return nil
 }
 
-func inUse(n *Network, leases []network.Lease) error {
+func inUse(n *Network, given []network.Lease) error {
 	e := &InUseError{Name: n.Name, ID: n.ID}
-	for _, l := range leases {
+	for _, l := range given {
 		e.Endpoints = append(e.Endpoints, fmt.Sprintf("name:%q id:%q", l.Name, l.Endpoint[:12]))
 	}
 	return e
@@ -127,9 +128,9 @@ func (s *Store) sweep(ctx context.Context, id string) error {
 		trace.Fact(ctx, vocab.RecoverRemove, trace.String("what", "network"), trace.String("path", id))
 		return os.RemoveAll(s.dir(id))
 	}
-	leases, err := s.leases(id)
+	given, err := leases.Read(s.LeasesDir(id))
 	if err == nil {
-		_, err = s.sweepLeases(ctx, id, leases)
+		_, err = s.sweepLeases(ctx, id, given)
 	}
 	return err
 }
