@@ -34,6 +34,7 @@ type Change struct {
 	Table     string // inet learn-1a2b3c4d
 	Chain     string
 	Set       string // or map
+	Gone      bool   // bridge: it was taken away, with its rules, for nothing was connected to it any more
 	Rule      string // the rule or the element, as nft list ruleset shows it
 }
 

@@ -292,6 +292,7 @@ func (s *session) disconnect(plan network.Plan) error {
 	if err := deleteLinks(s.links, append(doomed, bridges...)...); err != nil {
 		return err
 	}
+	s.reportGone(plan.Bridges, bridges)
 	if err := s.removeElements(append(containerElements(plan), gone...)); err != nil {
 		return err
 	}
@@ -299,6 +300,14 @@ func (s *session) disconnect(plan network.Plan) error {
 		return err
 	}
 	return s.tidy()
+}
+
+func (s *session) reportGone(planned []network.Bridge, gone []netlink.Link) {
+	for _, b := range planned {
+		if slices.ContainsFunc(gone, func(l netlink.Link) bool { return l.Attrs().Name == b.Name }) {
+			s.report(Change{Kind: KindBridge, Network: b.Network, Interface: b.Name, Gone: true})
+		}
+	}
 }
 
 // cables finds a container's, by their ends on the host.
