@@ -161,7 +161,6 @@ func (c *connection) close(ctx context.Context) error {
 	if c.file != nil {
 		err := c.cables.Disconnect(ctx, c.plan)
 		if err == nil {
-			c.tell.unplugged(c.plan.Endpoints)
 			err = c.state.Drop(c.id)
 		}
 		errs = append(errs, err, c.file.Close())

@@ -3,14 +3,13 @@
 package shim
 
 import (
-	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 
 	"github.com/learn-containers/learn/engine/driver/eventlog"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
 	"github.com/learn-containers/learn/engine/network"
+	"github.com/learn-containers/learn/engine/network/describe"
 	"github.com/learn-containers/learn/engine/network/names"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -56,59 +55,68 @@ func (t *teller) live() { t.taken() }
 // change tells a change of the machine.
 func (t *teller) change(c wiring.Change) { TellWiring(t.fact)(c) }
 
-// TellWiring gives what turns changes of the machine into facts.
+func (t *teller) all(facts ...describe.Fact) {
+	for _, f := range facts {
+		t.fact(f.Kind, f.Attrs...)
+	}
+}
+
+// TellWiring gives what turns changes of the machine into facts. A bridge and a cable have one, and each of their addresses and routes.
 func TellWiring(fact func(kind string, attrs ...trace.Attr)) func(wiring.Change) {
 	return func(c wiring.Change) {
-		owner := []trace.Attr{trace.String("container", c.Container), trace.String("network", c.Network)}
+		f := describe.Fact{}
 		switch c.Kind {
 		case wiring.KindForwarding:
-			fact(vocab.NetForwarding, trace.String("setting", c.Rule))
+			f = describe.Fact{Kind: vocab.NetForwarding, Attrs: []trace.Attr{trace.String("setting", c.Rule)}}
 		case wiring.KindBridge:
-			kind := vocab.NetBridge
-			if c.Gone {
-				kind = vocab.NetBridgeGone
+			b := network.Bridge{Network: c.Network, Name: c.Interface}
+			if f = describe.Bridge(b)[0]; c.Gone {
+				f = describe.BridgeGone(b)
 			}
-			fact(kind, trace.String("network", c.Network), trace.String("interface", c.Interface))
 		case wiring.KindCable:
-			fact(vocab.NetCable, append(owner, trace.String("interface", c.Peer), trace.String("peer", c.Interface))...)
-		case wiring.KindAddress:
-			fact(vocab.NetAddress, append(owner, trace.String("interface", c.Interface), trace.String("address", c.Address.String()))...)
-		case wiring.KindRoute:
-			fact(vocab.NetRoute, append(owner, trace.String("interface", c.Interface), trace.String("gateway", c.Gateway.String()))...)
-		case wiring.KindRule:
-			place := c.Chain
-			if place == "" {
-				place = c.Set
+			e := network.Endpoint{Network: c.Network, Interface: c.Peer, HostEnd: c.Interface}
+			if f = describe.Endpoint(c.Container, e)[0]; c.Gone {
+				f = describe.Unplugged(c.Container, e)
 			}
-			fact(vocab.NetRule, append(owner, trace.String("table", c.Table), trace.String("place", place), trace.String("rule", c.Rule))...)
+		case wiring.KindAddress:
+			f = describe.Address(c.Container, c.Network, c.Interface, c.Address)
+		case wiring.KindRoute:
+			f = describe.Route(c.Container, c.Network, c.Interface, c.Gateway)
+		case wiring.KindRule:
+			f = rule(c)
 		}
+		fact(f.Kind, f.Attrs...)
 	}
+}
+
+func rule(c wiring.Change) describe.Fact {
+	place := c.Chain
+	if place == "" {
+		place = c.Set
+	}
+	return describe.Fact{Kind: vocab.NetRule, Attrs: []trace.Attr{trace.String("container", c.Container), trace.String("network", c.Network),
+		trace.String("table", c.Table), trace.String("place", place), trace.String("rule", c.Rule)}}
 }
 
 func (t *teller) published(ports []network.Published) {
 	for _, p := range ports {
-		t.fact(vocab.NetPublish, trace.String("container", t.id), trace.String("protocol", string(p.Protocol)), trace.String("host", hostSide(p)), trace.String("to", p.To.String()))
+		t.all(describe.Published(t.id, p))
 	}
 }
 
-func hostSide(p network.Published) string {
-	return net.JoinHostPort(p.HostIP.String(), strconv.Itoa(int(p.HostPort)))
+func (t *teller) resolver(plan network.Plan, host []netip.Addr) {
+	t.all(describe.Resolver(t.id, *plan.Resolver, upstream(plan, host)))
 }
 
-func (t *teller) resolver(plan network.Plan, servers []netip.Addr) {
-	var zones, asked []string
-	for _, z := range plan.Resolver.Zones {
-		zones = append(zones, z.Name)
+func (t *teller) lookup(e names.Event) {
+	if t.observes() {
+		t.all(describe.Lookup(t.id, e))
 	}
-	for _, s := range upstream(plan, servers) {
-		asked = append(asked, s.String())
-	}
-	t.fact(vocab.NetResolver, trace.String("container", t.id), trace.String("address", network.ResolverAddress), trace.Strings("networks", zones), trace.Strings("servers", asked))
 }
 
-func (t *teller) unplugged(endpoints []network.Endpoint) {
-	for _, e := range endpoints {
-		t.fact(vocab.NetUnplug, trace.String("container", t.id), trace.String("network", e.Network), trace.String("interface", e.Interface))
+func (t *teller) refused(p network.Published, _ netip.AddrPort, err error) {
+	if t.observes() {
+		t.all(describe.Refused(t.id, p, err))
 	}
 }
 
@@ -118,22 +126,4 @@ func (t *teller) observes() bool {
 	defer t.mu.Unlock()
 	t.observed++
 	return t.observed <= maxObserved
-}
-
-func (t *teller) lookup(e names.Event) {
-	if !t.observes() {
-		return
-	}
-	server := ""
-	if e.Server.IsValid() {
-		server = e.Server.Addr().String()
-	}
-	t.fact(vocab.NetLookup, trace.String("container", t.id), trace.String("name", e.Name), trace.String("type", e.Type), trace.String("code", e.Code),
-		trace.Strings("answer", e.Answer), trace.String("server", server))
-}
-
-func (t *teller) refused(p network.Published, _ netip.AddrPort, err error) {
-	if t.observes() {
-		t.fact(vocab.NetRefused, trace.String("container", t.id), trace.String("host", hostSide(p)), trace.String("to", p.To.String()), trace.String("error", err.Error()))
-	}
 }

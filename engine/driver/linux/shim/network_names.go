@@ -39,14 +39,10 @@ func (c *connection) serveNames(plan network.Plan) (*resolver, error) {
 	}
 	r := &resolver{zones: &zones{}, done: make(chan error, 1)}
 	r.zones.set(plan.Resolver.Zones)
-	var servers []netip.AddrPort
-	for _, a := range upstream(plan, c.cfg.Servers) {
-		servers = append(servers, netip.AddrPortFrom(a, nameService))
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {
-		r.done <- names.Serve(ctx, names.Config{Lookup: r.zones, Servers: servers, Observe: c.tell.lookup}, []net.PacketConn{packets}, []net.Listener{stream})
+		r.done <- names.Serve(ctx, names.Config{Lookup: r.zones, Servers: upstream(plan, c.cfg.Servers), Observe: c.tell.lookup}, []net.PacketConn{packets}, []net.Listener{stream})
 	}()
 	return r, nil
 }
@@ -57,14 +53,18 @@ func (r *resolver) close() error {
 }
 
 // upstream are the servers that are asked about names of no zone.
-func upstream(plan network.Plan, host []netip.Addr) []netip.Addr {
-	switch {
-	case plan.Resolver.Closed:
+func upstream(plan network.Plan, host []netip.Addr) []netip.AddrPort {
+	if plan.Resolver.Closed {
 		return nil
-	case len(plan.Resolv.Servers) > 0:
-		return plan.Resolv.Servers
 	}
-	return host
+	if len(plan.Resolv.Servers) > 0 {
+		host = plan.Resolv.Servers
+	}
+	var servers []netip.AddrPort
+	for _, a := range host {
+		servers = append(servers, netip.AddrPortFrom(a, nameService))
+	}
+	return servers
 }
 
 // listenForNames listens in the network namespace, at ports of which only a rule of its own knows, so that the container's programs may have

@@ -84,11 +84,7 @@ func (c *connection) leave(ctx context.Context, old network.Plan, gone []network
 	if len(gone) == 0 {
 		return nil
 	}
-	if err := c.cables.Disconnect(ctx, part(old, gone, nil)); err != nil {
-		return err
-	}
-	c.tell.unplugged(gone)
-	return nil
+	return c.cables.Disconnect(ctx, part(old, gone, nil))
 }
 
 // rename has the name server know the zones of the new plan.
