@@ -55,6 +55,7 @@ type machine struct {
 	home string
 	dir  string
 	env  []string
+	wrap func(argv []string) []string // puts what has to come before a command line; nil: nothing
 }
 
 func newMachine(t testing.TB, driver string) *machine {
@@ -120,6 +121,10 @@ func (m *machine) run(env []string, argv ...string) result {
 	var out, errs bytes.Buffer
 	cmd := exec.Command(exe)
 	cmd.Args = argv
+	if m.wrap != nil {
+		argv = m.wrap(argv)
+		cmd = exec.Command(argv[0], argv[1:]...)
+	}
 	cmd.Dir = m.dir
 	cmd.Env = append(append(os.Environ(), "LEARN_HOME="+m.home, "LEARN_TRACE=", "LEARN_OFFLINE=1"), append(m.env, env...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
