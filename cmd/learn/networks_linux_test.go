@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/trace"
+	"github.com/learn-containers/learn/trace/tracefile"
 	"github.com/learn-containers/learn/trace/vocab"
 )
 
@@ -111,12 +111,13 @@ func TestNeighbour(t *testing.T) {
 		}
 	}
 	look("at first")
+	rules := n.must("nft", "list", "ruleset")
 	n.must("nft", "flush", "ruleset")
 	m.must("network", "ls")
 	look("after the firewall was flushed, and network ls")
 	n.must("nft", "flush", "ruleset")
-	if !eventually(10*time.Second, func() bool { return neighbour.curl("http://10.99.0.1:8080/") == page("web") }) {
-		t.Error("after the firewall was flushed nobody put the rules back")
+	if !eventually(20*time.Second, func() bool { return n.must("nft", "list", "ruleset") == rules }) {
+		t.Errorf("after the firewall was flushed nobody put the rules back. Before:\n%s\nAfter:\n%s", rules, n.must("nft", "list", "ruleset"))
 	}
 	look("after the firewall was flushed, and a while")
 	m.must("rm", "-f", "web", "local", "apart")
@@ -173,7 +174,7 @@ func TestInternalNetwork(t *testing.T) {
 	if !m.fetches("client", "web", "web") {
 		t.Error("containers of an internal network do not reach one another")
 	}
-	if routes := m.must("exec", "client", "cat", "/proc/net/route"); strings.Contains(routes, "\t00000000\t") {
+	if routes := m.must("exec", "client", "cat", "/proc/net/route"); strings.Contains(routes, "eth0\t00000000\t") {
 		t.Errorf("it has a default route:\n%s", routes)
 	}
 	stub := n.stubServer()
@@ -225,7 +226,11 @@ func TestToolsAgree(t *testing.T) {
 		routes += out
 	}
 	seen := map[string]int{}
-	for _, e := range readTrace(t, file) {
+	events, err := tracefile.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
 		seen[e.Kind]++
 		switch e.Kind {
 		case vocab.NetBridge:
@@ -255,23 +260,6 @@ func contains(t *testing.T, e trace.Event, text, want string) {
 	if !strings.Contains(text, want) {
 		t.Errorf("%s told of %q, and the tools don't show it:\n%s", e.Kind, want, text)
 	}
-}
-
-func readTrace(t *testing.T, file string) []trace.Event {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []trace.Event
-	for line := range strings.Lines(string(data)) {
-		var e trace.Event
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		all = append(all, e)
-	}
-	return all
 }
 
 // TestNetworksAfterKills: whatever is killed and when, the next command finds nothing left of it.
