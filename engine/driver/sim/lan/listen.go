@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -96,8 +97,11 @@ func (h *Host) has(a netip.Addr) bool {
 	if a.IsUnspecified() || a.Is4() && a.IsLoopback() || a == netip.IPv6Loopback() {
 		return true
 	}
-	p := h.sw.plugs[a]
-	return p != nil && p.host == h
+	if h.sw.machine == h {
+		return slices.ContainsFunc(h.sw.gateways(), func(g netip.Addr) bool { return g == a })
+	}
+	p, ok := h.sw.plugs[a]
+	return ok && p.host == h
 }
 
 // covers reports whether connections to a come to l.
