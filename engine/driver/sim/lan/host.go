@@ -32,7 +32,7 @@ type Host struct {
 	// host is used.
 	Names func() ([]byte, error)
 	// Resolve, if set, is the host's name server: it gives the addresses of a name, in lower case and without a dot at its end, none if
-	// there is no such name, and which server has answered. Set before the host is used.
+	// there is no such name, and which server has answered, if any was there to ask. Set before the host is used.
 	Resolve func(name string) (addresses []netip.Addr, server string)
 	// Lost, if set, is how long a host waits for an answer that does not come: it returns when it gives up, or earlier with the error of
 	// ctx. It waits within Wait. Set before the host is used; nil: as Linux does.

@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -227,4 +228,26 @@ func (l *listener) drain() {
 			return
 		}
 	}
+}
+
+// Socket is a listener, or one end of a connection; Remote is not valid of a listener.
+type Socket struct{ Local, Remote netip.AddrPort }
+
+// Sockets lists what the host has open, in the order of its addresses.
+func (h *Host) Sockets() []Socket {
+	h.sw.mu.Lock()
+	defer h.sw.mu.Unlock()
+	var all []Socket
+	for _, l := range h.listeners {
+		all = append(all, Socket{Local: l.addr})
+	}
+	for c := range h.conns {
+		s := Socket{Local: c.endpoint()}
+		if a, ok := c.(interface{ RemoteAddr() net.Addr }).RemoteAddr().(*net.TCPAddr); ok {
+			s.Remote = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Socket) int { return cmp.Or(a.Local.Compare(b.Local), a.Remote.Compare(b.Remote)) })
+	return all
 }

@@ -3,6 +3,7 @@ package lan
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -40,10 +41,11 @@ func (h *Host) Lookup(ctx context.Context, name string) (addresses []string, ser
 	}
 	server = noServer
 	if h.Resolve != nil {
-		var found []netip.Addr
-		if found, server = h.Resolve(plain); len(found) > 0 {
-			return texts(found), server, nil
+		found, asked := h.Resolve(plain)
+		if len(found) > 0 {
+			return texts(found), asked, nil
 		}
+		server = cmp.Or(asked, server)
 	}
 	return nil, server, &net.DNSError{Err: "no such host", Name: name, Server: server, IsNotFound: true}
 }

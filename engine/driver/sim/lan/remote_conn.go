@@ -149,6 +149,9 @@ func (r *remote) abort() {
 	}
 }
 
+// Far tells that the other end is in another process.
+func (r *remote) Far() bool { return true }
+
 func (r *remote) endpoint() netip.AddrPort           { return r.local }
 func (r *remote) LocalAddr() net.Addr                { return net.TCPAddrFromAddrPort(r.local) }
 func (r *remote) RemoteAddr() net.Addr               { return net.TCPAddrFromAddrPort(r.peer) }

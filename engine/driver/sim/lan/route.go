@@ -136,8 +136,8 @@ func (s *Switch) fromMachine(h *Host, to netip.Addr) (way, error) {
 	return way{}, syscall.ENETUNREACH
 }
 
-// patience is how long Linux repeats the wish for a connection: 1, 2, 4 ... seconds after the one before (tcp(7), tcp_syn_retries: 6).
-const patience = 127 * time.Second
+// Patience is how long Linux repeats the wish for a connection: 1, 2, 4 ... seconds after the one before (tcp(7), tcp_syn_retries: 6).
+const Patience = 127 * time.Second
 
 // lose waits for an answer that does not come.
 func (h *Host) lose(ctx context.Context) (err error) {
@@ -155,7 +155,7 @@ func (h *Host) lose(ctx context.Context) (err error) {
 			err = h.Lost(ctx)
 			return
 		}
-		t := time.NewTimer(patience)
+		t := time.NewTimer(Patience)
 		defer t.Stop()
 		select {
 		case <-t.C:
