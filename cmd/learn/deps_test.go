@@ -71,6 +71,7 @@ var arrows = map[string][]string{
 	"engine/driver/linux/bundle": {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
 	"engine/driver/linux/filter": {},
 	"engine/driver/linux/wiring": {"engine/network"},
+	"engine/driver/linux/rootnet": {"engine/network", "engine/driver/linux/wiring"},
 	"engine": {"engine/network/ledger", "engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 
