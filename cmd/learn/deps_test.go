@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"engine/network":              {},
 	"engine/network/names":        {},
 	"engine/network/proxy":        {"engine/network"},
+	"engine/network/describe":     {"engine/network", "engine/network/names", "trace", "trace/vocab"},
 	"engine/network/leases":       {"engine/network", "engine/home"},
 	"engine/network/ledger":       {"engine/network", "engine/network/leases", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 
@@ -63,10 +64,10 @@ var arrows = map[string][]string{
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
 	"engine/driver/drivertest": {"engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
-	"engine/driver/sim":        {"engine/network", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/sim":        {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},
 	"engine/driver/sim/lan":    {"engine/userland"},
-	"engine/driver/linux":      {"engine/network", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/linux":      {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// the runtime for bundles knows nothing of the engine's containers: only how the machine is asked
 	"engine/driver/linux/bundle": {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
 	"engine/driver/linux/filter": {},
