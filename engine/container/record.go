@@ -18,6 +18,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	plan "github.com/learn-containers/learn/engine/network"
 )
 
 var errUnsupported = driver.ErrUnsupported
@@ -35,11 +36,13 @@ type Container struct {
 	HostConfig *container.HostConfig                // as it was given
 	Layers     []image.Layer                        // the read-only layers below the writable one, lowest first
 	Mounts     []MountPoint                         `json:",omitempty"` // besides those of --tmpfs, in the order in which they are mounted
-	Networks   map[string]*network.EndpointSettings `json:",omitempty"` // by name: what was asked of each
+	Networks   map[string]*network.EndpointSettings // by name: what was asked of each; nil: as NetworkMode says, without interfaces
 	LogPath    string
 	Driver     string
 
 	State State `json:"-"`
+	// Net is what a container that runs is connected to, with the ports of the host that it got; nil: nothing.
+	Net *plan.Plan `json:"-"`
 	// Warnings say, after Create, what of the options was left out because the machine can't do it.
 	Warnings []string `json:"-"`
 
