@@ -55,7 +55,7 @@ var arrows = map[string][]string{
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
-	"engine/driver/standard":   {},
+	"engine/driver/standard":   {"engine/network"},
 	"engine/driver/pack":       {},
 	"engine/driver/jsonfile":   {"engine/failpoint"},
 	"engine/driver/health":     {},
