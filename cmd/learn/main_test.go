@@ -19,6 +19,10 @@ import (
 // TestMain lets the test binary be the program: under the name learn, docker, or that of a small program of the built-in image,
 // whose file it then is.
 func TestMain(m *testing.M) {
+	if err := enterNetns(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	name := filepath.Base(os.Args[0])
 	if name == eachName {
 		os.Exit(runEach(os.Args[1:]))
@@ -55,7 +59,6 @@ type machine struct {
 	home string
 	dir  string
 	env  []string
-	wrap func(argv []string) []string // puts what has to come before a command line; nil: nothing
 }
 
 func newMachine(t testing.TB, driver string) *machine {
@@ -121,10 +124,6 @@ func (m *machine) run(env []string, argv ...string) result {
 	var out, errs bytes.Buffer
 	cmd := exec.Command(exe)
 	cmd.Args = argv
-	if m.wrap != nil {
-		argv = m.wrap(argv)
-		cmd = exec.Command(argv[0], argv[1:]...)
-	}
 	cmd.Dir = m.dir
 	cmd.Env = append(append(os.Environ(), "LEARN_HOME="+m.home, "LEARN_TRACE=", "LEARN_OFFLINE=1"), append(m.env, env...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs

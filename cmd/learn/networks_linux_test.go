@@ -80,7 +80,7 @@ func TestPublishedPorts(t *testing.T) {
 func TestNeighbour(t *testing.T) {
 	m, n := newNetworked(t)
 	neighbour := newNetns(t)
-	n.must("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "uplink", "netns", strconv.Itoa(neighbour.holder.Process.Pid))
+	n.must("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "uplink", "netns", neighbour.path)
 	for at, address := range map[*netns]string{n: "10.99.0.1/24", neighbour: "10.99.0.2/24"} {
 		at.must("ip", "address", "add", address, "dev", "uplink")
 		at.must("ip", "link", "set", "uplink", "up")
