@@ -170,16 +170,26 @@ func (app *App) createNetwork(ctx context.Context, o ledger.CreateOptions) error
 
 func (app *App) networkInspect() *cobra.Command {
 	var spec string
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NETWORK [NETWORK...]",
 		Short: "Display detailed information on one or more networks",
-		Args:  atLeast(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return nil
+			}
+			return atLeast(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return app.explainNetworks(cmd.Context(), args)
+			}
 			return app.inspectEach(cmd.Context(), spec, args, inspectNetwork)
 		},
 	}
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolP("verbose", "v", false, "Verbose output for diagnostics")
+	cmd.Flags().BoolVar(&explain, "explain", false, "Draw the way of a packet instead: ports of the host, rules, bridge, cables, containers; of all networks that are used if none is named")
 	return cmd
 }
 
