@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/network/ledger"
 	ntypes "github.com/moby/moby/api/types/network"
 	"github.com/spf13/cobra"
@@ -168,6 +169,18 @@ func (app *App) createNetwork(ctx context.Context, o ledger.CreateOptions) error
 	return nil
 }
 
+// mendNetworks brings what the machine has of networks in line with what runs. What it can't mend hides nothing from who only wants to look.
+func (app *App) mendNetworks(ctx context.Context) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.MendNetworks(ctx); err != nil {
+		fmt.Fprintf(app.Err, "WARNING: mend networks: %s\n", format.Clean(err.Error()))
+	}
+	return ctx.Err()
+}
+
 func (app *App) networkInspect() *cobra.Command {
 	var spec string
 	var explain bool
@@ -181,8 +194,11 @@ func (app *App) networkInspect() *cobra.Command {
 			return atLeast(1)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if explain {
+			if explain { // which shows what is missing, so it mends nothing first
 				return app.explainNetworks(cmd.Context(), args)
+			}
+			if err := app.mendNetworks(cmd.Context()); err != nil {
+				return err
 			}
 			return app.inspectEach(cmd.Context(), spec, args, inspectNetwork)
 		},
