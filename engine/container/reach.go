@@ -143,7 +143,7 @@ func wireWords(w driver.Wire) reach.Wire {
 	case driver.WireRoute:
 		r.What, r.Where = "the route by "+w.Gateway.String()+" through "+w.Interface, "ip route"
 	default:
-		r.What, r.Where = "in "+w.Place+": "+w.Rule, "nft list table "+w.Table
+		r.What, r.Where = "in "+w.Place+" of the firewall: "+w.Bare(), "nft list table "+w.Table
 	}
 	return r
 }

@@ -116,7 +116,7 @@ func (d *networkDrawing) port(m networkMember, p network.Published) {
 	case d.Simulated:
 		d.text(below, "by the switch of the simulated machine")
 	case found:
-		d.text(below, "by the rule in "+rule.Place+": "+bare(rule.Rule)+gone(rule.Missing)+"; it rewrites the destination (DNAT)")
+		d.text(below, "by the rule in "+rule.Place+": "+rule.Bare()+gone(rule.Missing)+"; it rewrites the destination (DNAT)")
 		if p.HostIP.IsUnspecified() {
 			d.text(below, "from this machine's loopback: a process of the engine listens, and passes on")
 		}
@@ -139,16 +139,6 @@ func (m networkMember) rule(p network.Published) (driver.Wire, bool) {
 		}
 	}
 	return driver.Wire{}, false
-}
-
-// bare is a rule without the comment that says whose it is.
-func bare(rule string) string {
-	before, rest, ok := strings.Cut(rule, ` comment "`)
-	if !ok {
-		return rule
-	}
-	_, after, _ := strings.Cut(rest, `"`)
-	return before + after
 }
 
 func gone(missing bool) string {
@@ -288,7 +278,7 @@ func (d *networkDrawing) by(set string) string {
 	for _, m := range d.Members {
 		for _, w := range m.Wires {
 			if w.Kind == driver.WireRule && w.Network == d.ID && strings.HasPrefix(w.Place, set) {
-				return "; by " + bare(w.Rule) + " in " + w.Place + gone(w.Missing)
+				return "; by " + w.Bare() + " in " + w.Place + gone(w.Missing)
 			}
 		}
 	}
