@@ -82,7 +82,10 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Volumes = volume.New(c.Home, d.Folders, d.Storage)
 	e.Volumes.Uses, e.Volumes.Now, e.Volumes.Events, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Events, e.Volumes
 	e.Networks = ledger.New(c.Home)
-	e.Networks.Runs, e.Networks.Now, e.Networks.Events = e.Containers.Runs, e.Now, e.Events
+	e.Networks.Runs, e.Networks.Now, e.Networks.Events, e.Containers.Networks = e.Containers.Runs, e.Now, e.Events, e.Networks
+	if n, ok := d.Runtime.(driver.Networker); ok {
+		e.Networks.Used = n.UsedPrefixes
+	}
 	e.Builder = build.New(c.Home, e.Images, d.Layers, d.Snapshots, d.Trees, d.Runtime)
 	e.Builder.Folders, e.Builder.Builtin = d.Folders, BaseName+":latest"
 	trace.Fact(ctx, vocab.EngineOpen, trace.String("home", c.Home.Root()), trace.String("driver", d.Name), trace.String("reason", d.Reason))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/volume"
@@ -31,7 +32,22 @@ func (e *Engine) Recover(ctx context.Context) error {
 			return err
 		}
 	}
+	if n, ok := e.Driver.Runtime.(driver.Networker); ok {
+		if err := n.SweepNetworks(ctx); err != nil {
+			return err
+		}
+	}
 	return e.Home.MarkBoot()
+}
+
+// MendNetworks brings what the machine has of networks in line with what runs: what belonged to the dead goes, and what was lost, as when
+// somebody flushed the firewall, comes back.
+func (e *Engine) MendNetworks(ctx context.Context) error {
+	n, ok := e.Driver.Runtime.(driver.Networker)
+	if !ok {
+		return nil
+	}
+	return errors.Join(n.SweepNetworks(ctx), n.RestoreNetworks(ctx))
 }
 
 func (e *Engine) undo(ctx context.Context, o *home.Orphan) (err error) {

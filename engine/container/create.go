@@ -11,6 +11,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/network"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/learn-containers/learn/engine/driver"
@@ -26,6 +27,9 @@ type CreateOptions struct {
 	Image      string // a name or an id, as the user gave it
 	Config     container.Config
 	HostConfig container.HostConfig
+	// Networks are what the container is to be connected to, by names or ids, and what it wants there. HostConfig.NetworkMode is one of them
+	// in any case, and the first; nil settings want nothing in particular.
+	Networks map[string]*network.EndpointSettings
 	// Run says that this process starts the container next. One that removes itself is then gone also if the process dies before.
 	Run bool
 }
@@ -42,6 +46,9 @@ func (m *Manager) Create(ctx context.Context, opts CreateOptions) (*Container, e
 		return nil, err
 	}
 	c.Warnings = append(c.Warnings, m.securityWarnings(c.HostConfig)...)
+	if err := m.chooseNetworks(ctx, c, opts.Networks); err != nil {
+		return nil, err
+	}
 	if err := m.create(ctx, c, &opts); err != nil {
 		return nil, err
 	}
@@ -90,7 +97,7 @@ func (m *Manager) plan(opts *CreateOptions) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkHost(&opts.HostConfig), checkNames(&opts.Config, &opts.HostConfig)); err != nil {
+	if err := errors.Join(checkHost(&opts.HostConfig), checkNames(&opts.Config, &opts.HostConfig), checkNetworking(opts)); err != nil {
 		return nil, err
 	}
 	if err := m.checkRuntime(&opts.HostConfig); err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/learn-containers/learn/engine/events"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/network/ledger"
 	"github.com/learn-containers/learn/engine/volume"
 )
 
@@ -39,6 +40,8 @@ type Manager struct {
 	Driver string
 	// Events is told what happens to containers; nil for nobody.
 	Events *events.Log
+	// Networks are what containers are connected to, if the runtime is a driver.Networker; nil: none are kept.
+	Networks *ledger.Store
 	// Volumes are what containers mount by name.
 	Volumes *volume.Store
 	// Random gives the bytes that ids and made-up names are made of: crypto/rand, unless they are to repeat.

@@ -25,6 +25,10 @@ func (m *Manager) Inspect(ctx context.Context, ref string) (container.InspectRes
 	if c.HostConfig.LogConfig.Type == logLocal {
 		logPath = "" // docker names that of json-file only
 	}
+	networks, err := m.networkView(ctx, c)
+	if err != nil {
+		return container.InspectResponse{}, err
+	}
 	return container.InspectResponse{
 		ID: c.ID, Created: c.Created.Format(time.RFC3339Nano), Path: c.Path, Args: notNil(c.Args),
 		State: &state, Image: c.Image.String(), LogPath: logPath, RestartCount: c.State.RestartCount, Name: "/" + c.Name,
@@ -33,7 +37,7 @@ func (m *Manager) Inspect(ctx context.Context, ref string) (container.InspectRes
 		GraphDriver:     &storage.DriverData{Name: c.Driver, Data: map[string]string{"ID": c.ID, "ChainID": c.Chain().String()}},
 		Mounts:          m.mountView(c),
 		Config:          configView(c.Config),
-		NetworkSettings: networkView(c),
+		NetworkSettings: networks,
 	}, nil
 }
 
@@ -87,18 +91,4 @@ func configView(c *container.Config) *container.Config {
 		v.Labels = map[string]string{}
 	}
 	return &v
-}
-
-// networkView says what network there is: the container's own loopback, the host's, or, under no name, another container's.
-func networkView(c *Container) *container.NetworkSettings {
-	n := &container.NetworkSettings{Ports: network.PortMap{}, Networks: map[string]*network.EndpointSettings{}}
-	if mode := c.HostConfig.NetworkMode; mode == "host" {
-		n.Networks["host"] = &network.EndpointSettings{}
-	} else if !mode.IsContainer() {
-		n.Networks["none"] = &network.EndpointSettings{}
-	}
-	if c.State.Live() {
-		n.SandboxID = c.ID
-	}
-	return n
 }

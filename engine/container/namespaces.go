@@ -24,8 +24,6 @@ func checkModes(h *container.HostConfig) error {
 		return invalid("invalid cgroup namespace mode: %s", h.CgroupnsMode)
 	case h.NetworkMode.IsContainer() && h.NetworkMode.ConnectedContainer() == "":
 		return invalid("Invalid network mode: invalid container format container:<name|id>")
-	case h.NetworkMode != "" && !h.NetworkMode.IsNone() && !h.NetworkMode.IsContainer() && h.NetworkMode != driver.NetworkHost:
-		return invalid("network %s not found: none (loopback only), host and container:<name|id> are there", h.NetworkMode)
 	}
 	return nil
 }
@@ -39,8 +37,6 @@ func checkNames(cfg *container.Config, h *container.HostConfig) error {
 		return conflictingOptions("domainname and the UTS mode")
 	case h.NetworkMode.IsContainer() && cfg.Hostname != "":
 		return conflictingOptions("hostname and the network mode")
-	case h.NetworkMode.IsContainer() && len(h.ExtraHosts) > 0:
-		return conflictingOptions("custom host-to-IP mapping and the network mode")
 	case len(cfg.Hostname) > 64:
 		return invalid("invalid hostname %q: the kernel takes 64 bytes", cfg.Hostname)
 	case len(cfg.Domainname) > 64:

@@ -79,7 +79,7 @@ func (m *Manager) change(ctx context.Context, id string, check func(*Container) 
 		if err := m.writeState(c, next); err != nil {
 			return err
 		}
-		m.tellSteps(c, done)
+		m.tellSteps(ctx, c, done)
 		return nil
 	})
 	if err == nil {

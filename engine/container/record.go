@@ -18,6 +18,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/health"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	plan "github.com/learn-containers/learn/engine/network"
 )
 
 var errUnsupported = driver.ErrUnsupported
@@ -40,6 +41,8 @@ type Container struct {
 	Driver     string
 
 	State State `json:"-"`
+	// Net is what a container that runs is connected to, with the ports of the host that it got; nil: nothing.
+	Net *plan.Plan `json:"-"`
 	// Warnings say, after Create, what of the options was left out because the machine can't do it.
 	Warnings []string `json:"-"`
 

@@ -155,6 +155,9 @@ func (m *Manager) discard(ctx context.Context, op *home.Operation, c *Container)
 	if err := m.deleteTask(ctx, c.ID); err != nil {
 		return err
 	}
+	if err := m.releaseNetworks(ctx, c.ID); err != nil {
+		return err
+	}
 	if err := m.snapshots.Remove(ctx, c.ID); err != nil {
 		return err
 	}
@@ -235,7 +238,7 @@ func (m *Manager) UndoClaim(ctx context.Context, claim home.Claim) error {
 		return err
 	}
 	// No record: it never came to be, or it is gone already. The parts may be there.
-	return errors.Join(m.deleteTask(ctx, claim.ID), m.snapshots.Remove(ctx, claim.ID))
+	return errors.Join(m.deleteTask(ctx, claim.ID), m.releaseNetworks(ctx, claim.ID), m.snapshots.Remove(ctx, claim.ID))
 }
 
 // finish removes a container in whatever state it is.

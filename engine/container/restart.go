@@ -142,6 +142,9 @@ func (m *Manager) stayDown(ctx context.Context, id string, down bool) (rested bo
 		if done = next.steps; !rested {
 			return nil
 		}
+		if err := m.leaveNetworks(ctx, c); err != nil {
+			return err
+		}
 		task, err := m.runtime.Load(ctx, id)
 		if err != nil {
 			return nil // it is gone already

@@ -112,7 +112,7 @@ func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Strea
 	fresh := c.State
 	spec, err := m.spec(ctx, c)
 	if err != nil {
-		return m.startFailed(c, before, err, l)
+		return m.startFailed(ctx, c, before, err, l)
 	}
 	mark := fresh
 	mark.Starting = true
@@ -120,15 +120,18 @@ func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Strea
 		return err
 	}
 	failpoint.Hit("container.start.marked")
+	if err := m.joinNetworks(ctx, c, &spec); err != nil {
+		return m.startFailed(ctx, c, before, err, l)
+	}
 	l.task, err = m.task(ctx, spec)
 	if err != nil {
-		return m.startFailed(c, before, err, l)
+		return m.startFailed(ctx, c, before, err, l)
 	}
 	failpoint.Hit("container.start.created")
 	if err := l.task.Start(ctx, streams); err != nil {
 		importEvents(ctx, l.task)
 		err = errors.Join(err, l.task.Delete(context.WithoutCancel(ctx)))
-		return m.startFailed(c, before, err, l)
+		return m.startFailed(ctx, c, before, err, l)
 	}
 	failpoint.Hit("container.start.started")
 	m.connect(c.ID, nil)
@@ -153,7 +156,7 @@ func (m *Manager) recordStart(ctx context.Context, c *Container, before State, l
 	}
 	failpoint.Hit("container.start.recorded")
 	l.done = []transition{{from: before.Status, to: container.StateRunning}}
-	m.tellSteps(c, l.done)
+	m.tellSteps(ctx, c, l.done)
 	return nil
 }
 
@@ -176,7 +179,7 @@ func (m *Manager) task(ctx context.Context, spec driver.Spec) (driver.Task, erro
 
 // startFailed records why a start failed. The container stays in the state it was in, as docker has it, with the code that
 // run returns.
-func (m *Manager) startFailed(c *Container, before State, err error, l *launch) error {
+func (m *Manager) startFailed(ctx context.Context, c *Container, before State, err error, l *launch) error {
 	before.ExitCode, before.Error = codeNoStart, err.Error()
 	var cmd *driver.CommandError
 	if errors.As(err, &cmd) {
@@ -191,5 +194,5 @@ func (m *Manager) startFailed(c *Container, before State, err error, l *launch) 
 		before.Running, before.Restarting, before.Status = false, false, container.StateExited
 	}
 	l.done = []transition{{from: from, to: before.Status, exit: before.ExitCode}}
-	return errors.Join(err, m.writeState(c, before))
+	return errors.Join(err, m.writeState(c, before), m.leaveNetworks(context.WithoutCancel(ctx), c))
 }

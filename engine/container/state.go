@@ -39,6 +39,7 @@ func (m *Manager) refresh(ctx context.Context, c *Container) (*Container, error)
 	if err != nil {
 		return nil, err
 	}
+	c.Net = st.Net
 	if agrees(c.State, st) && !m.healthNews(c) {
 		importEvents(ctx, task) // what it did meanwhile is told while it runs
 		return c, nil
@@ -87,6 +88,7 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 		if err != nil {
 			return err
 		}
+		c.Net = st.Net
 		if agrees(c.State, st) {
 			return m.tellHealth(c, c.State)
 		}
@@ -114,7 +116,10 @@ func (m *Manager) settleTo(ctx context.Context, c *Container, task driver.Task, 
 	if err := m.tellHealth(c, next); err != nil { // which also writes the state
 		return nil, err
 	}
-	m.tellSteps(c, done)
+	m.tellSteps(ctx, c, done)
+	if err := m.leaveNetworks(ctx, c); err != nil {
+		return done, err
+	}
 	if st.Resting && !next.Restarting {
 		return done, dismiss(ctx, task)
 	}

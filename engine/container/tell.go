@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"maps"
@@ -45,7 +46,7 @@ func (m *Manager) tellAt(c *Container, at time.Time, action events.Action, pairs
 }
 
 // tellSteps tells docker's events of changes of state that the record of c shows by now.
-func (m *Manager) tellSteps(c *Container, steps []transition) {
+func (m *Manager) tellSteps(ctx context.Context, c *Container, steps []transition) {
 	for _, t := range steps {
 		switch {
 		case t.to == container.StatePaused:
@@ -53,11 +54,13 @@ func (m *Manager) tellSteps(c *Container, steps []transition) {
 		case t.from == container.StatePaused && t.to == container.StateRunning:
 			m.tell(c, events.ActionUnPause)
 		case t.to == container.StateRunning:
+			m.tellNetworks(ctx, c, events.ActionConnect)
 			m.tellMounts(c, events.ActionMount)
 			m.tellAt(c, parseStamp(c.State.StartedAt), events.ActionStart)
 		case t.from == container.StateRestarting: // its end has been told
 		case t.to == container.StateExited || t.to == container.StateRestarting:
 			m.tellEnd(c, t)
+			m.tellNetworks(ctx, c, events.ActionDisconnect)
 			m.tellMounts(c, events.ActionUnmount)
 		}
 	}

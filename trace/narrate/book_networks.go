@@ -30,6 +30,48 @@ var networkBook = []phrase{
 				why: "No container ran in it any more. Its subnet is free for another network.",
 				how: "Its folder " + f.str("network") + " among the engine's networks is removed, the record first."}
 		}},
+	{kind: vocab.NetBridge,
+		tell: func(f *facts) text {
+			return text{say: "The bridge of network " + f.network() + " is there, as interface " + f.str("interface") + " of this machine.",
+				why: "A bridge is a switch in software: it passes on what comes in by one of its ports to the port where the receiver is. Each container of the network will be plugged into it.",
+				how: "An rtnetlink message RTM_NEWLINK of kind bridge; ip -d link show " + f.str("interface") + " shows it."}
+		}},
+	{kind: vocab.NetCable,
+		tell: func(f *facts) text {
+			return text{say: "A virtual cable joins container " + f.container("container") + " to network " + f.network() + ": its one end is " + f.str("interface") + " in the container, the other is plugged into the bridge.",
+				why: "It is a pair of interfaces, a veth: what is sent into one comes out of the other. But for it the container's own network namespace has a loopback only, and nothing gets in or out.",
+				how: "RTM_NEWLINK of kind veth makes both ends, one of them in the container's namespace; the other, " + f.str("peer") + ", gets the bridge for its master. bridge link shows it."}
+		}},
+	{kind: vocab.NetAddress, from: Full, tell: addressGiven},
+	{kind: vocab.NetRoute, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "What container " + f.container("container") + " sends to anybody who is not in its networks goes to " + f.str("gateway") + ", through " + f.str("interface") + ".",
+				why: "That is its default route: the way for all addresses that no other route is for. The gateway is this machine's own address on the bridge of network " + f.network() + ", and this machine passes it on.",
+				how: "RTM_NEWROUTE without a destination, in the container's network namespace; ip route shows it there."}
+		}},
+	{kind: vocab.NetRule, from: Full, tell: ruleAdded},
+	{kind: vocab.NetForwarding, from: Full, tell: forwardingBegun},
+	{kind: vocab.NetPublish, tell: portPublished},
+	{kind: vocab.NetResolver, tell: resolverServes},
+	{kind: vocab.NetLookup, tell: nameAnswered},
+	{kind: vocab.NetRefused,
+		tell: func(f *facts) text {
+			return text{say: "A connection to " + hostPort(f.str("host")) + " did not get through to container " + f.container("container") + ": " + strings.TrimSuffix(f.str("error"), ".") + ".",
+				why: "The port leads to " + f.str("to") + ". Refused means that no program listens there: it may not be ready yet, listen on another port, or on 127.0.0.1 alone, which is the container's own loopback and not reached from outside. learn why finds out which.",
+				how: "On the host somebody did listen, so the client was let in first and is turned away now."}
+		}},
+	{kind: vocab.NetUnplug, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "Container " + f.container("container") + " is unplugged from network " + f.network() + ".",
+				why: "With the cable its addresses, its routes and the rules for it are gone, so that nobody else gets what was meant for it.",
+				how: "The elements that name the container are deleted first, then the cable: RTM_DELLINK of one end takes away both, " + f.str("interface") + " in the container too."}
+		}},
+	{kind: vocab.NetBridgeGone, from: Full,
+		tell: func(f *facts) text {
+			return text{say: "The bridge of network " + f.network() + " is gone from this machine.",
+				why: "Nothing was plugged into it any more. The network itself is still there: the next container in it gets a new bridge with the same addresses.",
+				how: "RTM_DELLINK for " + f.str("interface") + "; the elements that name it are deleted with it."}
+		}},
 }
 
 func networkMade(f *facts) text {

@@ -120,6 +120,18 @@ func TestNarrate(t *testing.T) {
 			trace.String("key", "c1"), trace.String("path", "/greeting"), trace.String("layer", layerID),
 			trace.Int("copied_bytes", copied), trace.Int("changed_bytes", changed), trace.String("change", change)}}
 	}
+	published := func(host string) trace.Event {
+		return trace.Event{Kind: vocab.NetPublish, Phase: trace.Note, Attrs: []trace.Attr{
+			trace.String("container", "c1"), trace.String("protocol", "tcp"), trace.String("host", host), trace.String("to", "172.17.0.2:80")}}
+	}
+	rule := func(place, text string) trace.Event {
+		return trace.Event{Kind: vocab.NetRule, Phase: trace.Note, Attrs: []trace.Attr{
+			trace.String("container", "c1"), trace.String("table", "inet learn-1"), trace.String("place", place), trace.String("rule", text)}}
+	}
+	lookup := func(code, server string, answer ...string) trace.Event {
+		return trace.Event{Kind: vocab.NetLookup, Phase: trace.Note, Attrs: []trace.Attr{
+			trace.String("container", "c1"), trace.String("name", "db"), trace.String("type", "A"), trace.String("code", code), trace.Strings("answer", answer), trace.String("server", server)}}
+	}
 	pushed := func(blobs, mounted, bytes int64) trace.Event {
 		return trace.Event{Kind: vocab.ImagePush, Phase: trace.End, Attrs: []trace.Attr{
 			trace.String("manifest", layerID), trace.Int("blobs", blobs), trace.Int("mounted", mounted), trace.Int("size_bytes", bytes)}}
@@ -143,6 +155,18 @@ func TestNarrate(t *testing.T) {
 		{"a folder that got a new file", copyUp(0, 0, "none"), Short, ""},
 		{"a folder that got another mode", copyUp(0, 0, "metadata"), Short,
 			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the writable layer got an entry of its own for it, with another owner, mode or time."},
+		{"a published port", published("0.0.0.0:8080"), Short, "Port 8080 of this machine leads to port 80 of container c1."},
+		{"a port published on loopback", published("127.0.0.1:8080"), Full,
+			"Port 8080 on this machine's loopback leads to port 80 of container c1. It is published on loopback, so it can be reached from this machine only, not from others."},
+		{"a port published on one address", published("192.0.2.7:8080"), Short, "Port 8080 at address 192.0.2.7 of this machine leads to port 80 of container c1."},
+		{"an element that publishes", rule("ports4", "tcp . 8080 : 172.17.0.2 . 80"), Full,
+			"The firewall got an entry for a published port, for container c1. Packets that come for that port of this machine have their destination rewritten to the container's address before it is decided where they go (DNAT), and the answers' source is written back."},
+		{"a rule for those who read them", rule("forward", "oifname @bridges drop"), Full, ""},
+		{"a rule nobody knows", rule("elsewhere", "accept"), Kernel,
+			"The firewall got a rule, for container c1. It decides over packets that pass through this machine. In table inet learn-1, elsewhere: accept."},
+		{"a name that is not there", lookup("NXDOMAIN", "192.0.2.53:53"), Short, "Container c1 asked for db: there is no such name."},
+		{"a neighbour's name", lookup("NOERROR", "", "172.18.0.2"), Short, "Container c1 asked for db: it is 172.18.0.2."},
+		{"a name outside", lookup("NOERROR", "192.0.2.53:53", "192.0.2.1"), Short, ""},
 		{"a step that failed", trace.Event{Kind: vocab.LayerApply, Phase: trace.End, Err: "apply layer: unexpected\nEOF."}, Full,
 			`Unpacking the layer did not work: apply layer: unexpected\nEOF.`},
 		{"a layer of copied files", trace.Event{Kind: vocab.LayerCommit, Phase: trace.Begin, Attrs: []trace.Attr{trace.String("key", ""), trace.String("parent", "")}}, Short,

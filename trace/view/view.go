@@ -1,5 +1,5 @@
 // Package view draws a World as plain text: what images there are and which layers they share, what containers
-// there are and what each has changed.
+// there are, what each has changed and which networks they are in.
 //
 // The text is linear and complete without color or position, so that it reads as well from a screen reader, in a log
 // or in a bug report. A frame is a function of the world and nothing else; strings from outside are made harmless.
@@ -30,6 +30,7 @@ func Frame(w world.World, e *trace.Event, width int) string {
 	}
 	f.images()
 	f.containers()
+	f.networks()
 	f.snapshots()
 	f.store()
 	return f.out.String()
@@ -131,6 +132,7 @@ func (f *frame) containers() {
 	for _, c := range f.w.Containers {
 		f.line("  %s, %s, %s", narrate.Clean(c.Name), narrate.ShortID(c.ID), state(c))
 		f.line("    command: %s", narrate.Words(c.Command))
+		f.ports(c)
 		f.writable(c.Changes, c.CopiedBytes)
 		f.below(c)
 	}

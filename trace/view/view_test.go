@@ -60,6 +60,27 @@ Layers of all images: 12.0 MB, because shared ones count once; without sharing i
 	}
 }
 
+func TestFrameShowsNetworks(t *testing.T) {
+	id := strings.Repeat("c1", 32)
+	w := world.World{
+		Containers: []world.Container{{Exists: true, ID: id, Name: "web", State: "running", PID: 4711, Command: []string{"httpd"},
+			Ports:   []world.Port{{Protocol: "tcp", Host: "0.0.0.0:8080", To: "172.18.0.2:80"}},
+			Refused: []world.Refusal{{Host: "0.0.0.0:8080", To: "172.18.0.2:80", Error: "connection refused"}}}},
+		Networks: []world.Network{{Exists: true, ID: "n0", Name: "bridge"}, {Exists: true, ID: "n1", Name: "shop\x1b", Subnets: []string{"172.18.0.0/16"}, Bridge: "br-1", Internal: true,
+			Members: []world.Endpoint{{Container: id, Addresses: []string{"172.18.0.2/16"}, Interface: "eth0", HostEnd: "veth1"}, {Container: "gone", Addresses: []string{"172.18.0.3/16"}}}}},
+	}
+	got := Frame(w, nil, 0)
+	for _, want := range []string{"    published: 0.0.0.0:8080/tcp leads to 172.18.0.2:80\n", "    refused: 1 connection; last: 172.18.0.2:80, connection refused\n",
+		"Network shop\\x1b, 172.18.0.0/16, bridge br-1, internal\n  web, 172.18.0.2/16, eth0 by cable veth1\n  gone, 172.18.0.3/16\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "Network bridge") {
+		t.Errorf("a network that nobody is in is shown:\n%s", got)
+	}
+}
+
 func TestFrameTellsTheEvent(t *testing.T) {
 	e := trace.Event{Seq: 12, Kind: vocab.CowRemove, Phase: trace.Note, Attrs: []trace.Attr{trace.String("key", "c1"), trace.String("path", "/x")}}
 	want := `Event 12: cow.remove, note

@@ -37,8 +37,10 @@ func (f *folder) apply(e trace.Event) {
 		f.applyContainer(e)
 	case vocab.VolumeCreate, vocab.VolumeFill, vocab.VolumeMount, vocab.VolumeUnmount, vocab.VolumeWrite, vocab.VolumeRemove:
 		f.applyVolume(e)
-	case vocab.NetworkCreate, vocab.NetworkLease, vocab.NetworkRelease, vocab.NetworkRemove:
+	case vocab.NetworkCreate, vocab.NetworkLease, vocab.NetworkRelease, vocab.NetworkRemove, vocab.NetBridge, vocab.NetBridgeGone, vocab.NetCable, vocab.NetUnplug:
 		f.applyNetwork(e)
+	case vocab.NetPublish, vocab.NetRefused, vocab.NetLookup:
+		f.applyPort(e)
 	case vocab.CacheStore, vocab.CacheRemove:
 		f.applyCache(e)
 	case vocab.RegistryManifest:

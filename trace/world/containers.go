@@ -54,7 +54,7 @@ func (f *folder) containerState(id string, e trace.Event) {
 	c.State = e.Attr("to").Str()
 	c.ExitCode, c.OOMKilled = e.Attr("exit_code").Int(), e.Attr("oom_killed").Bool()
 	if c.State != "running" && c.State != "paused" {
-		c.PID = 0
+		c.PID, c.Ports = 0, nil
 	}
 }
 

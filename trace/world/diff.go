@@ -8,7 +8,8 @@ import (
 )
 
 // Diff tells in sentences how b differs from a in images, names, containers, unpacked layers, cache entries,
-// blobs and networks; nothing when they are the same. Seq, At and creation numbers are not compared.
+// blobs and networks; nothing when they are the same. Seq, At, creation numbers and what
+// containers asked for or refused are not compared.
 func Diff(a, b World) []string {
 	d := diff{}
 	compare(&d, "image", a.Images, b.Images, func(i Image) (string, Image) {
@@ -21,7 +22,7 @@ func Diff(a, b World) []string {
 	})
 	compare(&d, "name", refs(a), refs(b), func(r ref) (string, ref) { return r.Name, r })
 	compare(&d, "container", a.Containers, b.Containers, func(c Container) (string, Container) {
-		c.CreatedSeq = 0
+		c.CreatedSeq, c.Refused, c.Lookups = 0, nil, nil
 		c.Changes = slices.Clone(c.Changes)
 		for j := range c.Changes {
 			c.Changes[j].Seq = 0

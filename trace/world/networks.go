@@ -1,6 +1,7 @@
 package world
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/learn-containers/learn/trace"
@@ -15,8 +16,9 @@ type Network struct {
 	Driver   string     `json:"driver" expr:"driver"`
 	Subnets  []string   `json:"subnets" expr:"subnets"`
 	Internal bool       `json:"internal,omitempty" expr:"internal"`
-	Members  []Endpoint `json:"members" expr:"members"` // containers that run in it
-	Seq      uint64     `json:"seq" expr:"seq"`         // the event that told of it first
+	Bridge   string     `json:"bridge,omitempty" expr:"bridge"` // its interface on the machine; empty: there is none now
+	Members  []Endpoint `json:"members" expr:"members"`         // containers that run in it
+	Seq      uint64     `json:"seq" expr:"seq"`                 // the event that told of it first
 }
 
 // Endpoint is a running container's place in a network.
@@ -24,7 +26,37 @@ type Endpoint struct {
 	Container string   `json:"container" expr:"container"` // id
 	Addresses []string `json:"addresses" expr:"addresses"`
 	Names     []string `json:"names" expr:"names"`
+	Interface string   `json:"interface,omitempty" expr:"interface"` // in the container; empty: it is not plugged in
+	HostEnd   string   `json:"host_end,omitempty" expr:"host_end"`   // the other end of its cable, on the machine
 }
+
+// Port is a port of the machine that leads to a running container.
+type Port struct {
+	Protocol string `json:"protocol" expr:"protocol"` // tcp or udp
+	Host     string `json:"host" expr:"host"`         // address and port: 0.0.0.0:8080
+	To       string `json:"to" expr:"to"`             // address and port of the container
+}
+
+// Refusal is a connection to a published port that the container's program did not take.
+type Refusal struct {
+	Host  string `json:"host" expr:"host"`
+	To    string `json:"to" expr:"to"`
+	Error string `json:"error" expr:"error"`
+	Seq   uint64 `json:"seq" expr:"seq"`
+}
+
+// Lookup is a question that a container's name server has answered.
+type Lookup struct {
+	Name   string   `json:"name" expr:"name"`
+	Type   string   `json:"type" expr:"type"`
+	Code   string   `json:"code" expr:"code"`
+	Answer []string `json:"answer" expr:"answer"`
+	Server string   `json:"server,omitempty" expr:"server"` // empty: the container's own knew
+	Seq    uint64   `json:"seq" expr:"seq"`
+}
+
+// maxKept is how many refusals, and lookups, of one container a world holds: the latest ones.
+const maxKept = 100
 
 // Network finds a network by its name or id.
 func (w World) Network(ref string) Network {
@@ -48,10 +80,80 @@ func (f *folder) applyNetwork(e trace.Event) {
 		n.Name, n.Driver, n.Subnets, n.Internal = e.Attr("name").Str(), e.Attr("driver").Str(), e.Attr("subnets").List(), e.Attr("internal").Bool()
 	case vocab.NetworkLease:
 		n.leave(e.Attr("container").Str())
-		n.Members = append(n.Members, Endpoint{e.Attr("container").Str(), e.Attr("addresses").List(), e.Attr("names").List()})
+		n.Members = append(n.Members, Endpoint{Container: e.Attr("container").Str(), Addresses: e.Attr("addresses").List(), Names: e.Attr("names").List()})
 	case vocab.NetworkRelease:
 		n.leave(e.Attr("container").Str())
+	case vocab.NetBridge:
+		n.Bridge = e.Attr("interface").Str()
+	case vocab.NetBridgeGone:
+		n.Bridge = ""
+	case vocab.NetCable:
+		n.plug(e.Attr("container").Str(), e.Attr("interface").Str(), e.Attr("peer").Str())
+	case vocab.NetUnplug:
+		f.closePorts(e.Attr("container").Str(), n.addresses(e.Attr("container").Str()))
+		n.plug(e.Attr("container").Str(), "", "")
 	}
+}
+
+// plug sets the ends of a member's cable; of one that has left already there is nothing to know.
+func (n *Network) plug(container, inside, outside string) {
+	n.Members = slices.Clone(n.Members)
+	for i := range n.Members {
+		if n.Members[i].Container == container {
+			n.Members[i].Interface, n.Members[i].HostEnd = inside, outside
+		}
+	}
+}
+
+func (n *Network) addresses(container string) []string {
+	for _, m := range n.Members {
+		if m.Container == container {
+			return m.Addresses
+		}
+	}
+	return nil
+}
+
+// applyPort notes what becomes of a container's ports and questions. What a build step is made of is no container, and has none.
+func (f *folder) applyPort(e trace.Event) {
+	id := e.Attr("container").Str()
+	if f.containerIndex(id) < 0 {
+		return
+	}
+	c := f.container(id, e.Seq)
+	switch e.Kind {
+	case vocab.NetPublish:
+		c.Ports = append(slices.Clone(c.Ports), Port{e.Attr("protocol").Str(), e.Attr("host").Str(), e.Attr("to").Str()})
+	case vocab.NetRefused:
+		c.Refused = keep(c.Refused, Refusal{e.Attr("host").Str(), e.Attr("to").Str(), e.Attr("error").Str(), e.Seq})
+	case vocab.NetLookup:
+		c.Lookups = keep(c.Lookups, Lookup{e.Attr("name").Str(), e.Attr("type").Str(), e.Attr("code").Str(), e.Attr("answer").List(), e.Attr("server").Str(), e.Seq})
+	}
+}
+
+// keep adds to a list of its own.
+func keep[T any](list []T, one T) []T {
+	if len(list) >= maxKept {
+		list = list[len(list)-maxKept+1:]
+	}
+	return append(slices.Clone(list), one)
+}
+
+// closePorts takes away the ports that lead to addresses of a network that a container has left.
+func (f *folder) closePorts(id string, addresses []string) {
+	i := f.containerIndex(id)
+	if i < 0 {
+		return
+	}
+	writable(f, partContainers, &f.w.Containers)
+	c := &f.w.Containers[i]
+	c.Ports = slices.DeleteFunc(slices.Clone(c.Ports), func(p Port) bool {
+		to, err := netip.ParseAddrPort(p.To)
+		return err == nil && slices.ContainsFunc(addresses, func(a string) bool {
+			own, err := netip.ParsePrefix(a)
+			return err == nil && own.Addr() == to.Addr()
+		})
+	})
 }
 
 // leave takes a member away, in a list of its own: what a snapshot gave out never changes.

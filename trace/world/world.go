@@ -64,21 +64,24 @@ type Layer struct {
 
 // Container is a container, or the zero Container, for which Exists is false.
 type Container struct {
-	Exists       bool     `json:"-" expr:"exists"`
-	ID           string   `json:"id" expr:"id"`
-	Name         string   `json:"name" expr:"name"`
-	Image        string   `json:"image" expr:"image"` // image id
-	Command      []string `json:"command" expr:"command"`
-	State        string   `json:"state" expr:"state"`             // created, running, paused, restarting, exited
-	Health       string   `json:"health,omitempty" expr:"health"` // starting, healthy or unhealthy; empty: it is not checked
-	PID          int64    `json:"pid" expr:"pid"`                 // on the host; 0 when it doesn't run
-	ExitCode     int64    `json:"exit_code" expr:"exit_code"`
-	OOMKilled    bool     `json:"oom_killed" expr:"oom_killed"`
-	Chain        string   `json:"chain_id" expr:"chain_id"`           // the read-only layers below
-	Changes      []Change `json:"changes" expr:"changes"`             // of its writable layer, sorted by path
-	CopiedBytes  int64    `json:"copied_bytes" expr:"copied_bytes"`   // copied up from lower layers, over its life
-	ChangedBytes int64    `json:"changed_bytes" expr:"changed_bytes"` // of these, bytes that differ afterwards
-	CreatedSeq   uint64   `json:"created_seq" expr:"created_seq"`
+	Exists       bool      `json:"-" expr:"exists"`
+	ID           string    `json:"id" expr:"id"`
+	Name         string    `json:"name" expr:"name"`
+	Image        string    `json:"image" expr:"image"` // image id
+	Command      []string  `json:"command" expr:"command"`
+	State        string    `json:"state" expr:"state"`             // created, running, paused, restarting, exited
+	Health       string    `json:"health,omitempty" expr:"health"` // starting, healthy or unhealthy; empty: it is not checked
+	PID          int64     `json:"pid" expr:"pid"`                 // on the host; 0 when it doesn't run
+	ExitCode     int64     `json:"exit_code" expr:"exit_code"`
+	OOMKilled    bool      `json:"oom_killed" expr:"oom_killed"`
+	Chain        string    `json:"chain_id" expr:"chain_id"`           // the read-only layers below
+	Changes      []Change  `json:"changes" expr:"changes"`             // of its writable layer, sorted by path
+	CopiedBytes  int64     `json:"copied_bytes" expr:"copied_bytes"`   // copied up from lower layers, over its life
+	ChangedBytes int64     `json:"changed_bytes" expr:"changed_bytes"` // of these, bytes that differ afterwards
+	Ports        []Port    `json:"ports,omitempty" expr:"ports"`       // of the machine that lead to it while it runs
+	Refused      []Refusal `json:"refused,omitempty" expr:"refused"`   // connections to these that it did not take, the latest ones
+	Lookups      []Lookup  `json:"lookups,omitempty" expr:"lookups"`   // names that it asked its own name server for, the latest ones
+	CreatedSeq   uint64    `json:"created_seq" expr:"created_seq"`
 }
 
 // Change is one changed path of a writable layer.

@@ -29,6 +29,7 @@ func (app *App) containerCommands() []command {
 		{app.logsCommand, "logs"},
 		{app.listCommand, "ps"},
 		{app.simple("pause", "Pause all processes within one or more containers", (*container.Manager).Pause), "pause"},
+		{app.portCommand, "port"},
 		{app.containerPrune, ""},
 		{app.renameCommand, "rename"},
 		{app.restartCommand, "restart"},

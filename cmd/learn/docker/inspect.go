@@ -12,22 +12,17 @@ import (
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/network/ledger"
 	"github.com/learn-containers/learn/engine/volume"
-	ctypes "github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 )
 
 // look finds one object by name and returns what inspect prints of it.
 type look func(ctx context.Context, e *engine.Engine, name string) (any, error)
 
-func inspectContainer(ctx context.Context, e *engine.Engine, name string) (any, error) {
-	return e.Containers.Inspect(ctx, name)
-}
-
 // withSize adds to what look finds of a container how much it takes.
 func withSize(look look) look {
 	return func(ctx context.Context, e *engine.Engine, name string) (any, error) {
 		o, err := look(ctx, e, name)
-		c, ok := o.(ctypes.InspectResponse)
+		c, ok := o.(*containerView)
 		if err != nil || !ok {
 			return o, err
 		}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/network/ledger"
 	ntypes "github.com/moby/moby/api/types/network"
 	"github.com/spf13/cobra"
@@ -167,42 +166,6 @@ func (app *App) createNetwork(ctx context.Context, o ledger.CreateOptions) error
 	}
 	fmt.Fprintln(app.Out, n.ID)
 	return nil
-}
-
-func inspectNetwork(ctx context.Context, e *engine.Engine, name string) (any, error) {
-	n, err := e.Networks.Find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if n.Problem != nil {
-		return nil, n.Problem
-	}
-	leases, err := e.Networks.Leases(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	v := ntypes.Inspect{Network: n.Network, Containers: map[string]ntypes.EndpointResource{}}
-	if v.Options == nil {
-		v.Options = map[string]string{}
-	}
-	if v.Labels == nil {
-		v.Labels = map[string]string{}
-	}
-	for _, l := range leases {
-		r := ntypes.EndpointResource{Name: l.Name, EndpointID: l.Endpoint}
-		if err := r.MacAddress.UnmarshalText([]byte(l.MAC)); err != nil {
-			return nil, fmt.Errorf("read lease of %s: %w", l.Name, err)
-		}
-		for _, a := range l.Addresses {
-			if a.Addr().Is4() {
-				r.IPv4Address = a
-			} else {
-				r.IPv6Address = a
-			}
-		}
-		v.Containers[l.Container] = r
-	}
-	return v, nil
 }
 
 func (app *App) networkInspect() *cobra.Command {

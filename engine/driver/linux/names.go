@@ -10,11 +10,16 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/standard"
+	"github.com/learn-containers/learn/engine/network"
 )
 
 // writeNames writes the files that are mounted over the image's /etc/hosts, /etc/hostname and /etc/resolv.conf.
 func writeNames(spec *driver.Spec) error {
-	for _, f := range standard.NameFiles(spec.Hostname) {
+	files := standard.NameFiles(spec.Hostname)
+	if spec.Net != nil {
+		files = standard.ConnectedFiles(spec.Hostname, spec.Net, hostResolv())
+	}
+	for _, f := range files {
 		path := filepath.Join(spec.Dir, f.Name)
 		if spec.Network == driver.NetworkHost {
 			f = hostNames(f)
@@ -39,14 +44,26 @@ func hostNames(f standard.NameFile) standard.NameFile {
 	if f.Name == "hostname" {
 		return f
 	}
-	const most = 1 << 20
-	file, err := os.Open("/etc/" + f.Name)
-	if err != nil {
-		return f // a host may do without
-	}
-	defer file.Close()
-	if text, err := io.ReadAll(io.LimitReader(file, most)); err == nil {
-		f.Content, f.Keep = string(text), false
+	if text, ok := hostFile(f.Name); ok { // a host may do without
+		f.Content, f.Keep = text, false
 	}
 	return f
+}
+
+// hostFile reads a file of the host's /etc.
+func hostFile(name string) (string, bool) {
+	const most = 1 << 20
+	file, err := os.Open("/etc/" + name)
+	if err != nil {
+		return "", false
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, most))
+	return string(text), err == nil
+}
+
+// hostResolv is how the host finds names.
+func hostResolv() network.Resolv {
+	text, _ := hostFile("resolv.conf")
+	return standard.ParseResolv(text)
 }

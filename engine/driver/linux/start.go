@@ -109,6 +109,9 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	if err != nil {
 		return nil, err
 	}
+	if spec.Net = resolvable(spec.Net, hostResolv()); spec.Net != nil && spec.Network != driver.NetworkPrivate {
+		return nil, fmt.Errorf("network %q: a container that is connected has a network of its own", spec.Network)
+	}
 	if err := writeNames(spec); err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
 	}
-	cfg.Process.Init = spec.Init
+	cfg.Process.Init, cfg.Net = spec.Init, t.runtime.netOf(spec.Net)
 	if err := t.secure(cfg); err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	}
 	boot := home.BootID()
 	if rec.Supervised(boot) {
-		st := driver.Status{State: driver.Running, Pid: rec.Pid, StartedAt: rec.StartedAt}
+		st := driver.Status{State: driver.Running, Pid: rec.Pid, StartedAt: rec.StartedAt, Net: t.plan()}
 		if rec.Paused {
 			st.State = driver.Paused
 		}
@@ -57,6 +57,9 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 	killLeftover(rec, boot)
 	for _, dir := range rec.Cgroups {
 		_ = shim.RemoveGroup(dir) // nobody else will
+	}
+	if err := t.runtime.SweepNetworks(ctx); err != nil {
+		return driver.Status{}, err
 	}
 	return driver.Status{State: driver.Lost, StartedAt: rec.StartedAt}, nil
 }

@@ -63,7 +63,7 @@ func Disconnected(plan network.Plan, gone func(network.Bridge) bool) []Fact {
 func Bridge(b network.Bridge) []Fact {
 	facts := []Fact{{vocab.NetBridge, []trace.Attr{trace.String("network", b.Network), trace.String("interface", b.Name)}}}
 	for _, a := range b.Addresses {
-		facts = append(facts, address("", b.Network, b.Name, a))
+		facts = append(facts, Address("", b.Network, b.Name, a))
 	}
 	return facts
 }
@@ -73,7 +73,8 @@ func BridgeGone(b network.Bridge) Fact {
 	return Fact{vocab.NetBridgeGone, []trace.Attr{trace.String("network", b.Network), trace.String("interface", b.Name)}}
 }
 
-func address(container, net, iface string, a netip.Prefix) Fact {
+// Address tells that an interface has an address; of a bridge if there is no container.
+func Address(container, net, iface string, a netip.Prefix) Fact {
 	return Fact{vocab.NetAddress, []trace.Attr{trace.String("container", container), trace.String("network", net), trace.String("interface", iface),
 		trace.String("address", a.String())}}
 }
@@ -83,13 +84,18 @@ func Endpoint(container string, e network.Endpoint) []Fact {
 	facts := []Fact{{vocab.NetCable, []trace.Attr{trace.String("container", container), trace.String("network", e.Network), trace.String("interface", e.Interface),
 		trace.String("peer", e.HostEnd)}}}
 	for _, a := range e.Addresses {
-		facts = append(facts, address(container, e.Network, e.Interface, a))
+		facts = append(facts, Address(container, e.Network, e.Interface, a))
 	}
 	for _, g := range e.Gateways {
-		facts = append(facts, Fact{vocab.NetRoute, []trace.Attr{trace.String("container", container), trace.String("network", e.Network),
-			trace.String("interface", e.Interface), trace.String("gateway", g.String())}})
+		facts = append(facts, Route(container, e.Network, e.Interface, g))
 	}
 	return facts
+}
+
+// Route tells of a default route.
+func Route(container, net, iface string, gateway netip.Addr) Fact {
+	return Fact{vocab.NetRoute, []trace.Attr{trace.String("container", container), trace.String("network", net), trace.String("interface", iface),
+		trace.String("gateway", gateway.String())}}
 }
 
 // Unplugged tells that an endpoint is gone.

@@ -231,6 +231,7 @@ func (n *Network) take(pools []network.Pool, taken []netip.Prefix) error {
 	if err != nil {
 		return err
 	}
+	n.Drawn = append(n.Drawn, p)
 	n.IPAM.Config = append(n.IPAM.Config, api.IPAMConfig{Subnet: p, Gateway: network.Subnet{Prefix: p}.GatewayAddr()})
 	return nil
 }

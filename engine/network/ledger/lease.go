@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/learn-containers/learn/engine/failpoint"
+	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/network"
 	"github.com/learn-containers/learn/engine/network/leases"
 	"github.com/learn-containers/learn/trace"
@@ -175,6 +176,19 @@ func (s *Store) Release(ctx context.Context, net, container string) error {
 	}
 	trace.Fact(ctx, vocab.NetworkRelease, trace.String("network", net), trace.String("container", container))
 	return nil
+}
+
+// ReleaseAll is Release in every network: of a container whose record does not say which it was in.
+func (s *Store) ReleaseAll(ctx context.Context, container string) error {
+	ids, err := home.Names(s.home.Networks())
+	if err != nil {
+		return fmt.Errorf("release addresses of %.12s: %w", container, err)
+	}
+	var problems []error
+	for _, id := range ids {
+		problems = append(problems, s.Release(ctx, id, container))
+	}
+	return errors.Join(problems...)
 }
 
 // sweepLeases removes the leases of containers that don't run, and gives the others.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,9 @@ import (
 // Network is the record of a network, in docker's shape. Maps must not be changed.
 type Network struct {
 	api.Network
+
+	// Drawn are those of its subnets that nobody asked for: no container can choose its address in them.
+	Drawn []netip.Prefix `json:",omitempty"`
 
 	// Problem says why the network can't be used; nil for a good one.
 	Problem error `json:"-"`

@@ -54,6 +54,7 @@ type Config struct {
 	OnExit      []string  `json:"on_exit,omitempty"`
 	OnExitEnv   []string  `json:"on_exit_env,omitempty"`
 	Spaces      Spaces    `json:"spaces"`
+	Net         *Net      `json:"net,omitempty"` // nil: it is connected to nothing
 	Rootless    bool      `json:"rootless,omitempty"`
 	Trace       bool      `json:"trace,omitempty"`
 	Foreign     *Foreign  `json:"foreign,omitempty"` // nil: no other runtime has a part in it

@@ -93,7 +93,7 @@ func (s *shim) runInside(std *stdio, p *Process) (program string, pid int, err e
 	s.mu.Lock() // an update may add groups
 	cfg := stageConfig{Process: p, ID: s.cfg.ID, Tasks: s.groups.tasks(), Spaces: s.cfg.Spaces.enterFlags()}
 	s.mu.Unlock()
-	program, err = s.handOver(stage, cfg, std, pid)
+	program, err = s.handOver(stage, cfg, std, pid, nil)
 	return program, pid, err
 }
 

@@ -327,15 +327,20 @@ func (s *shim) startForeign(conn *Conn, client streams, stage *Conn) (attached *
 	if s.pidfd, err = unix.PidfdOpen(s.pid, 0); err != nil {
 		return nil, fmt.Errorf("watch first process: %w", err)
 	}
+	wires := s.beginConnect()
+	defer s.keepConnection(wires)
 	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	if err := wires.wait(); err != nil {
 		return nil, err
 	}
 	s.events.Postpone()
 	if err := s.foreign.quiet("start", s.cfg.ID); err != nil {
 		return nil, err
 	}
-	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
-		trace.Int("pid", int64(s.pid)), trace.String("program", s.cfg.Process.Args[0]), trace.Strings("argv", s.cfg.Process.Args)))
+	s.events.Resume(append(wires.notes(), eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
+		trace.Int("pid", int64(s.pid)), trace.String("program", s.cfg.Process.Args[0]), trace.Strings("argv", s.cfg.Process.Args)))...)
 	attached = s.io.attach(client)
 	s.io.run()
 	s.watchHealth()

@@ -2,7 +2,11 @@
 
 package shim
 
-import "time"
+import (
+	"time"
+
+	"github.com/learn-containers/learn/engine/network"
+)
 
 // The requests that a client may make.
 const (
@@ -21,6 +25,7 @@ const (
 	DoUpdate    = "update"    // the limits are these from now on
 	DoUsage     = "usage"     // ok with what the container uses
 	DoReveal    = "reveal"    // ok with what the kernel shows of the first process
+	DoRewire    = "rewire"    // the container is connected as the plan says from now on; ok with the plan as it was carried out
 	DoDelete    = "delete"    // kills what runs; answered by exit
 	DoOnEnd     = "on-end"    // changes what is run after the end; ok
 	DoDismiss   = "dismiss"   // the end was the last one: a supervisor that rests goes; ok
@@ -33,6 +38,7 @@ type Request struct {
 	Process *Process `json:"process,omitempty"`
 	Detach  bool     `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *Limits  `json:"limits,omitempty"`
+	Net     *Net     `json:"net,omitempty"` // rewire
 	Signal  int      `json:"signal,omitempty"`
 	Why     string   `json:"why,omitempty"`    // signal, delete: the command that wants it
 	Client  int      `json:"client,omitempty"` // signal, delete: the process that asks
@@ -71,6 +77,7 @@ type Reply struct {
 	Processes []ProcessInfo `json:"processes,omitempty"`
 	Usage     *Usage        `json:"usage,omitempty"`
 	Reveal    *Reveal       `json:"reveal,omitempty"`
+	Plan      *network.Plan `json:"plan,omitempty"`
 }
 
 // stageConfig is what a shim tells a stage.
@@ -81,9 +88,15 @@ type stageConfig struct {
 	Tasks   []string `json:"tasks,omitempty"` // version 1 control groups to join
 	Groups  []string `json:"groups,omitempty"`
 	Trace   bool     `json:"trace,omitempty"`
+	Gated   bool     `json:"gated,omitempty"`  // init: another message says when everything outside is ready for the program
 	Joined  []string `json:"joined,omitempty"` // folders of all control groups, for their events
 	Others  []space  `json:"others,omitempty"` // init: namespaces to enter, whose descriptors come behind the streams
 	Spaces  int      `json:"spaces,omitempty"` // exec: flags of the namespaces to enter
+}
+
+// gate lets a first stage that waits for it go on to the program.
+type gate struct {
+	Open bool `json:"open"`
 }
 
 // report is what a stage tells its shim.

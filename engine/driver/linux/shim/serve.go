@@ -192,6 +192,10 @@ func (s *shim) control(req *Request, reply *Reply) error {
 		var err error
 		reply.Reveal, err = s.reveal(req.Files, req.Links)
 		return err
+	case DoRewire:
+		plan, err := s.rewire(req.Net)
+		reply.Plan = &plan
+		return err
 	case DoProcesses:
 		boot := bootTime()
 		for _, pid := range s.members() {

@@ -104,6 +104,11 @@ func initStage(conn *Conn, sc *stageConfig) error {
 			return err
 		}
 	}
+	if sc.Gated {
+		if err := conn.Receive(new(gate)); err != nil {
+			os.Exit(1) // the shim died, or gave up
+		}
+	}
 	return become(cfg.ID, &cfg.Process, conn, self, log)
 }
 

@@ -43,6 +43,7 @@ type shim struct {
 	mounts   int // the container's mount namespace, held so that its end costs the supervisor time and nobody else
 	record   Record
 	witness  witness
+	net      *connection // nil: it has no part in networks
 
 	mu      sync.Mutex // guards what follows
 	events  *eventlog.Log
@@ -154,22 +155,24 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (attached *attachmen
 	}
 	defer stage.Close()
 	s.noteCloned(stage == ahead)
+	wires := s.beginConnect()
+	defer s.keepConnection(wires) // whatever becomes of the start
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
 	failpoint.Hit("shim.start.before-go")
-	cfg := stageConfig{Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.shownGroups(), Trace: s.events != nil, Joined: s.groups.dirs(), Others: joined}
+	cfg := stageConfig{Gated: wires != nil, Config: s.cfg, ID: s.cfg.ID, Tasks: s.groups.tasks(), Groups: s.shownGroups(), Trace: s.events != nil, Joined: s.groups.dirs(), Others: joined}
 	if err := adjustOOMScore(s.pid, &s.cfg.Process); err != nil {
 		return nil, err
 	}
 	s.events.Postpone()
-	program, err := s.handOver(stage, cfg, s.io, s.pid)
+	program, err := s.handOver(stage, cfg, s.io, s.pid, wires)
 	s.cfg.Mounts = nil // what they hold in memory is the container's now
 	if err != nil {
 		return nil, err
 	}
-	s.events.Resume(eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
-		trace.Int("pid", int64(s.pid)), trace.String("program", program), trace.Strings("argv", s.cfg.Process.Args)))
+	s.events.Resume(append(wires.notes(), eventlog.Note(vocab.ProcExec, trace.String("container", s.cfg.ID),
+		trace.Int("pid", int64(s.pid)), trace.String("program", program), trace.Strings("argv", s.cfg.Process.Args)))...)
 	attached = s.io.attach(client)
 	s.io.run()
 	s.watchHealth()
@@ -240,8 +243,8 @@ func (s *shim) writeRecord() error {
 	return writeFile(s.cfg.Dir, TaskFile, s.record, false)
 }
 
-// handOver sends the stage its orders and returns when the user's program, which it names, has taken over.
-func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) (program string, err error) {
+// handOver sends the stage its orders and returns when the user's program, which it names, has taken over. A first stage waits for wires.
+func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int, wires *connecting) (program string, err error) {
 	fds := std.child[:]
 	for _, j := range cfg.Others {
 		fds = append(fds, j.fd)
@@ -251,6 +254,19 @@ func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int) (prog
 	if err != nil {
 		return "", s.stageDied(pid, err)
 	}
+	if err := wires.wait(); err != nil {
+		return "", err
+	}
+	if cfg.Gated {
+		if err := stage.Send(gate{Open: true}); err != nil {
+			return "", s.stageDied(pid, err)
+		}
+	}
+	return s.takeOver(stage, std, pid)
+}
+
+// takeOver returns when the program of a stage that has its orders has taken over.
+func (s *shim) takeOver(stage *Conn, std *stdio, pid int) (program string, err error) {
 	ready := false
 	for {
 		var r report
@@ -290,6 +306,7 @@ func (s *shim) stageDied(pid int, err error) error {
 // giveUp undoes a start that did not come to the user's program.
 func (s *shim) giveUp(conn *Conn, err error) {
 	s.witness.close()
+	s.disconnect()
 	if s.pid > 0 {
 		_ = unix.Kill(s.pid, unix.SIGKILL)
 		s.reap()

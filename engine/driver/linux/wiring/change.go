@@ -34,6 +34,7 @@ type Change struct {
 	Table     string // inet learn-1a2b3c4d
 	Chain     string
 	Set       string // or map
+	Gone      bool   // bridge, cable: it was taken away, with its addresses, routes and rules
 	Rule      string // the rule or the element, as nft list ruleset shows it
 }
 

@@ -292,6 +292,7 @@ func (s *session) disconnect(plan network.Plan) error {
 	if err := deleteLinks(s.links, append(doomed, bridges...)...); err != nil {
 		return err
 	}
+	s.reportGone(plan, bridges)
 	if err := s.removeElements(append(containerElements(plan), gone...)); err != nil {
 		return err
 	}
@@ -299,6 +300,18 @@ func (s *session) disconnect(plan network.Plan) error {
 		return err
 	}
 	return s.tidy()
+}
+
+// reportGone tells of all that a container was connected by, also of what had gone before, and of the bridges that went with it.
+func (s *session) reportGone(plan network.Plan, gone []netlink.Link) {
+	for _, e := range plan.Endpoints {
+		s.report(Change{Kind: KindCable, Container: plan.Container, Network: e.Network, Interface: e.HostEnd, Peer: e.Interface, Gone: true})
+	}
+	for _, b := range plan.Bridges {
+		if slices.ContainsFunc(gone, func(l netlink.Link) bool { return l.Attrs().Name == b.Name }) {
+			s.report(Change{Kind: KindBridge, Network: b.Network, Interface: b.Name, Gone: true})
+		}
+	}
 }
 
 // cables finds a container's, by their ends on the host.
