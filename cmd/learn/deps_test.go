@@ -69,9 +69,10 @@ var arrows = map[string][]string{
 	"engine/driver/sim/lan":    {"engine/userland"},
 	"engine/driver/linux":      {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// the runtime for bundles knows nothing of the engine's containers: only how the machine is asked
-	"engine/driver/linux/bundle": {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
-	"engine/driver/linux/filter": {},
-	"engine/driver/linux/wiring": {"engine/network"},
+	"engine/driver/linux/bundle":  {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
+	"engine/driver/linux/filter":  {},
+	"engine/driver/linux/wiring":  {"engine/network"},
+	"engine/driver/linux/rootnet": {"engine/network", "engine/driver/linux/wiring"},
 	"engine": {"engine/network/ledger", "engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 

@@ -1,0 +1,42 @@
+//go:build linux
+
+package rootnet
+
+import (
+	"reflect"
+
+	"github.com/learn-containers/learn/engine/driver/linux/wiring"
+	"github.com/learn-containers/learn/engine/network"
+)
+
+// serves reports whether p is how an endpoint is connected.
+func (p *plug) serves(e network.Endpoint) bool { return reflect.DeepEqual(p.endpoint, e) }
+
+// changes are what became true with the plug: the switch of a network, for the first that comes, and its cable.
+func (p *plug) changes(plan network.Plan) []wiring.Change {
+	e := p.endpoint
+	var all []wiring.Change
+	for _, b := range plan.Bridges {
+		if b.Network != e.Network || !p.alone {
+			continue
+		}
+		all = append(all, wiring.Change{Kind: wiring.KindBridge, Network: b.Network, Interface: b.Name})
+		for _, a := range b.Addresses {
+			all = append(all, wiring.Change{Kind: wiring.KindAddress, Network: b.Network, Interface: b.Name, Address: a})
+		}
+	}
+	all = append(all, wiring.Change{Kind: wiring.KindCable, Container: plan.Container, Network: e.Network, Interface: p.mac.name(), Peer: e.Interface})
+	for _, a := range e.Addresses {
+		all = append(all, wiring.Change{Kind: wiring.KindAddress, Container: plan.Container, Network: e.Network, Interface: e.Interface, Inside: true, Address: a})
+	}
+	return all
+}
+
+// changes are what became true with the way out.
+func (o *outside) changes(container string) []wiring.Change {
+	return []wiring.Change{
+		{Kind: wiring.KindCable, Container: container, Interface: o.tool, Peer: wayOut},
+		{Kind: wiring.KindAddress, Container: container, Interface: wayOut, Inside: true, Address: o.own()},
+		{Kind: wiring.KindRoute, Container: container, Interface: wayOut, Inside: true, Gateway: o.gateway()},
+	}
+}

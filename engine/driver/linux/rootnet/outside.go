@@ -1,0 +1,263 @@
+//go:build linux
+
+package rootnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/network"
+)
+
+// tool is a program that is a namespace's way out: it speaks for the container by sockets of the user's own.
+type tool struct {
+	name string
+	args func(o *outside, netns, ready string) []string
+}
+
+// tools in the order in which they are tried.
+func tools() []tool { return []tool{{"pasta", pastaArgs}, {"slirp4netns", slirpArgs}} }
+
+// Tools are the programs of which one is needed for a way out.
+func Tools() []string {
+	var names []string
+	for _, t := range tools() {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// CheckTools gives the tool that will be used first, or says why none can be.
+func CheckTools() (name string, err error) {
+	found, err := usableTools()
+	if err != nil {
+		return "", err
+	}
+	return found[0].name, nil
+}
+
+// usableTools are those that are installed, if they can do their work.
+func usableTools() (found []tool, err error) {
+	for _, t := range tools() {
+		if _, err := exec.LookPath(t.name); err == nil {
+			found = append(found, t)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no way out: neither %s is installed", strings.Join(Tools(), " nor "))
+	}
+	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("no way out: %s needs %s: %w", found[0].name, tunDevice, err)
+	}
+	return found, unix.Close(fd)
+}
+
+// outside is a tool that runs.
+type outside struct {
+	tool   string
+	subnet netip.Prefix // of its interface
+	six    bool
+	gone   chan struct{} // closed when it has ended
+	exit   *os.File      // it ends with this
+	cancel context.CancelFunc
+}
+
+// wayOut is the name of its interface in the container.
+const wayOut = "tap0"
+
+// toolLimit is how long a tool has to make its interface.
+const toolLimit = 10 * time.Second
+
+// subnets are what an interface of a tool may get: the first is the tools' own custom.
+func subnets() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("10.0.2.0/24"), netip.MustParsePrefix("192.168.249.0/24"), netip.MustParsePrefix("172.31.249.0/24"), netip.MustParsePrefix("198.18.249.0/24")}
+}
+
+// address is the n-th of its subnet.
+func (o *outside) address(n byte) netip.Addr {
+	a := o.subnet.Addr().As4()
+	a[3] = n
+	return netip.AddrFrom4(a)
+}
+
+// The tools' custom: gateway and the container's own address.
+const (
+	lastOfGateway   = 2
+	lastOfContainer = 100
+)
+
+func (o *outside) gateway() netip.Addr { return o.address(lastOfGateway) }
+func (o *outside) own() netip.Prefix {
+	return netip.PrefixFrom(o.address(lastOfContainer), o.subnet.Bits())
+}
+
+// wantsOut: a plan has a default route.
+func wantsOut(plan network.Plan) bool {
+	return slices.ContainsFunc(plan.Endpoints, func(e network.Endpoint) bool { return len(e.Gateways) > 0 })
+}
+
+// wants6: one of them for IPv6.
+func wants6(plan network.Plan) bool {
+	return slices.ContainsFunc(plan.Endpoints, func(e network.Endpoint) bool { return slices.ContainsFunc(e.Gateways, netip.Addr.Is6) })
+}
+
+// suits reports whether the tool that runs is right for another plan, too.
+func (o *outside) suits(plan network.Plan) bool {
+	return o.six == wants6(plan) && free(o.subnet, plan, nil)
+}
+
+// free: a subnet overlaps nothing of the plan, nor of used.
+func free(p netip.Prefix, plan network.Plan, used []netip.Prefix) bool {
+	for _, e := range plan.Endpoints {
+		used = append(used, e.Addresses...)
+	}
+	return !slices.ContainsFunc(used, p.Overlaps)
+}
+
+// openOutside starts the first tool that works. used is what the host has addresses of and routes to.
+func openOutside(ctx context.Context, plan network.Plan, used []netip.Prefix, netns *os.File) (*outside, error) {
+	found, err := usableTools()
+	if err != nil {
+		return nil, err
+	}
+	all := subnets()
+	i := slices.IndexFunc(all, func(p netip.Prefix) bool { return free(p, plan, used) })
+	if i < 0 {
+		return nil, fmt.Errorf("no way out: each subnet for the interface of %s is in use: %v", found[0].name, all)
+	}
+	var errs []error
+	for _, t := range found {
+		o := &outside{tool: t.name, subnet: all[i], six: wants6(plan), gone: make(chan struct{})}
+		err := o.start(ctx, t, netns)
+		if err == nil {
+			return o, nil
+		}
+		errs = append(errs, fmt.Errorf("no way out by %s: %w", t.name, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// start runs the tool, and waits until the interface is made.
+func (o *outside) start(ctx context.Context, t tool, netns *os.File) error {
+	ready, tell, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer ready.Close()
+	defer tell.Close()
+	hold, exit, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer hold.Close()
+	o.exit = exit
+	ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	said := &tail{}
+	cmd := exec.CommandContext(ctx, t.name, t.args(o, procFile(netns), procFile(tell))...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.ExtraFiles = []*os.File{exitFD - 3: hold, readyFD - 3: tell}
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	if err := o.run(cmd, tell); err != nil {
+		o.cancel()
+		return errors.Join(err, exit.Close())
+	}
+	_ = ready.SetReadDeadline(time.Now().Add(toolLimit))
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		o.close()
+		return fmt.Errorf("it made no interface: %s", said)
+	}
+	return nil
+}
+
+// The descriptors that a tool has: one end of a pipe whose other end is the supervisor's alone, and one to write to when it is ready.
+const (
+	exitFD  = 3
+	readyFD = 4
+)
+
+// run starts the program from a thread that stays as long as it does: it is killed when that one dies. Its end closes tell.
+func (o *outside) run(cmd *exec.Cmd, tell *os.File) error {
+	started := make(chan error)
+	go func() {
+		defer close(o.gone)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			_ = tell.Close()
+		}
+	}()
+	return <-started
+}
+
+// close ends the tool, and with it its interface.
+func (o *outside) close() {
+	o.cancel()
+	_ = o.exit.Close()
+	<-o.gone
+}
+
+// procFile is a descriptor of this process, for others to open.
+func procFile(f *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()) }
+
+// pastaArgs: what the user serves on loopback stays out of reach, and no port leads in (pasta(1)).
+func pastaArgs(o *outside, netns, ready string) []string {
+	args := []string{"--foreground", "--quiet", "--stderr", "--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--no-dhcp",
+		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "-I", wayOut, "-P", ready,
+		"-a", o.own().Addr().String(), "-n", strconv.Itoa(o.subnet.Bits()), "-g", o.gateway().String()}
+	if !o.six {
+		args = append(args, "--ipv4-only")
+	}
+	return append(args, "--netns", netns)
+}
+
+// slirpArgs say the same to slirp4netns(1).
+func slirpArgs(o *outside, netns, _ string) []string {
+	args := []string{"--configure", "--mtu=65520", "--cidr=" + o.subnet.String(), "--disable-host-loopback", "--disable-dns",
+		"--enable-sandbox", "--enable-seccomp", "--exit-fd=" + strconv.Itoa(exitFD), "--ready-fd=" + strconv.Itoa(readyFD), "--netns-type=path"}
+	if o.six {
+		args = append(args, "--enable-ipv6")
+	}
+	return append(args, netns, wayOut)
+}
+
+// tail keeps the last bytes that a program has said.
+type tail struct {
+	mu   sync.Mutex
+	said []byte
+}
+
+const maxTail = 2048
+
+// Write implements io.Writer.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.said = append(t.said, b...)
+	t.said = t.said[max(0, len(t.said)-maxTail):]
+	return len(b), nil
+}
+
+// String implements fmt.Stringer.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.said))
+}
