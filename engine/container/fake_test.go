@@ -31,6 +31,7 @@ type machine struct {
 	pids        int
 	kept        map[string]bool // folders
 	failPrepare error
+	failRewire  bool
 	failLoad    string // id of a task that cannot be asked
 }
 
@@ -221,7 +222,7 @@ func (t *task) Start(_ context.Context, streams driver.Streams) error {
 	pid := t.m.pids
 	t.m.mu.Unlock()
 	t.mu.Lock()
-	t.st = driver.Status{State: driver.Running, Pid: pid, StartedAt: time.Now()}
+	t.st = driver.Status{State: driver.Running, Pid: pid, StartedAt: time.Now(), Net: t.m.connect(t.spec.Net)}
 	t.mu.Unlock()
 	go t.run(streams)
 	return nil
@@ -281,7 +282,7 @@ func (t *task) end(exit driver.Exit) {
 		return
 	}
 	exit.At = time.Now()
-	t.st.State, t.st.Pid, t.st.Exit, t.st.Resting = driver.Stopped, 0, exit, len(t.again) > 0
+	t.st.State, t.st.Pid, t.st.Net, t.st.Exit, t.st.Resting = driver.Stopped, 0, nil, exit, len(t.again) > 0
 	close(t.ended)
 }
 

@@ -20,7 +20,7 @@ func (c *Container) NetworkNames() []string {
 	if c.HostConfig.NetworkMode.IsContainer() {
 		return nil
 	}
-	if len(c.Networks) == 0 {
+	if c.Networks == nil {
 		return []string{or(string(c.HostConfig.NetworkMode), ledger.None)}
 	}
 	return slices.Sorted(maps.Keys(c.Networks))

@@ -81,6 +81,26 @@ func dnsNames(c *Container, network string, s *api.EndpointSettings) []string {
 	return names
 }
 
+// renameInNetworks has a container that runs found by its new name.
+func (m *Manager) renameInNetworks(ctx context.Context, c *Container) error {
+	if !c.State.Live() || !m.wired(c) {
+		return nil
+	}
+	for _, name := range c.order() {
+		n, err := m.Networks.Find(ctx, name)
+		if ledger.IsNotFound(err) {
+			continue
+		}
+		if err == nil {
+			err = m.Networks.Rename(ctx, n, c.ID, c.Name, dnsNames(c, n.Name, c.Networks[name]))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // leaveNetworks gives the addresses of a container back that has ended for good.
 func (m *Manager) leaveNetworks(ctx context.Context, c *Container) error {
 	if c.State.Active() || c.State.Starting || !m.wired(c) {

@@ -32,6 +32,14 @@ func (p place) address(family func(netip.Addr) bool) netip.Addr {
 	return netip.Addr{}
 }
 
+// reached is the address at which what comes in on one of the host's reaches the container: with IPv6 by IPv4 if it has no other.
+func (p place) reached(host netip.Addr) netip.Addr {
+	if to := p.address(netip.Addr.Is6); host.Is6() && to.IsValid() {
+		return to
+	}
+	return p.address(netip.Addr.Is4)
+}
+
 // makePlan says how a container with these places is to be connected.
 func makePlan(c *Container, places []place) network.Plan {
 	p := network.Plan{Container: c.ID, Resolv: network.Resolv{Servers: c.HostConfig.DNS, Search: c.HostConfig.DNSSearch, Options: c.HostConfig.DNSOptions}}

@@ -65,7 +65,7 @@ func drawn(p network.Published) int {
 	return 0
 }
 
-// publish gives one binding its addresses. What comes in by IPv6 reaches a container that has none by IPv4.
+// publish gives one binding its addresses.
 func publish(port api.Port, b api.PortBinding, at place) []network.Published {
 	first, last, err := hostPorts(b.HostPort)
 	if err != nil {
@@ -73,11 +73,7 @@ func publish(port api.Port, b api.PortBinding, at place) []network.Published {
 	}
 	var all []network.Published
 	for _, ip := range hostAddresses(b.HostIP, at.net) {
-		to := at.address(netip.Addr.Is4)
-		if v6 := at.address(netip.Addr.Is6); ip.Is6() && v6.IsValid() {
-			to = v6
-		}
-		all = append(all, network.Published{Protocol: port.Proto(), HostIP: ip, HostPort: first, HostLast: last, To: netip.AddrPortFrom(to, port.Num())})
+		all = append(all, network.Published{Protocol: port.Proto(), HostIP: ip, HostPort: first, HostLast: last, To: netip.AddrPortFrom(at.reached(ip), port.Num())})
 	}
 	return all
 }

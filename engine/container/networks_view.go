@@ -18,7 +18,7 @@ func (m *Manager) Endpoints(ctx context.Context, c *Container) (map[string]*api.
 	for _, name := range c.NetworkNames() {
 		s := askedOf(c.Networks[name])
 		all[name] = s
-		if m.Networks == nil || len(c.Networks) == 0 {
+		if m.Networks == nil || c.Networks == nil {
 			continue
 		}
 		n, err := m.Networks.Find(ctx, name)

@@ -36,7 +36,7 @@ type Container struct {
 	HostConfig *container.HostConfig                // as it was given
 	Layers     []image.Layer                        // the read-only layers below the writable one, lowest first
 	Mounts     []MountPoint                         `json:",omitempty"` // besides those of --tmpfs, in the order in which they are mounted
-	Networks   map[string]*network.EndpointSettings `json:",omitempty"` // by name: what was asked of each
+	Networks   map[string]*network.EndpointSettings // by name: what was asked of each; nil: as NetworkMode says, without interfaces
 	LogPath    string
 	Driver     string
 

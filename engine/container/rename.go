@@ -38,7 +38,10 @@ func (m *Manager) Rename(ctx context.Context, ref, name string) error {
 			return invalid("Renaming a container with the same name as its current name")
 		}
 		before = c.Name
-		return m.rename(ctx, c, name)
+		if err := m.rename(ctx, c, name); err != nil {
+			return err
+		}
+		return m.renameInNetworks(ctx, c)
 	})
 	if err != nil {
 		return err

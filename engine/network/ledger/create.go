@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	bridgeDriver = "bridge"
+	bridgeDriver = DriverBridge
 	nullDriver   = "null"
 	localScope   = "local"
 	defaultIPAM  = "default"
@@ -57,6 +57,9 @@ func (s *Store) Create(ctx context.Context, o CreateOptions) (*Network, error) {
 	}
 	n := &Network{Network: api.Network{Name: o.Name, Driver: bridgeDriver, Scope: localScope, EnableIPv4: true, EnableIPv6: o.IPv6, Internal: o.Internal,
 		Attachable: o.Attachable, IPAM: api.IPAM{Driver: defaultIPAM, Config: o.Subnets}, Options: maps.Clone(o.Options), Labels: maps.Clone(o.Labels)}}
+	if err := s.ensure(ctx, DefaultBridge); err != nil { // so that it has the first subnet, as in docker
+		return nil, err
+	}
 	if err := s.make(ctx, n); err != nil {
 		return nil, err
 	}

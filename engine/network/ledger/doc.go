@@ -48,6 +48,9 @@ const (
 	None          = "none"
 )
 
+// DriverBridge is the driver of networks that are a switch on this machine.
+const DriverBridge = "bridge"
+
 // Predefined reports whether name is that of a network which is always there.
 func Predefined(name string) bool { return name == DefaultBridge || name == Host || name == None }
 

@@ -60,13 +60,42 @@ func (s *Store) Claim(ctx context.Context, n *Network, r Request) (network.Lease
 	if err := leases.Write(s.LeasesDir(l.Network), l); err != nil {
 		return l, err
 	}
+	tellLease(ctx, l)
+	return l, nil
+}
+
+// Rename changes by which names a container is found in n. It is no error if it has no lease there.
+func (s *Store) Rename(ctx context.Context, n *Network, container, name string, names []string) error {
+	unlock, err := s.home.Lock(ctx, lockName(n.ID), true)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	given, err := leases.Read(s.LeasesDir(n.ID))
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(given, func(l network.Lease) bool { return l.Container == container })
+	if i < 0 {
+		return nil
+	}
+	l := given[i]
+	l.Name, l.Names = name, names
+	if err := leases.Write(s.LeasesDir(n.ID), l); err != nil {
+		return err
+	}
+	tellLease(ctx, l)
+	return nil
+}
+
+// tellLease tells what a container has in a network by now.
+func tellLease(ctx context.Context, l network.Lease) {
 	var addresses []string
 	for _, a := range l.Addresses {
 		addresses = append(addresses, a.String())
 	}
 	trace.Fact(ctx, vocab.NetworkLease, trace.String("network", l.Network), trace.String("container", l.Container), trace.Strings("addresses", addresses),
 		trace.String("mac", l.MAC), trace.Strings("names", l.Names))
-	return l, nil
 }
 
 func lockName(id string) string { return "network-" + id[:12] }

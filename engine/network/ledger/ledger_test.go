@@ -104,7 +104,7 @@ func TestCreateFindRemove(t *testing.T) {
 			t.Errorf("%s: %v, %v", ref, n, err)
 		}
 	}
-	if n, _ := s.Find(t.Context(), "aa"); !n.Internal || n.Labels["k"] != "v" || n.IPAM.Config[0].Subnet.String() != "172.17.0.0/16" {
+	if n, _ := s.Find(t.Context(), "aa"); !n.Internal || n.Labels["k"] != "v" || n.IPAM.Config[0].Subnet.String() != "172.18.0.0/16" {
 		t.Errorf("aa: %+v", n)
 	}
 	if len(b.IPAM.Config) != 2 || b.IPAM.Config[1].Subnet.Bits() != 64 || !strings.HasPrefix(b.IPAM.Config[1].Subnet.String(), "fd") {
@@ -148,18 +148,18 @@ func TestCreateRefuses(t *testing.T) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
-	if all, _ := s.all(); len(all) != 1 {
+	if all, _ := s.all(); len(all) != 2 {
 		t.Errorf("%d networks are there", len(all))
 	}
 }
 
-// What the host has routes for is given to no network.
+// What the host has routes for is given to no network. The default bridge comes first.
 func TestSubnetsKeepClearOfTheHost(t *testing.T) {
 	s := open(t)
 	s.Used = func(context.Context) ([]netip.Prefix, error) {
 		return []netip.Prefix{netip.MustParsePrefix("172.17.3.0/24"), netip.MustParsePrefix("172.18.0.1/32")}, nil
 	}
-	if n := create(t, s, CreateOptions{Name: "aa"}); n.IPAM.Config[0].Subnet.String() != "172.19.0.0/16" {
+	if n := create(t, s, CreateOptions{Name: "aa"}); n.IPAM.Config[0].Subnet.String() != "172.20.0.0/16" {
 		t.Errorf("it has %s", n.IPAM.Config[0].Subnet)
 	}
 }
@@ -256,7 +256,7 @@ func TestDamagedRecords(t *testing.T) {
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if names, _ := home.Names(s.home.Networks()); len(names) != 0 {
+	if names, _ := home.Names(s.home.Networks()); len(names) != 1 {
 		t.Errorf("after the sweep there are %v", names)
 	}
 }
@@ -297,7 +297,7 @@ func TestAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	networks, err := s.all()
-	if err != nil || len(networks) != 7 {
+	if err != nil || len(networks) != 8 {
 		t.Fatalf("%d networks, %v", len(networks), err)
 	}
 	var seen []netip.Prefix
@@ -314,7 +314,7 @@ func TestAtOnce(t *testing.T) {
 		t.Fatalf("%d leases, %v", len(leases), err)
 	}
 	for i, l := range leases {
-		if want := fmt.Sprintf("172.17.0.%d/16", i+2); l.Addresses[0].String() != want {
+		if want := fmt.Sprintf("172.18.0.%d/16", i+2); l.Addresses[0].String() != want {
 			t.Errorf("lease %d has %s", i, l.Addresses[0])
 		}
 	}
