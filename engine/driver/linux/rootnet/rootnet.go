@@ -176,7 +176,7 @@ func (w *Wires) leave(ctx context.Context, plan network.Plan) {
 		}
 		return
 	}
-	w.report(w.outside.changes(plan.Container)...)
+	w.report(w.outside.changes(plan)...)
 }
 
 func (w *Wires) report(changes ...wiring.Change) {
