@@ -24,12 +24,13 @@ import (
 
 // tool is a program that is a namespace's way out: it speaks for the container by sockets of the user's own.
 type tool struct {
-	name string
-	args func(o *outside, netns, ready string) []string
+	name  string
+	ready int // the descriptor to which it writes a number once its interface is made
+	args  func(o *outside) []string
 }
 
 // tools in the order in which they are tried.
-func tools() []tool { return []tool{{"pasta", pastaArgs}, {"slirp4netns", slirpArgs}} }
+func tools() []tool { return []tool{{"pasta", 1, pastaArgs}, {"slirp4netns", 4, slirpArgs}} }
 
 // Tools are the programs of which one is needed for a way out.
 func Tools() []string {
@@ -71,9 +72,11 @@ type outside struct {
 	tool   string
 	subnet netip.Prefix // of its interface
 	six    bool
-	gone   chan struct{} // closed when it has ended
-	exit   *os.File      // it ends with this
-	cancel context.CancelFunc
+
+	process int
+	gone    chan struct{} // closed when it has ended
+	exit    *os.File      // it ends with this
+	cancel  context.CancelFunc
 }
 
 // wayOut is the name of its interface in the container.
@@ -167,27 +170,36 @@ func (o *outside) start(ctx context.Context, t tool, netns *os.File) error {
 	o.exit = exit
 	ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	said := &tail{}
-	cmd := exec.CommandContext(ctx, t.name, t.args(o, procFile(netns), procFile(tell))...)
+	cmd := exec.CommandContext(ctx, t.name, t.args(o)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	cmd.ExtraFiles = []*os.File{exitFD - 3: hold, readyFD - 3: tell}
-	cmd.Stdout, cmd.Stderr = said, said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = netns, said, said
+	cmd.ExtraFiles = []*os.File{exitFD - 3: hold}
+	if t.ready == 1 {
+		cmd.Stdout = tell
+	} else {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, tell)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	if err := o.run(cmd, tell); err != nil {
 		o.cancel()
 		return errors.Join(err, exit.Close())
 	}
+	o.process = cmd.Process.Pid
 	_ = ready.SetReadDeadline(time.Now().Add(toolLimit))
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
+	number := make([]byte, 16)
+	if n, err := ready.Read(number); err != nil || number[0] < '0' || number[0] > '9' {
 		o.close()
-		return fmt.Errorf("it made no interface: %s", said)
+		return fmt.Errorf("it made no interface: %s%s", number[:n], said)
 	}
 	return nil
 }
 
-// The descriptors that a tool has: one end of a pipe whose other end is the supervisor's alone, and one to write to when it is ready.
+// What a tool gets besides: the namespace as its input, for pasta closes all but the first three and may not look at another process's, and
+// one end of a pipe whose other end is the supervisor's alone.
 const (
-	exitFD  = 3
-	readyFD = 4
+	netnsFile = "/proc/self/fd/0"
+	readyFile = "/proc/self/fd/1"
+	exitFD    = 3
 )
 
 // run starts the program from a thread that stays as long as it does: it is killed when that one dies. Its end closes tell.
@@ -214,28 +226,25 @@ func (o *outside) close() {
 	<-o.gone
 }
 
-// procFile is a descriptor of this process, for others to open.
-func procFile(f *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()) }
-
 // pastaArgs: what the user serves on loopback stays out of reach, and no port leads in (pasta(1)).
-func pastaArgs(o *outside, netns, ready string) []string {
+func pastaArgs(o *outside) []string {
 	args := []string{"--foreground", "--quiet", "--stderr", "--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--no-dhcp",
-		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "-I", wayOut, "-P", ready,
+		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "-I", wayOut, "-P", readyFile,
 		"-a", o.own().Addr().String(), "-n", strconv.Itoa(o.subnet.Bits()), "-g", o.gateway().String()}
 	if !o.six {
 		args = append(args, "--ipv4-only")
 	}
-	return append(args, "--netns", netns)
+	return append(args, "--netns", netnsFile)
 }
 
 // slirpArgs say the same to slirp4netns(1).
-func slirpArgs(o *outside, netns, _ string) []string {
+func slirpArgs(o *outside) []string {
 	args := []string{"--configure", "--mtu=65520", "--cidr=" + o.subnet.String(), "--disable-host-loopback", "--disable-dns",
-		"--enable-sandbox", "--enable-seccomp", "--exit-fd=" + strconv.Itoa(exitFD), "--ready-fd=" + strconv.Itoa(readyFD), "--netns-type=path"}
+		"--enable-sandbox", "--enable-seccomp", "--exit-fd=" + strconv.Itoa(exitFD), "--ready-fd=4", "--netns-type=path"}
 	if o.six {
 		args = append(args, "--enable-ipv6")
 	}
-	return append(args, netns, wayOut)
+	return append(args, netnsFile, wayOut)
 }
 
 // tail keeps the last bytes that a program has said.

@@ -153,6 +153,7 @@ func (w *Wires) unplug(p *plug) error {
 	if err := p.close(); err != nil {
 		return fmt.Errorf("disconnect %s: %w", p.endpoint.Interface, err)
 	}
+	w.report(p.gone(w.config.Plan.Container)...)
 	return nil
 }
 
