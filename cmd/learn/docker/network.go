@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/network/ledger"
 	ntypes "github.com/moby/moby/api/types/network"
 	"github.com/spf13/cobra"
@@ -13,7 +14,9 @@ import (
 
 func (app *App) networkCommands() []command {
 	return []command{
+		{app.networkConnect, ""},
 		{app.networkCreate, ""},
+		{app.networkDisconnect, ""},
 		{app.networkInspect, ""},
 		{app.networkList, ""},
 		{app.networkPrune, ""},
@@ -168,6 +171,18 @@ func (app *App) createNetwork(ctx context.Context, o ledger.CreateOptions) error
 	return nil
 }
 
+// mendNetworks brings what the machine has of networks in line with what runs. What it can't mend hides nothing from who only wants to look.
+func (app *App) mendNetworks(ctx context.Context) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.MendNetworks(ctx); err != nil {
+		fmt.Fprintf(app.Err, "WARNING: mend networks: %s\n", format.Clean(err.Error()))
+	}
+	return ctx.Err()
+}
+
 func (app *App) networkInspect() *cobra.Command {
 	var spec string
 	cmd := &cobra.Command{
@@ -175,6 +190,9 @@ func (app *App) networkInspect() *cobra.Command {
 		Short: "Display detailed information on one or more networks",
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := app.mendNetworks(cmd.Context()); err != nil {
+				return err
+			}
 			return app.inspectEach(cmd.Context(), spec, args, inspectNetwork)
 		},
 	}
