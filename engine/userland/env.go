@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/netip"
 	"time"
 )
 
@@ -231,6 +232,20 @@ type Dialer interface {
 	Dial(ctx context.Context, address string) (Conn, error)
 	Listen(ctx context.Context, address string) (Listener, error)
 	Lookup(ctx context.Context, name string) (addresses []string, server string, err error)
+}
+
+// Interfaces lists the interfaces of a network. Optional ability of a Dialer.
+type Interfaces interface {
+	Interfaces() ([]Interface, error)
+}
+
+// Interface is one of them.
+type Interface struct {
+	Index     int
+	Name, MAC string // MAC is empty for the loopback
+	MTU       int
+	Down      bool
+	Addresses []netip.Prefix
 }
 
 // Signals gives a shell its traps. Notify sends the numbers of the named signals to ch until the process

@@ -41,6 +41,7 @@ var Masks = []Mask{
 	{NetPublish, "to", "", "what the host leaves free"},
 	{NetResolver, "servers", "", "those of the host"},
 	{NetLookup, "answer", "", "what the host leaves free"},
+	{NetLookup, "server", "", "one of the host's, if it is not the container's own"},
 	{NetRefused, "host", "", "the same"},
 	{NetRefused, "to", "", "the same"},
 	{RegistryServe, "address", "", "a port of the host"},

@@ -288,7 +288,11 @@ func (b *builder) bindNames() error {
 
 // writeNames writes the files that bindNames mounts.
 func writeNames(spec *driver.Spec) error {
-	for _, f := range standard.NameFiles(spec.Hostname) {
+	files := standard.NameFiles(spec.Hostname)
+	if spec.Net != nil {
+		files = standard.ConnectedFiles(spec.Hostname, spec.Net, machineResolv())
+	}
+	for _, f := range files {
 		file := filepath.Join(spec.Dir, f.Name)
 		if _, err := os.Lstat(file); err == nil && f.Keep {
 			continue

@@ -43,7 +43,8 @@ type host struct {
 	volume map[string]*watchedVolume
 	ns     *vfs.Namespace
 	net    *lan.Host
-	view   *vfs.View // the kernel's own, into the container
+	conn   *connection // nil: its network is the machine's
+	view   *vfs.View   // the kernel's own, into the container
 	box    *kernel.Box
 	io     *stdio
 	proc   *kernel.Process // nil until it was started
@@ -112,12 +113,20 @@ func (h *host) prepare(ctx context.Context) error {
 	h.net = h.machine.network(h.spec)
 	b := newBuilder(h)
 	h.unions, h.volume, h.view, h.ns = b.unions, b.volumes, b.view, b.ns
-	h.box = h.machine.kernel.NewBox(kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net, Refused: h.witness.refused})
+	box := kernel.BoxConfig{ID: h.spec.ID, Hostname: name, NS: b.ns, Pts: b.pts, Limits: h.spec.Limits, Host: h.net, Refused: h.witness.refused, Sockets: sockets(h.net)}
+	if h.spec.Network != driver.NetworkHost {
+		h.conn = newConnection(h)
+		box.Links = h.conn.interfaces
+	}
+	h.box = h.machine.kernel.NewBox(box)
 	if err := b.build(h.box, numbered{h.box.Source(), numbers}); err != nil {
 		return err
 	}
 	noteLimits(h.spec, h.events)
-	return nil
+	if h.conn == nil || h.spec.Net == nil {
+		return nil
+	}
+	return h.conn.connect(ctx, *h.spec.Net)
 }
 
 func openLog(s *driver.Spec, now func() time.Time) (*jsonfile.Log, error) {
@@ -168,6 +177,10 @@ func (h *host) writeRecord() error {
 	}
 	h.record = record{Pid: h.proc.HostPID(), Supervisor: os.Getpid(), Address: h.address, StartedAt: h.machine.clock.Now().UTC(), Ephemeral: h.spec.Ephemeral,
 		Rests: len(h.spec.OnEnd) > 0}
+	if h.conn != nil && h.spec.Net != nil {
+		plan := h.conn.present()
+		h.record.Net = &plan
+	}
 	return writeState(h.spec.Dir, taskFile, h.record, false)
 }
 
@@ -204,6 +217,11 @@ func (h *host) closeParts() {
 	for key, u := range h.unions {
 		if err := u.Close(); err != nil {
 			h.complain("close writable layer "+key, err)
+		}
+	}
+	if h.conn != nil {
+		if err := h.conn.close(); err != nil {
+			h.complain("disconnect", err)
 		}
 	}
 	if h.net != nil && h.spec.Network != driver.NetworkHost { // a program's own connections end with it

@@ -32,7 +32,8 @@ type machine struct {
 	clock  *kernel.Clock
 	kernel *kernel.Machine
 	lan    *lan.Switch
-	own    *lan.Host // the network of the machine itself
+	own    *lan.Host    // the network of the machine itself
+	joined func() error // joins the networks of the machine's other processes, once
 
 	mu        sync.Mutex // guards what follows
 	published time.Duration
@@ -59,7 +60,8 @@ func openMachine(h *home.Home, frozen bool, complaints io.Writer) *machine {
 	}
 	m.kernel = kernel.New(kernel.Options{Clock: m.clock, NextPID: m.nextPID, CPUs: machineCPUs, MemoryBytes: machineMemory, Log: complaints})
 	m.lan = lan.NewSwitch()
-	m.own = m.lan.Host("host", "host")
+	m.own = m.lan.Machine(machineName)
+	m.joined = sync.OnceValue(func() error { return m.lan.Trunk(m.file(trunkFolder)) })
 	return m
 }
 
@@ -72,8 +74,8 @@ func (m *machine) close() error {
 }
 
 // network is what a container has for a network: one of its own, or the machine's, which it shares with all that ask for it. The machine
-// has nothing but its loopback addresses, and each process of the host that carries containers has a loopback of its own: containers in
-// different supervisors do not find each other there, and nothing of the real host is reached.
+// has the gateways of the containers' networks and its loopback addresses, and each process of the host that carries containers has these for
+// itself: what containers in different supervisors listen for there they do not find, and nothing of the real host is reached.
 func (m *machine) network(spec *driver.Spec) *lan.Host {
 	if spec.Network == driver.NetworkHost {
 		return m.own

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/network"
 )
 
 // The requests that a client may make; one begins every connection.
@@ -25,6 +26,7 @@ const (
 	doReveal    = "reveal"    // ok with what the kernel shows of the first process
 	doDelete    = "delete"    // kills what runs; answered by exit
 	doOnEnd     = "on-end"    // changes what is run after the end; ok
+	doRewire    = "rewire"    // the container is connected by another plan from now on; ok with it as it was carried out
 	doDismiss   = "dismiss"   // the end was the last one: a supervisor that rests goes; ok
 )
 
@@ -35,6 +37,7 @@ type request struct {
 	Files   *filesRequest   `json:"files,omitempty"`
 	Detach  bool            `json:"detach,omitempty"` // start, exec: the client leaves when the program runs
 	Limits  *driver.Limits  `json:"limits,omitempty"`
+	Net     *network.Plan   `json:"net,omitempty"` // rewire
 	Signal  int             `json:"signal,omitempty"`
 	Why     string          `json:"why,omitempty"`    // signal, delete: the command that wants it
 	Client  int             `json:"client,omitempty"` // signal, delete: the process that asks
@@ -73,6 +76,7 @@ type reply struct {
 	Usage     *driver.Usage        `json:"usage,omitempty"`
 	Reveal    *driver.Reveal       `json:"reveal,omitempty"`
 	Files     *filesReply          `json:"files,omitempty"`
+	Net       *network.Plan        `json:"net,omitempty"`
 }
 
 // orders are what a host needs to run its container. A supervisor reads them from its standard input.

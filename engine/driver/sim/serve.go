@@ -147,6 +147,10 @@ func (h *host) control(req *request, r *reply) error {
 		return h.beginTrace()
 	case doUpdate:
 		return h.update(req.Limits)
+	case doRewire:
+		var err error
+		r.Net, err = h.rewire(req.Net)
+		return err
 	case doUsage:
 		r.Usage = h.usage()
 		return nil

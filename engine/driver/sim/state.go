@@ -10,6 +10,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/engine/network"
 )
 
 // Names of a task's files in the container's folder.
@@ -32,6 +33,8 @@ type record struct {
 	Paused     bool      `json:"paused,omitempty"`
 	Ephemeral  bool      `json:"ephemeral,omitempty"`
 	Rests      bool      `json:"rests,omitempty"` // it is held after the end, too, until a command was run
+
+	Net *network.Plan `json:"net,omitempty"` // as it was carried out
 }
 
 // exitRecord is sim.exit.json.

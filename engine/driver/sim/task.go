@@ -55,7 +55,7 @@ func (t *task) Status(ctx context.Context) (driver.Status, error) {
 		return driver.Status{State: driver.Ready}, nil
 	}
 	if t.runtime.local(t.dir) != nil || lives(t.dir) {
-		st := driver.Status{State: driver.Running, Pid: rec.Pid, StartedAt: rec.StartedAt}
+		st := driver.Status{State: driver.Running, Pid: rec.Pid, StartedAt: rec.StartedAt, Net: rec.Net}
 		if rec.Paused {
 			st.State = driver.Paused
 		}

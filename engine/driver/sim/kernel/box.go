@@ -20,6 +20,9 @@ type BoxConfig struct {
 	Pts          *vfs.Tmpfs      // /dev/pts, where the nodes of its terminals are made; may be nil
 	Limits       driver.Limits   // zero: none
 	Host         userland.Dialer // its network; nil: none
+	// Links are its interfaces besides the loopback, and Sockets what is open on its network; nil: none.
+	Links   func() []vfs.Interface
+	Sockets func() []vfs.Socket
 	// Refused is told of calls that the kernel refuses because the container is not privileged; nil for nobody.
 	Refused func(call string, pid int, program string)
 }

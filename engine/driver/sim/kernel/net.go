@@ -2,8 +2,10 @@ package kernel
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 
+	"github.com/learn-containers/learn/engine/driver/sim/vfs"
 	"github.com/learn-containers/learn/engine/userland"
 )
 
@@ -11,6 +13,27 @@ import (
 type userDialer struct {
 	im   *image
 	host userland.Dialer
+}
+
+// far is a connection whose other end is outside of this machine's clock: what comes from there takes real time, so no time may be skipped
+// for those who wait for it.
+type far interface{ Far() bool }
+
+// reaches runs f, which looks for somebody who may be far. A frozen clock's machine is all there is.
+func (im *image) reaches(f func()) error {
+	if im.clock().frozen {
+		return im.waits(f)
+	}
+	return im.really(f)
+}
+
+// really runs f, which takes real time.
+func (im *image) really(f func()) error {
+	if err := im.enter(); err != nil {
+		return err
+	}
+	f()
+	return im.enter()
 }
 
 // waits runs f, which waits for the network.
@@ -25,7 +48,7 @@ func (im *image) waits(f func()) error {
 func (d userDialer) Dial(ctx context.Context, address string) (userland.Conn, error) {
 	var conn userland.Conn
 	var err error
-	if gone := d.im.waits(func() { conn, err = d.host.Dial(ctx, address) }); gone != nil {
+	if gone := d.im.reaches(func() { conn, err = d.host.Dial(ctx, address) }); gone != nil {
 		return nil, gone
 	}
 	if err != nil {
@@ -55,14 +78,17 @@ func (d userDialer) Listen(ctx context.Context, address string) (userland.Listen
 }
 
 func (d userDialer) Lookup(ctx context.Context, name string) (addresses []string, server string, err error) {
-	if gone := d.im.waits(func() { addresses, server, err = d.host.Lookup(ctx, name) }); gone != nil {
+	if gone := d.im.really(func() { addresses, server, err = d.host.Lookup(ctx, name) }); gone != nil {
 		return nil, "", gone
 	}
 	return addresses, server, err
 }
 
 func (d userDialer) adopt(conn userland.Conn) userland.Conn {
-	u := &userConn{im: d.im, Conn: conn}
+	u := &userConn{im: d.im, Conn: conn, waits: d.im.waits}
+	if f, ok := conn.(far); ok && f.Far() {
+		u.waits = d.im.really
+	}
 	u.stop = context.AfterFunc(d.im.ctx, func() { conn.Close() })
 	return u
 }
@@ -99,19 +125,20 @@ func (l *userListener) Close() error {
 // userConn ends with its program.
 type userConn struct {
 	userland.Conn
-	im   *image
-	stop func() bool
+	im    *image
+	waits func(f func()) error
+	stop  func() bool
 }
 
 func (c *userConn) Read(b []byte) (n int, err error) {
-	if gone := c.im.waits(func() { n, err = c.Conn.Read(b) }); gone != nil {
+	if gone := c.waits(func() { n, err = c.Conn.Read(b) }); gone != nil {
 		return 0, gone
 	}
 	return n, err
 }
 
 func (c *userConn) Write(b []byte) (n int, err error) {
-	if gone := c.im.waits(func() { n, err = c.Conn.Write(b) }); gone != nil {
+	if gone := c.waits(func() { n, err = c.Conn.Write(b) }); gone != nil {
 		return 0, gone
 	}
 	return n, err
@@ -120,4 +147,27 @@ func (c *userConn) Write(b []byte) (n int, err error) {
 func (c *userConn) Close() error {
 	c.stop()
 	return c.Conn.Close()
+}
+
+// Interfaces tells what the box has of a network (userland.Interfaces).
+func (d userDialer) Interfaces() ([]userland.Interface, error) {
+	if err := d.im.enter(); err != nil {
+		return nil, err
+	}
+	links := d.im.p.box.links()
+	all := make([]userland.Interface, len(links))
+	for i, l := range links {
+		all[i] = userland.Interface{Index: i + 1, Name: l.Name, MAC: l.MAC, MTU: l.MTU, Addresses: l.Addresses}
+	}
+	return all, nil
+}
+
+// links are the interfaces of the box.
+func (b *Box) links() []vfs.Interface {
+	loopback := vfs.Interface{Name: "lo", MTU: 65536, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("::1/128")}}
+	all := []vfs.Interface{loopback}
+	if b.cfg.Links != nil {
+		all = append(all, b.cfg.Links()...)
+	}
+	return all
 }

@@ -55,6 +55,10 @@ func (p *Process) info() vfs.ProcInfo {
 }
 
 func (s source) System() vfs.SystemInfo {
+	links, sockets := s.b.links(), []vfs.Socket(nil)
+	if s.b.cfg.Sockets != nil {
+		sockets = s.b.cfg.Sockets()
+	}
 	c := s.b.m.clock
 	c.lock()
 	defer c.unlock()
@@ -63,6 +67,6 @@ func (s source) System() vfs.SystemInfo {
 	info := vfs.SystemInfo{ID: b.cfg.ID, Uname: b.uname(), Boot: m.boot, Uptime: up, CPUs: m.cpus, Memory: m.usage(), LastPID: b.lastPID,
 		Limits: b.cfg.Limits, Used: b.memory, Peak: b.peak, CPU: b.cpu, OOMKills: b.ooms}
 	info.Idle = max(up-b.cpu, 0)
-	info.Links = []vfs.Interface{{Name: "lo", MTU: 65536}}
+	info.Links, info.Sockets = links, sockets
 	return info
 }

@@ -12,6 +12,7 @@ type conn struct {
 	host          *Host
 	in, out       *stream
 	local, remote netip.AddrPort
+	far           bool // the other end is the machine's, for whoever is outside of it
 	closed        chan struct{}
 	once          sync.Once
 	readBy        deadline
@@ -24,8 +25,12 @@ func pair(from, to *Host, dst netip.AddrPort) (near, far *conn) {
 	there, back := newStream(), newStream()
 	near = &conn{host: from, in: back, out: there, remote: dst, closed: make(chan struct{})}
 	far = &conn{host: to, in: there, out: back, local: dst, closed: make(chan struct{})}
+	near.far, far.far = from != to && to.isMachine(), from != to && from.isMachine()
 	return near, far
 }
+
+// Far tells whether what comes over the connection comes from outside of the machine's containers in this process.
+func (c *conn) Far() bool { return c.far }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.in.read(p, waiter{c.host.block, &c.readBy, c.closed})

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -22,14 +23,20 @@ type link interface {
 	abort()                   // breaks the connection; the program still closes it
 }
 
-// Host is one machine on a switch.
+// Host is what has addresses: a container, or the machine.
 type Host struct {
 	// Wait, if set, is called around everything that may take long: the wait for a connection, for bytes and for room. It has
 	// to call its argument once. Set before the host is used.
 	Wait func(f func())
-	// Names, if set, gives the host's /etc/hosts; what stands there is found before the names of the switch. Set before the
+	// Names, if set, gives the host's /etc/hosts; what stands there is found before what Resolve knows. Set before the
 	// host is used.
 	Names func() ([]byte, error)
+	// Resolve, if set, is the host's name server: it gives the addresses of a name, in lower case and without a dot at its end, none if
+	// there is no such name, and which server has answered, if any was there to ask. Set before the host is used.
+	Resolve func(name string) (addresses []netip.Addr, server string)
+	// Lost, if set, is how long a host waits for an answer that does not come: it returns when it gives up, or earlier with the error of
+	// ctx. It waits within Wait. Set before the host is used; nil: as Linux does.
+	Lost func(ctx context.Context) error
 
 	id, hostname string
 	sw           *Switch
@@ -37,7 +44,8 @@ type Host struct {
 	closed       chan struct{}
 
 	// Guarded by sw.mu.
-	addrs     []netip.Addr // in the order in which they were plugged
+	plugs     []Plug // in the order in which they were plugged
+	ways      map[string]bool
 	listeners []*listener
 	conns     map[link]struct{}
 	last      uint16 // ephemeral port that was given last, 0 if none was
@@ -61,11 +69,20 @@ func (h *Host) gone() bool {
 	}
 }
 
-// Addrs lists the addresses that are plugged, without loopback.
-func (h *Host) Addrs() []netip.Addr {
+// Plugs lists what is plugged, without loopback.
+func (h *Host) Plugs() []Plug {
 	h.sw.mu.Lock()
 	defer h.sw.mu.Unlock()
-	return append([]netip.Addr(nil), h.addrs...)
+	return slices.Clone(h.plugs)
+}
+
+// Addrs lists the addresses that are plugged, without loopback.
+func (h *Host) Addrs() []netip.Addr {
+	var all []netip.Addr
+	for _, p := range h.Plugs() {
+		all = append(all, p.addr())
+	}
+	return all
 }
 
 // Close ends everything that the host has: its listeners, its connections as if their programs closed them, its addresses and
@@ -89,14 +106,14 @@ func (h *Host) Close() error {
 		for _, c := range conns {
 			c.Close()
 		}
-		err = h.sw.Unplug(h)
+		_, err = h.sw.Unplug(h)
 	})
 	return err
 }
 
 // Dial connects to "host:port". The errors are those of package net: *net.OpError around ECONNREFUSED when nobody listens,
-// ENETUNREACH when this host has no address to come from, EHOSTUNREACH when nobody has that address; *net.DNSError for a name
-// that leads nowhere. ctx bounds the dialling, not the connection.
+// ENETUNREACH when there is no way, EHOSTUNREACH when nobody in the network has that address, ETIMEDOUT when it is in a network that lets
+// nobody in; *net.DNSError for a name that leads nowhere. ctx bounds the dialling, not the connection.
 func (h *Host) Dial(ctx context.Context, address string) (userland.Conn, error) {
 	targets, err := h.targets(ctx, address)
 	if err != nil {
@@ -175,14 +192,16 @@ func (h *Host) dial(ctx context.Context, to netip.AddrPort) (userland.Conn, erro
 	if to.Addr() == broadcast() || to.Addr().IsMulticast() {
 		return nil, syscall.ENETUNREACH
 	}
-	peer, src, err := h.route(to.Addr())
-	if err != nil {
+	w, err := h.route(to.Addr())
+	switch {
+	case err != nil:
 		return nil, err
+	case w.lost:
+		return nil, h.lose(ctx)
+	case w.peer == nil:
+		return h.dialTrunk(ctx, w, to)
 	}
-	if peer == nil {
-		return h.dialTrunk(ctx, src, to)
-	}
-	return h.connect(ctx, peer, src, to)
+	return h.connect(ctx, w.peer, w.from, to)
 }
 
 func loopback(like netip.Addr) netip.Addr {
@@ -190,29 +209,6 @@ func loopback(like netip.Addr) netip.Addr {
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	return netip.IPv6Loopback()
-}
-
-// route finds who has an address and the own address that such packets come from. No host: it is not on this switch.
-func (h *Host) route(to netip.Addr) (*Host, netip.Addr, error) {
-	h.sw.mu.Lock()
-	defer h.sw.mu.Unlock()
-	if to.IsLoopback() {
-		return h, loopback(to), nil
-	}
-	p := h.sw.plugs[to]
-	if p != nil && p.host == h {
-		return h, to, nil
-	}
-	for _, a := range h.addrs {
-		if a.Is4() != to.Is4() {
-			continue
-		}
-		if p == nil {
-			return nil, a, nil
-		}
-		return p.host, a, nil
-	}
-	return nil, netip.Addr{}, syscall.ENETUNREACH
 }
 
 // connect makes a connection to a host of the same switch.
@@ -256,7 +252,7 @@ func (h *Host) add(c link) error {
 	switch {
 	case h.gone():
 		return net.ErrClosed
-	case !h.has(c.endpoint().Addr()):
+	case h.sw.machine != h && !h.has(c.endpoint().Addr()):
 		return syscall.ENETUNREACH
 	}
 	h.conns[c] = struct{}{}

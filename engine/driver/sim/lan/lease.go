@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,7 @@ import (
 const (
 	maxLease  = 1 << 20 // bytes of the file
 	maxPlugs  = 4096
-	maxNames  = 64 // of one address
-	maxName   = 255
+	maxName   = 255  // bytes of an id
 	maxLeases = 4096 // processes
 )
 
@@ -32,33 +32,21 @@ type lease struct {
 
 // leasePlug is one address of a host.
 type leasePlug struct {
-	Address  netip.Addr `json:"address"`
-	Host     string     `json:"host"`     // its id
-	Hostname string     `json:"hostname"` // what the host calls itself
-	Names    []string   `json:"names"`    // that lead to the address
+	Plug
+	Host string `json:"host"` // its id
 }
 
-func (p leasePlug) has(name string) bool { return slices.Contains(p.Names, name) }
-
-// publish tells the other processes what is plugged now. Without a trunk there is nobody to tell.
-func (s *Switch) publish() error {
-	s.mu.Lock()
-	t := s.trunk
-	s.mu.Unlock()
+// publish writes the lease, unless another has one of its addresses. The caller holds the folder. Without a trunk there is nobody to tell.
+func (t *trunk) publish() error {
 	if t == nil {
 		return nil
 	}
-	return t.exclusive(t.publish)
-}
-
-// publish writes the lease, unless another has one of its addresses. The caller holds the folder.
-func (t *trunk) publish() error {
 	t.tidy()
 	mine := lease{Socket: t.socket, Plugs: t.sw.plugged()}
 	for _, l := range t.others() {
 		for _, p := range l.Plugs {
-			if slices.ContainsFunc(mine.Plugs, func(m leasePlug) bool { return m.Address == p.Address }) {
-				return fmt.Errorf("claim address %s: %w", p.Address, syscall.EADDRINUSE)
+			if slices.ContainsFunc(mine.Plugs, func(m leasePlug) bool { return m.addr() == p.addr() }) {
+				return fmt.Errorf("claim address %s: %w", p.addr(), syscall.EADDRINUSE)
 			}
 		}
 	}
@@ -77,15 +65,18 @@ func (s *Switch) plugged() []leasePlug {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := []leasePlug{}
-	for addr, p := range s.plugs {
-		list = append(list, leasePlug{Address: addr, Host: p.host.id, Hostname: p.host.hostname, Names: p.names})
+	for _, p := range s.plugs {
+		list = append(list, leasePlug{Plug: p.Plug, Host: p.host.id})
 	}
-	slices.SortFunc(list, func(a, b leasePlug) int { return a.Address.Compare(b.Address) })
+	slices.SortFunc(list, func(a, b leasePlug) int { return a.addr().Compare(b.addr()) })
 	return list
 }
 
 // others reads the leases of all other processes that live. One that can't be understood counts as none.
 func (t *trunk) others() []lease {
+	if t == nil {
+		return nil
+	}
 	var live []lease
 	for _, name := range t.leases(".json") {
 		if name == t.name || !t.held(name) {
@@ -170,12 +161,42 @@ func parseLease(data []byte) (lease, error) {
 		return lease{}, errors.New("read lease: out of bounds")
 	}
 	for _, p := range l.Plugs {
-		if !pluggable(p.Address) || p.Address != p.Address.Unmap() || len(p.Names) > maxNames {
+		if !p.Address.IsValid() || !pluggable(p.addr()) || p.addr() != p.addr().Unmap() || len(p.Network.ID) > maxName || len(p.Host) > maxName {
 			return lease{}, fmt.Errorf("read lease: address %q", p.Address)
 		}
-		if slices.ContainsFunc(p.Names, func(n string) bool { return n == "" || len(n) > maxName || n != plainName(n) }) {
-			return lease{}, fmt.Errorf("read lease: names of %s", p.Address)
+		if slices.ContainsFunc(p.Network.Gateways, func(a netip.Addr) bool { return !pluggable(a) }) {
+			return lease{}, fmt.Errorf("read lease: gateways of %s", p.Address)
 		}
 	}
 	return l, nil
+}
+
+// found is where in other processes an address is.
+type found struct {
+	leasePlug
+	socket string
+}
+
+// find looks for an address among the other processes.
+func (t *trunk) find(addr netip.Addr) (found, bool) {
+	for _, l := range t.others() {
+		for _, p := range l.Plugs {
+			if p.addr() == addr {
+				return found{p, l.Socket}, true
+			}
+		}
+	}
+	return found{}, false
+}
+
+// Sweep removes what processes that died have left in the folder of a trunk. It costs one directory listing when there is nothing.
+func Sweep(dir string) error {
+	t := &trunk{dir: dir, ctx: context.Background()}
+	if !slices.ContainsFunc(append(t.leases(".lock"), t.leases(".json")...), func(name string) bool { return !t.held(name) }) {
+		return nil
+	}
+	return t.exclusive(func() error {
+		t.tidy()
+		return nil
+	})
 }

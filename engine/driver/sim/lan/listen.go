@@ -1,10 +1,12 @@
 package lan
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -96,8 +98,11 @@ func (h *Host) has(a netip.Addr) bool {
 	if a.IsUnspecified() || a.Is4() && a.IsLoopback() || a == netip.IPv6Loopback() {
 		return true
 	}
-	p := h.sw.plugs[a]
-	return p != nil && p.host == h
+	if h.sw.machine == h {
+		return slices.ContainsFunc(h.sw.gateways(), func(g netip.Addr) bool { return g == a })
+	}
+	p, ok := h.sw.plugs[a]
+	return ok && p.host == h
 }
 
 // covers reports whether connections to a come to l.
@@ -223,4 +228,26 @@ func (l *listener) drain() {
 			return
 		}
 	}
+}
+
+// Socket is a listener, or one end of a connection; Remote is not valid of a listener.
+type Socket struct{ Local, Remote netip.AddrPort }
+
+// Sockets lists what the host has open, in the order of its addresses.
+func (h *Host) Sockets() []Socket {
+	h.sw.mu.Lock()
+	defer h.sw.mu.Unlock()
+	var all []Socket
+	for _, l := range h.listeners {
+		all = append(all, Socket{Local: l.addr})
+	}
+	for c := range h.conns {
+		s := Socket{Local: c.endpoint()}
+		if a, ok := c.(interface{ RemoteAddr() net.Addr }).RemoteAddr().(*net.TCPAddr); ok {
+			s.Remote = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Socket) int { return cmp.Or(a.Local.Compare(b.Local), a.Remote.Compare(b.Remote)) })
+	return all
 }

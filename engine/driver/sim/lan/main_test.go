@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func child(address, dir string) error {
 		return err
 	}
 	h := s.Host("child", "child")
-	if err := s.Plug(h, netip.MustParseAddr(address), "web"); err != nil {
+	if _, err := s.Plug(h, at(address)); err != nil {
 		return err
 	}
 	l, err := h.Listen(context.Background(), ":7")

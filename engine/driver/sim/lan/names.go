@@ -3,6 +3,7 @@ package lan
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -10,19 +11,14 @@ import (
 	"strings"
 )
 
-// The name servers that answers come from: docker's own on a host with an address, and the one that a resolver without any
-// setting asks.
-const (
-	switchServer = "127.0.0.11:53"
-	noServer     = "[::1]:53"
-)
+// noServer is the one that a resolver without any setting asks.
+const noServer = "[::1]:53"
 
 // maxHosts bounds how much of a hosts file is read, in bytes.
 const maxHosts = 1 << 20
 
-// Lookup tells the addresses of a name: an address itself, what Names says, localhost, the host's own name, and the names on the
-// switch and its trunk. server is the name server that answered, empty when none was asked. A name that nobody has is a
-// *net.DNSError with IsNotFound.
+// Lookup tells the addresses of a name: an address itself, what Names says, localhost, the host's own name, and what Resolve knows.
+// server is the name server that answered, empty when none was asked. A name that nobody has is a *net.DNSError with IsNotFound.
 func (h *Host) Lookup(ctx context.Context, name string) (addresses []string, server string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
@@ -37,19 +33,19 @@ func (h *Host) Lookup(ctx context.Context, name string) (addresses []string, ser
 	if plain == "localhost" {
 		return []string{"127.0.0.1", "::1"}, "", nil
 	}
-	own := h.Addrs()
 	if plain != "" && plain == plainName(h.hostname) {
-		if len(own) == 0 {
-			return []string{"127.0.0.1"}, "", nil
+		if own := h.Addrs(); len(own) > 0 {
+			return texts(own), "", nil
 		}
-		return texts(own), "", nil
+		return []string{"127.0.0.1"}, "", nil
 	}
 	server = noServer
-	if len(own) > 0 {
-		server = switchServer
-		if found := h.sw.named(plain); len(found) > 0 {
-			return texts(found), server, nil
+	if h.Resolve != nil {
+		found, asked := h.Resolve(plain)
+		if len(found) > 0 {
+			return texts(found), asked, nil
 		}
+		server = cmp.Or(asked, server)
 	}
 	return nil, server, &net.DNSError{Err: "no such host", Name: name, Server: server, IsNotFound: true}
 }
@@ -63,27 +59,6 @@ func texts(addrs []netip.Addr) []string {
 		out = append(out, a.String())
 	}
 	return out
-}
-
-// named finds the addresses that a name was plugged with, here and over the trunk, in order.
-func (s *Switch) named(name string) []netip.Addr {
-	if name == "" {
-		return nil
-	}
-	s.mu.Lock()
-	var found []netip.Addr
-	for addr, p := range s.plugs {
-		if slices.Contains(p.names, name) {
-			found = append(found, addr)
-		}
-	}
-	t := s.trunk
-	s.mu.Unlock()
-	if t != nil {
-		found = append(found, t.named(name)...)
-	}
-	slices.SortFunc(found, netip.Addr.Compare)
-	return slices.Compact(found)
 }
 
 // fromFile looks a name up in the host's own /etc/hosts. One that can't be read says nothing, as everywhere.

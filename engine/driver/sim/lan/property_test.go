@@ -30,7 +30,7 @@ func (b *books) host(t *rapid.T) int { return rapid.IntRange(0, len(b.hosts)-1).
 func (b *books) plug(t *rapid.T) {
 	i, a := b.host(t), someAddr(t)
 	_, taken := b.owner[a]
-	err := b.s.Plug(b.hosts[i], a)
+	_, err := b.s.Plug(b.hosts[i], at(a.String()))
 	if taken != errors.Is(err, syscall.EADDRINUSE) || !taken && err != nil {
 		t.Fatalf("plug %s: %v, taken: %v", a, err, taken)
 	}
@@ -41,7 +41,7 @@ func (b *books) plug(t *rapid.T) {
 
 func (b *books) unplug(t *rapid.T) {
 	i := b.host(t)
-	if err := b.s.Unplug(b.hosts[i]); err != nil {
+	if _, err := b.s.Unplug(b.hosts[i]); err != nil {
 		t.Fatal(err)
 	}
 	b.drop(func(h int, addr string) bool { return h == i && addr != "127.0.0.1" && addr != "" })

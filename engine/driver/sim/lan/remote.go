@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/learn-containers/learn/engine/userland"
@@ -18,7 +17,7 @@ import (
 // A caller on the socket of a trunk says, in a call of a two-byte length and that much JSON, which connection it wants. One byte
 // answers. From then on the socket is the connection: bytes, half-close and end are its own.
 const (
-	maxCall     = 512
+	maxCall     = 1024
 	maxCallers  = 64
 	callTimeout = 5 * time.Second
 )
@@ -32,8 +31,9 @@ const (
 
 // call is the wish for a connection.
 type call struct {
-	From netip.AddrPort `json:"from"`
-	To   netip.AddrPort `json:"to"`
+	Network string         `json:"network"` // id of the one that both are in
+	From    netip.AddrPort `json:"from"`
+	To      netip.AddrPort `json:"to"`
 }
 
 func writeCall(w io.Writer, c call) error {
@@ -113,8 +113,8 @@ func (t *trunk) take(sock *net.UnixConn) {
 		sock.Close()
 		return
 	}
-	host := t.sw.owner(c.To.Addr())
-	if host == nil {
+	host, ok := t.sw.at(c.To.Addr(), c.Network)
+	if !ok {
 		t.refuse(sock, stop, answerUnreachable)
 		return
 	}
@@ -146,40 +146,18 @@ func (t *trunk) refuse(sock *net.UnixConn, stop func() bool, answer byte) {
 }
 
 // dialTrunk connects to a host of another process.
-func (h *Host) dialTrunk(ctx context.Context, src netip.Addr, to netip.AddrPort) (userland.Conn, error) {
-	h.sw.mu.Lock()
-	t := h.sw.trunk
-	h.sw.mu.Unlock()
-	if t == nil {
-		return nil, syscall.EHOSTUNREACH
-	}
-	socket := t.reach(to.Addr())
-	if socket == "" {
-		return nil, syscall.EHOSTUNREACH
-	}
+func (h *Host) dialTrunk(ctx context.Context, w way, to netip.AddrPort) (userland.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	near := &remote{host: h, peer: to, cancel: cancel}
-	if err := h.begin(near, src, func(local netip.AddrPort) { near.local = local }); err != nil {
+	near := &remote{host: h, peer: to, network: w.network, cancel: cancel}
+	if err := h.begin(near, w.from, func(local netip.AddrPort) { near.local = local }); err != nil {
 		cancel()
 		return nil, err
 	}
 	var err error
-	h.block(func() { err = near.dial(ctx, socket) })
+	h.block(func() { err = near.dial(ctx, w.socket) })
 	if err != nil {
 		near.Close()
 		return nil, err
 	}
 	return near, nil
-}
-
-// reach finds the socket of the process that has an address, empty if none has.
-func (t *trunk) reach(addr netip.Addr) string {
-	for _, l := range t.others() {
-		for _, p := range l.Plugs {
-			if p.Address == addr {
-				return l.Socket
-			}
-		}
-	}
-	return ""
 }

@@ -17,6 +17,7 @@ import (
 type remote struct {
 	host        *Host
 	local, peer netip.AddrPort
+	network     string             // id
 	cancel      context.CancelFunc // of the dialling; nil at the end that was called
 
 	mu     sync.Mutex
@@ -73,7 +74,7 @@ func (r *remote) connected(sock *net.UnixConn) error {
 }
 
 func (r *remote) ask(sock *net.UnixConn) (answer byte, err error) {
-	if err := writeCall(sock, call{From: r.local, To: r.peer}); err != nil {
+	if err := writeCall(sock, call{Network: r.network, From: r.local, To: r.peer}); err != nil {
 		return 0, err
 	}
 	var b [1]byte
@@ -147,6 +148,9 @@ func (r *remote) abort() {
 		r.sock.Close()
 	}
 }
+
+// Far tells that the other end is in another process.
+func (r *remote) Far() bool { return true }
 
 func (r *remote) endpoint() netip.AddrPort           { return r.local }
 func (r *remote) LocalAddr() net.Addr                { return net.TCPAddrFromAddrPort(r.local) }

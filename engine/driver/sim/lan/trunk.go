@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,8 +24,8 @@ const maxSocketPath = 100
 // tempPrefix begins the name of the folder of a socket whose place in the trunk's folder has too long a path.
 const tempPrefix = "learn-lan-"
 
-// trunk joins a switch with those of other processes. In the shared folder each has a lease: a file with its addresses and
-// names, NAME.json, which counts as long as its owner holds NAME.lock. Whatever way a process ends, its lease is then free.
+// trunk joins a switch with those of other processes. In the shared folder each has a lease: a file with its addresses,
+// NAME.json, which counts as long as its owner holds NAME.lock. Whatever way a process ends, its lease is then free.
 type trunk struct {
 	sw     *Switch
 	dir    string
@@ -41,8 +40,7 @@ type trunk struct {
 }
 
 // Trunk joins the switch with those of all processes that share the folder dir, which is made if need be: hosts reach each
-// other's addresses and find each other's names. Addresses that are plugged already are claimed; EADDRINUSE if another process
-// has one. A switch has one trunk, until Close.
+// other's addresses. Those that are plugged already are claimed; EADDRINUSE if another process has one. A switch has one trunk, until Close.
 func (s *Switch) Trunk(dir string) error {
 	t, err := s.join(dir)
 	if err != nil {
@@ -56,7 +54,7 @@ func (s *Switch) Trunk(dir string) error {
 	s.mu.Unlock()
 	if taken {
 		err = errors.Join(errors.New("the switch is closed or has a trunk"), t.close())
-	} else if err = s.publish(); err != nil {
+	} else if err = t.exclusive(t.publish); err != nil {
 		s.mu.Lock()
 		s.trunk = nil
 		s.mu.Unlock()
@@ -173,17 +171,4 @@ func (t *trunk) exclusive(f func() error) error {
 		return fmt.Errorf("lock %s: %w", all.Path(), err)
 	}
 	return errors.Join(f(), all.Unlock())
-}
-
-// named finds the addresses of a name among the other processes.
-func (t *trunk) named(name string) []netip.Addr {
-	var found []netip.Addr
-	for _, l := range t.others() {
-		for _, p := range l.Plugs {
-			if p.has(name) {
-				found = append(found, p.Address)
-			}
-		}
-	}
-	return found
 }

@@ -28,6 +28,7 @@ func joined(t *testing.T, dir, name, addr string) (*Switch, *Host) {
 	}
 	h := s.Host("id-"+name, name)
 	plugIn(t, s, h, addr)
+	know(map[string]string{"a": "10.0.0.1", "b": "10.0.0.2", "child": "10.0.0.2", "web": "10.0.0.2"}, h)
 	return s, h
 }
 
@@ -93,7 +94,7 @@ func TestKilledProcessLeavesItsAddressFree(t *testing.T) {
 	dir := t.TempDir()
 	s, h := joined(t, dir, "parent", "10.0.0.1")
 	child := spawn(t, dir, "10.0.0.2")
-	if err := s.Plug(h, netip.MustParseAddr("10.0.0.2")); !errors.Is(err, syscall.EADDRINUSE) {
+	if err := plugErr(s, h, "10.0.0.2"); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("plug a taken address: %v", err)
 	}
 	if len(h.Addrs()) != 1 {
@@ -105,8 +106,14 @@ func TestKilledProcessLeavesItsAddressFree(t *testing.T) {
 	if _, err := io.ReadAll(c); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("connection to a killed process: %v", err)
 	}
-	if _, _, err := h.Lookup(t.Context(), "web"); err == nil {
-		t.Error("a dead host's name is still found")
+	if s.Present("child", netip.MustParseAddr("10.0.0.2")) {
+		t.Error("a dead host is still there")
+	}
+	if err := Sweep(dir); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.json")); len(left) != 1 || err != nil {
+		t.Errorf("after a sweep: %v, %v", left, err)
 	}
 	if _, err := ask(t, h, "10.0.0.2:7", ""); !errors.Is(err, syscall.EHOSTUNREACH) {
 		t.Errorf("dial a dead host: %v", err)
@@ -213,7 +220,7 @@ func TestTrunkRefusesStrangers(t *testing.T) {
 }
 
 func call2(from, to string) string {
-	text := fmt.Sprintf(`{"from":%q,"to":%q}`, from, to)
+	text := fmt.Sprintf(`{"network":"n","from":%q,"to":%q}`, from, to)
 	return string([]byte{0, byte(len(text))}) + text
 }
 
@@ -236,7 +243,7 @@ func FuzzCall(f *testing.F) {
 }
 
 func FuzzLease(f *testing.F) {
-	f.Add([]byte(`{"socket":"/tmp/s","addresses":[{"address":"10.0.0.1","host":"id","hostname":"a","names":["a","db"]}]}`))
+	f.Add([]byte(`{"socket":"/tmp/s","addresses":[{"network":{"id":"n","gateways":["10.0.0.254"]},"address":"10.0.0.1/24","host":"id"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := parseLease(data)
 		if err != nil {

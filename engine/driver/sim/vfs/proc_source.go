@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/learn-containers/learn/engine/driver"
@@ -56,13 +57,25 @@ type SystemInfo struct {
 	CPU      time.Duration // that the container has used
 	OOMKills int
 	Links    []Interface
+	Sockets  []Socket // sorted
 	// Namespaces are the numbers of the container's own namespaces: pid, mnt, uts, ipc, net, cgroup.
 	Namespaces map[string]uint64
 }
 
 // Interface is a network interface of the container.
 type Interface struct {
-	Name string // "lo", "eth0"
-	MAC  string // empty for the loopback: all zero
-	MTU  int
+	Name      string // "lo", "eth0"
+	MAC       string // empty for the loopback: all zero
+	MTU       int
+	Addresses []netip.Prefix
+	Gateways  []netip.Addr // of the default routes that lead through it
+}
+
+func (i Interface) same(o Interface) bool {
+	return i.Name == o.Name && i.MAC == o.MAC && i.MTU == o.MTU
+}
+
+// Socket is one of TCP that listens or is connected.
+type Socket struct {
+	Local, Remote netip.AddrPort // Remote is not valid of one that listens
 }

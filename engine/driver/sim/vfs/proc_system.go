@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -173,13 +174,14 @@ func procNet(t synth) {
 		}
 		return b.String()
 	})
-	v4 := "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-	v6 := "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+	t.file("net/tcp", 0o444, func(s *scene) string { return tcpTable(s.sys().Sockets, netip.Addr.Is4) })
+	t.file("net/tcp6", 0o444, func(s *scene) string { return tcpTable(s.sys().Sockets, netip.Addr.Is6) })
+	t.file("net/route", 0o444, func(s *scene) string { return routeTable(s.sys().Links) })
+	t.file("net/if_inet6", 0o444, func(s *scene) string { return inet6Table(s.sys().Links) })
 	for name, head := range map[string]string{
-		"tcp": fmt.Sprintf("%-149s", v4), "udp": fmt.Sprintf("%-127s", v4+" ref pointer drops"), "tcp6": v6, "udp6": v6 + " ref pointer drops",
-		"unix":  "Num       RefCount Protocol Flags    Type St Inode Path",
-		"arp":   "IP address       HW type     Flags       HW address            Mask     Device",
-		"route": fmt.Sprintf("%-127s", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"),
+		"udp": fmt.Sprintf("%-127s", tcpHead+" ref pointer drops"), "udp6": tcp6Head + " ref pointer drops",
+		"unix": "Num       RefCount Protocol Flags    Type St Inode Path",
+		"arp":  "IP address       HW type     Flags       HW address            Mask     Device",
 	} {
 		t.fixed("net/"+name, 0o444, head+"\n")
 	}

@@ -34,7 +34,7 @@ func (f *sysfs) find(name string) (*synthNode, *scene, error) {
 	s := &scene{src: f.src}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if i := s.sys(); f.tree == nil || f.cpus != i.CPUs || !slices.Equal(f.links, i.Links) {
+	if i := s.sys(); f.tree == nil || f.cpus != i.CPUs || !slices.EqualFunc(f.links, i.Links, Interface.same) {
 		f.tree, f.cpus, f.links = sysTree(i), i.CPUs, slices.Clone(i.Links)
 	}
 	n := f.tree[name]
