@@ -6,21 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	api "github.com/moby/moby/api/types/network"
 	"golang.org/x/sys/unix"
 
-	"github.com/learn-containers/learn/engine/driver/linux/rootnet"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/network"
-	"github.com/learn-containers/learn/engine/network/proxy"
 	"github.com/learn-containers/learn/trace"
 )
 
@@ -57,11 +53,9 @@ type connection struct {
 
 	stop  context.CancelFunc // of the watch
 	watch sync.WaitGroup
-	proxy *proxy.Proxy
-	// dialer is how published ports reach the container; nil: it is reached from the host.
-	dialer *rootnet.Dialer
 
 	mu    sync.Mutex // guards what follows
+	ports *publishing
 	ended bool
 	plan  network.Plan
 	file  *os.File // holds the lock of the plan's file
@@ -89,15 +83,10 @@ func (s *shim) connect(pid int) (*connection, error) {
 
 // open publishes ports first: only then it is known which ones, and a conflict costs nothing.
 func (c *connection) open(ctx context.Context, plan network.Plan) (err error) {
-	if c.cfg.Rootless && len(plan.Ports) > 0 {
-		if c.dialer, err = rootnet.OpenDialer(int(c.netns.Fd())); err != nil {
-			return err
-		}
-	}
-	if c.proxy, err = c.publish(ctx, plan.Ports); err != nil {
+	if c.ports, err = c.publish(ctx, plan.Ports); err != nil {
 		return err
 	}
-	plan.Ports = c.proxy.Ports()
+	plan.Ports = c.ports.now
 	if c.file, err = c.state.hold(plan, nil); err != nil {
 		return err
 	}
@@ -119,51 +108,16 @@ func (c *connection) open(ctx context.Context, plan network.Plan) (err error) {
 	return nil
 }
 
-func (c *connection) publish(ctx context.Context, ports []network.Published) (*proxy.Proxy, error) {
-	p, err := proxy.Open(ctx, ports, proxy.Config{Dial: c.dial, Unreached: c.tell.refused})
-	var taken *proxy.ConflictError
-	if errors.As(err, &taken) {
-		if id, ok := c.state.publisher(taken.Port); ok {
-			return nil, fmt.Errorf("driver failed programming external connectivity on endpoint %.12s: Bind for %s failed: port is already allocated: container %.12s has it; "+
-				"publish another port, or remove that container", c.id, netip.AddrPortFrom(taken.Port.HostIP, taken.Port.HostPort), id)
-		}
-	}
-	return p, rootnet.ExplainPublish(err, ports)
-}
-
-// dial connects to the container from the host. Where a port leads may have changed since it was published: its place is the same.
-func (c *connection) dial(ctx context.Context, protocol api.IPProtocol, to netip.AddrPort) (net.Conn, error) {
-	c.mu.Lock()
-	for i, first := range c.proxy.Ports() {
-		if first.To == to && i < len(c.plan.Ports) {
-			to = c.plan.Ports[i].To
-			break
-		}
-	}
-	c.mu.Unlock()
-	if c.dialer != nil {
-		return c.dialer.Dial(ctx, protocol, to)
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, string(protocol), to.String())
-}
-
 // close takes back all that open made. What could not be taken back is found by the file that stays.
 func (c *connection) close(ctx context.Context) error {
 	if c.stop != nil {
 		c.stop()
 		c.watch.Wait()
 	}
-	var errs []error
-	if c.proxy != nil {
-		errs = append(errs, c.proxy.Close()) // whose connections may want the lock
-	}
-	if c.dialer != nil {
-		c.dialer.Close()
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
+	errs := []error{c.ports.close()}
 	if c.names != nil {
 		errs = append(errs, c.names.close())
 	}

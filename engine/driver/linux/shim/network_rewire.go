@@ -50,34 +50,59 @@ func (s *shim) connectLate(to *Net) (network.Plan, error) {
 }
 
 // rewire makes what only the new plan has, and then takes back what only the present one has.
-func (c *connection) rewire(ctx context.Context, plan network.Plan) (network.Plan, error) {
+func (c *connection) rewire(ctx context.Context, plan network.Plan) (done network.Plan, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
 		return network.Plan{}, unix.ESRCH
 	}
-	old := c.plan
-	plan.Ports = retarget(old.Ports, plan.Ports)
-	added, gone := without(plan.Endpoints, old.Endpoints), without(old.Endpoints, plan.Endpoints)
-	moved := !slices.Equal(old.Ports, plan.Ports)
-	if moved {
-		if err := c.cables.Disconnect(ctx, network.Plan{Container: c.id, Ports: old.Ports}); err != nil {
+	old, before := c.plan, c.ports
+	ports, same := before.retargeted(plan.Ports)
+	if !same {
+		if c.ports, err = c.publish(ctx, plan.Ports); err != nil {
+			c.ports = before
 			return old, err
 		}
+		ports = c.ports.now
 	}
-	if err := c.cables.Connect(ctx, part(plan, added, plan.Ports), int(c.netns.Fd())); err != nil {
-		if moved {
-			err = errors.Join(err, c.cables.Connect(ctx, part(old, nil, old.Ports), int(c.netns.Fd())))
+	plan.Ports = ports
+	if err := c.change(ctx, old, plan); err != nil {
+		if !same {
+			err = errors.Join(err, c.ports.close())
+			c.ports = before
 		}
-		return old, errors.Join(err, c.cables.Reroute(ctx, old, int(c.netns.Fd())))
+		return old, err
 	}
 	c.plan = plan // from here on it is the new one that has to be taken back
-	errs := []error{c.leave(ctx, old, gone), c.cables.Reroute(ctx, plan, int(c.netns.Fd())), c.rename(plan)}
-	file, err := c.state.hold(plan, c.file)
-	if err == nil {
+	if c.ports.lead(ports); !same {
+		err = before.close()
+		c.tell.published(ports)
+	}
+	file, holdErr := c.state.hold(plan, c.file)
+	if holdErr == nil {
 		c.file = file
 	}
-	return plan, errors.Join(append(errs, err)...)
+	gone := without(old.Endpoints, plan.Endpoints)
+	return plan, errors.Join(err, holdErr, c.leave(ctx, old, gone), c.cables.Reroute(ctx, plan, int(c.netns.Fd())), c.rename(plan))
+}
+
+// change connects what only the new plan has, and leads the rules of published ports to where they lead now. An error leaves the old plan as it was.
+func (c *connection) change(ctx context.Context, old, plan network.Plan) error {
+	netns := int(c.netns.Fd())
+	added, moved := without(plan.Endpoints, old.Endpoints), !slices.Equal(old.Ports, plan.Ports)
+	if moved {
+		if err := c.cables.Disconnect(ctx, network.Plan{Container: c.id, Ports: old.Ports}); err != nil {
+			return err
+		}
+	}
+	err := c.cables.Connect(ctx, part(plan, added, plan.Ports), netns)
+	if err == nil {
+		return nil
+	}
+	if moved {
+		err = errors.Join(err, c.cables.Connect(ctx, part(old, nil, old.Ports), netns))
+	}
+	return errors.Join(err, c.cables.Reroute(ctx, old, netns))
 }
 
 func (c *connection) leave(ctx context.Context, old network.Plan, gone []network.Endpoint) error {
@@ -99,17 +124,6 @@ func (c *connection) rename(plan network.Plan) (err error) {
 		}
 	}
 	return err
-}
-
-// retarget gives ports that were published already where they lead to now: the host's side of them stays.
-func retarget(have, want []network.Published) []network.Published {
-	all := slices.Clone(have)
-	for i := range all {
-		if i < len(want) && all[i].Protocol == want[i].Protocol && all[i].To.Port() == want[i].To.Port() {
-			all[i].To = want[i].To
-		}
-	}
-	return all
 }
 
 // part is a plan with some of the endpoints, the bridges that they are on, and some ports.
