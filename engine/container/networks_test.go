@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -464,5 +465,37 @@ func TestLinks(t *testing.T) {
 	b.must(err)
 	if err := b.Start(b.ctx, apart.ID, container.StartOptions{}); err == nil {
 		t.Error("it is linked to another network")
+	}
+}
+
+func TestPortOfAnother(t *testing.T) {
+	const asks = "it is taken"
+	for _, c := range []struct{ has, wants, holds string }{
+		{"8080:80", "8080:90", "0.0.0.0:8080"},
+		{"127.0.0.1:8080:80", "8080:80", "0.0.0.0:8080"},
+		{"8080:80", "127.0.0.1:8080:80", "127.0.0.1:8080"},
+		{"127.0.0.1:8080:80", "127.0.0.2:8080:80", ""},
+		{"8080:80", "8080:80/udp", ""},
+		{"8080:80", "8080-8081:80", ""},
+		{"80", "80", ""},
+	} {
+		b := newNetBench(t)
+		b.inNetwork("web", "bridge", c.has)
+		b.start("web")
+		b.inNetwork("late", "bridge", c.wants)
+		b.failStart = errors.New(asks)
+		err := b.Start(b.ctx, "late", container.StartOptions{})
+		id := ""
+		if err != nil && c.holds != "" {
+			_, id, _ = strings.Cut(err.Error(), "on endpoint late (")
+			id, _, _ = strings.Cut(id, ")")
+		}
+		want := asks
+		if c.holds != "" {
+			want = "failed to set up container networking: driver failed programming external connectivity on endpoint late (" + id + "): Bind for " + c.holds + " failed: port is already allocated (container web has it)"
+		}
+		if err == nil || err.Error() != want || c.holds != "" && len(id) != 64 {
+			t.Errorf("%s after %s: %v\nwant %s", c.wants, c.has, err, want)
+		}
 	}
 }

@@ -14,7 +14,9 @@ import (
 
 func (app *App) networkCommands() []command {
 	return []command{
+		{app.networkConnect, ""},
 		{app.networkCreate, ""},
+		{app.networkDisconnect, ""},
 		{app.networkInspect, ""},
 		{app.networkList, ""},
 		{app.networkPrune, ""},

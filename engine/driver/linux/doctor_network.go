@@ -4,6 +4,7 @@ package linux
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +32,7 @@ func networkFinding(mode Mode) Finding {
 // userNetworkFinding is that of an ordinary user: containers always reach one another.
 func userNetworkFinding() Finding {
 	const name, inside = "networks", "between containers by a switch of their supervisors; "
-	tool, err := rootnet.CheckTools()
+	tool, err := rootnet.CheckTools(os.Getenv("PATH"))
 	if err == nil {
 		return Finding{name, true, inside + "to the outside by " + tool, ""}
 	}

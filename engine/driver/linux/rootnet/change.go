@@ -4,6 +4,7 @@ package rootnet
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
 	"github.com/learn-containers/learn/engine/network"
@@ -49,11 +50,12 @@ func (p *plug) gone(container string) []wiring.Change {
 	return []wiring.Change{c, {Kind: wiring.KindBridge, Network: p.endpoint.Network, Interface: p.endpoint.Bridge, Gone: true}}
 }
 
-// changes are what became true with the way out.
-func (o *outside) changes(container string) []wiring.Change {
-	return []wiring.Change{
-		{Kind: wiring.KindCable, Container: container, Interface: o.tool, Peer: wayOut},
-		{Kind: wiring.KindAddress, Container: container, Interface: wayOut, Inside: true, Address: o.own()},
-		{Kind: wiring.KindRoute, Container: container, Interface: wayOut, Inside: true, Gateway: o.gateway()},
-	}
+// changes are what became true with the way out: it stands for the network that the plan would go out by.
+func (o *outside) changes(plan network.Plan) []wiring.Change {
+	way := slices.IndexFunc(plan.Endpoints, func(e network.Endpoint) bool { return len(e.Gateways) > 0 })
+	c := wiring.Change{Kind: wiring.KindCable, Container: plan.Container, Network: plan.Endpoints[way].Network, Interface: o.tool, Peer: wayOut}
+	a, r := c, c
+	a.Kind, a.Interface, a.Peer, a.Inside, a.Address = wiring.KindAddress, wayOut, "", true, o.own()
+	r.Kind, r.Interface, r.Peer, r.Inside, r.Gateway = wiring.KindRoute, wayOut, "", true, o.gateway()
+	return []wiring.Change{c, a, r}
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -25,12 +26,15 @@ import (
 // tool is a program that is a namespace's way out: it speaks for the container by sockets of the user's own.
 type tool struct {
 	name  string
+	file  string
 	ready int // the descriptor to which it writes a number once its interface is made
 	args  func(o *outside) []string
 }
 
 // tools in the order in which they are tried.
-func tools() []tool { return []tool{{"pasta", 1, pastaArgs}, {"slirp4netns", 4, slirpArgs}} }
+func tools() []tool {
+	return []tool{{name: "pasta", ready: 1, args: pastaArgs}, {name: "slirp4netns", ready: 4, args: slirpArgs}}
+}
 
 // Tools are the programs of which one is needed for a way out.
 func Tools() []string {
@@ -41,9 +45,9 @@ func Tools() []string {
 	return names
 }
 
-// CheckTools gives the tool that will be used first, or says why none can be.
-func CheckTools() (name string, err error) {
-	found, err := usableTools()
+// CheckTools gives the tool that will be used first, or says why none can be. path is where programs are looked for, as PATH has it.
+func CheckTools(path string) (name string, err error) {
+	found, err := usableTools(path)
 	if err != nil {
 		return "", err
 	}
@@ -51,9 +55,9 @@ func CheckTools() (name string, err error) {
 }
 
 // usableTools are those that are installed, if they can do their work.
-func usableTools() (found []tool, err error) {
+func usableTools(path string) (found []tool, err error) {
 	for _, t := range tools() {
-		if _, err := exec.LookPath(t.name); err == nil {
+		if t.file = lookIn(path, t.name); t.file != "" {
 			found = append(found, t)
 		}
 	}
@@ -65,6 +69,17 @@ func usableTools() (found []tool, err error) {
 		return nil, fmt.Errorf("no way out: %s needs %s: %w", found[0].name, tunDevice, err)
 	}
 	return found, unix.Close(fd)
+}
+
+// lookIn gives the file of a program; empty if there is none. A supervisor has no PATH of its own.
+func lookIn(path, name string) string {
+	for _, dir := range filepath.SplitList(path) {
+		file := filepath.Join(dir, name)
+		if st, err := os.Stat(file); err == nil && filepath.IsAbs(dir) && st.Mode().IsRegular() && unix.Access(file, unix.X_OK) == nil {
+			return file
+		}
+	}
+	return ""
 }
 
 // outside is a tool that runs.
@@ -131,9 +146,9 @@ func free(p netip.Prefix, plan network.Plan, used []netip.Prefix) bool {
 	return !slices.ContainsFunc(used, p.Overlaps)
 }
 
-// openOutside starts the first tool that works. used is what the host has addresses of and routes to.
-func openOutside(ctx context.Context, plan network.Plan, used []netip.Prefix, netns *os.File) (*outside, error) {
-	found, err := usableTools()
+// openOutside starts the first tool that works. path is where they are looked for, used is what the host has addresses of and routes to.
+func openOutside(ctx context.Context, path string, plan network.Plan, used []netip.Prefix, netns *os.File) (*outside, error) {
+	found, err := usableTools(path)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +185,8 @@ func (o *outside) start(ctx context.Context, t tool, netns *os.File) error {
 	o.exit = exit
 	ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	said := &tail{}
-	cmd := exec.CommandContext(ctx, t.name, t.args(o)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd := exec.CommandContext(ctx, t.file, t.args(o)...)
+	cmd.Env = []string{}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = netns, said, said
 	cmd.ExtraFiles = []*os.File{exitFD - 3: hold}
 	if t.ready == 1 {

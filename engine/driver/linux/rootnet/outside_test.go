@@ -128,7 +128,7 @@ func TestReachesOut(t *testing.T) {
 		t.Fatal(a.lacks)
 	}
 	a.reaches("192.0.2.2:80", "192.0.2.1")
-	if last := a.told[len(a.told)-1]; last.Gateway != netip.MustParseAddr("10.0.2.2") || last.Interface != wayOut {
+	if last := a.told[len(a.told)-1]; last.Gateway != netip.MustParseAddr("10.0.2.2") || last.Interface != wayOut || last.Network != bridge(1).Network {
 		t.Errorf("the route was told as %+v", last)
 	}
 	for _, address := range []string{"10.0.2.2:8080", "10.0.2.3:8080", "10.77.1.1:8080"} {
@@ -150,6 +150,10 @@ func TestReachesOut(t *testing.T) {
 		t.Error("the way out is still there")
 	}
 	must(t, a.wires.Rewire(context.Background(), planOut(1, 2)))
+	a.reaches("192.0.2.2:80", "192.0.2.1")
+	both := planOut(1, 2)
+	both.Endpoints[0].Gateways = append(both.Endpoints[0].Gateways, bridge(1).Addresses[1].Addr())
+	must(t, a.wires.Rewire(context.Background(), both)) // though this machine has no IPv6
 	a.reaches("192.0.2.2:80", "192.0.2.1")
 	tool = a.wires.outside
 	a.close()

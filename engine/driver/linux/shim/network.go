@@ -31,6 +31,7 @@ type Net struct {
 	Dir      string       `json:"connected"` // folder of Connected
 	Servers  []netip.Addr `json:"servers,omitempty"`
 	Rootless bool         `json:"rootless,omitempty"`
+	Path     string       `json:"path,omitempty"` // the user's PATH, for programs that are a way out
 }
 
 // cables join a container's network namespace to others'.
@@ -307,7 +308,7 @@ func (s *shim) disconnect() {
 // newCables chooses how containers are joined.
 func newCables(cfg *Net, report func(wiring.Change)) cables {
 	if cfg.Rootless {
-		return &userCables{networks: filepath.Dir(cfg.Dir), report: report}
+		return &userCables{networks: filepath.Dir(cfg.Dir), path: cfg.Path, report: report}
 	}
 	return wiring.Host{Owner: cfg.Home, Report: report}
 }

@@ -17,6 +17,7 @@ import (
 // userCables join containers where the host's network is out of reach. They are one container's, and end with the supervisor.
 type userCables struct {
 	networks string // folder of all networks
+	path     string // where programs are looked for
 	report   func(wiring.Change)
 	plan     network.Plan // that is carried out
 	wires    *rootnet.Wires
@@ -38,7 +39,7 @@ func (u *userCables) Connect(ctx context.Context, plan network.Plan, netns int) 
 	if u.wires != nil {
 		return u.rewire(ctx, all)
 	}
-	w, err := rootnet.Connect(ctx, rootnet.Config{Plan: all, Netns: netns, Folder: u.folder, Report: u.report, Lacking: complainOfWay})
+	w, err := rootnet.Connect(ctx, rootnet.Config{Plan: all, Netns: netns, Folder: u.folder, Path: u.path, Report: u.report, Lacking: complainOfWay})
 	if err != nil {
 		return err
 	}
