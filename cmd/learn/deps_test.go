@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"engine/network/names":        {},
 	"engine/network/proxy":        {"engine/network"},
 	"engine/network/describe":     {"engine/network", "engine/network/names", "trace", "trace/vocab"},
+	"engine/network/reach":        {"engine/network"},
 	"engine/network/leases":       {"engine/network", "engine/home"},
 	"engine/network/ledger":       {"engine/network", "engine/network/leases", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 
@@ -51,7 +52,7 @@ var arrows = map[string][]string{
 
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/container": {"engine/network", "engine/network/ledger", "engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/network", "engine/network/ledger", "engine/network/reach", "engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},

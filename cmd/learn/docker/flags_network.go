@@ -22,7 +22,7 @@ type networkingFlags struct {
 	networks                               networkList
 	aliases, publish, expose, hosts, links []string
 	dns, dnsSearch, dnsOptions, linkLocal  []string
-	ip, ip6, mac, domain                   string
+	ip, ip6, mac                           string
 	all                                    bool
 }
 
@@ -169,7 +169,6 @@ func (f *networkingFlags) register(fl *pflag.FlagSet) {
 	fl.Var(&checkedList{&f.dnsSearch, checkDomain}, "dns-search", "Set custom DNS search domains")
 	fl.StringArrayVar(&f.dnsOptions, "dns-option", nil, "Set DNS options")
 	fl.StringArrayVar(&f.dnsOptions, "dns-opt", nil, "Set DNS options")
-	fl.StringVar(&f.domain, "domainname", "", "Container NIS domain name")
 	fl.Var(&checkedList{&f.links, checkLink}, "link", "Add link to another container")
 	for _, hidden := range []string{"net", "net-alias", "dns-opt"} {
 		_ = fl.MarkHidden(hidden)
@@ -192,7 +191,6 @@ func (f *networkingFlags) apply(app *App, cfg *ctypes.Config, host *ctypes.HostC
 		cfg.ExposedPorts = p.Exposed
 	}
 	host.PortBindings, host.PublishAllPorts = p.Ports, f.all
-	cfg.Domainname = f.domain
 	host.ExtraHosts, host.DNSSearch, host.DNSOptions = f.hosts, f.dnsSearch, f.dnsOptions
 	for _, w := range f.dns {
 		a, err := netip.ParseAddr(w)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/learn-containers/learn/cmd/learn/format"
 	"github.com/learn-containers/learn/engine/network/ledger"
 	ntypes "github.com/moby/moby/api/types/network"
 	"github.com/spf13/cobra"
@@ -13,7 +14,9 @@ import (
 
 func (app *App) networkCommands() []command {
 	return []command{
+		{app.networkConnect, ""},
 		{app.networkCreate, ""},
+		{app.networkDisconnect, ""},
 		{app.networkInspect, ""},
 		{app.networkList, ""},
 		{app.networkPrune, ""},
@@ -168,18 +171,43 @@ func (app *App) createNetwork(ctx context.Context, o ledger.CreateOptions) error
 	return nil
 }
 
+// mendNetworks brings what the machine has of networks in line with what runs. What it can't mend hides nothing from who only wants to look.
+func (app *App) mendNetworks(ctx context.Context) error {
+	e, err := app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.MendNetworks(ctx); err != nil {
+		fmt.Fprintf(app.Err, "WARNING: mend networks: %s\n", format.Clean(err.Error()))
+	}
+	return ctx.Err()
+}
+
 func (app *App) networkInspect() *cobra.Command {
 	var spec string
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NETWORK [NETWORK...]",
 		Short: "Display detailed information on one or more networks",
-		Args:  atLeast(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return nil
+			}
+			return atLeast(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain { // which shows what is missing, so it mends nothing first
+				return app.explainNetworks(cmd.Context(), args)
+			}
+			if err := app.mendNetworks(cmd.Context()); err != nil {
+				return err
+			}
 			return app.inspectEach(cmd.Context(), spec, args, inspectNetwork)
 		},
 	}
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolP("verbose", "v", false, "Verbose output for diagnostics")
+	cmd.Flags().BoolVar(&explain, "explain", false, "Draw the way of a packet instead: ports of the host, rules, bridge, cables, containers; of all networks that are used if none is named")
 	return cmd
 }
 

@@ -52,11 +52,14 @@ func (app *App) networkList() *cobra.Command {
 }
 
 func (app *App) listNetworks(ctx context.Context, quiet, noTrunc bool, spec string, filters []string) error {
+	if err := app.mendNetworks(ctx); err != nil {
+		return err
+	}
 	e, err := app.engine(ctx)
 	if err != nil {
 		return err
 	}
-	used, err := networksInUse(ctx, e)
+	used, err := networksInUse(ctx, e, nil)
 	if err != nil {
 		return err
 	}
@@ -89,14 +92,17 @@ func newNetworkRow(n *ledger.Network, noTrunc bool) networkRow {
 	return r
 }
 
-// networksInUse tells of each network whether a container names it, running or not.
-func networksInUse(ctx context.Context, e *engine.Engine) (func(*ledger.Network) bool, error) {
+// networksInUse tells of each network whether a container names it, running or not. Those that are gone don't count.
+func networksInUse(ctx context.Context, e *engine.Engine, gone map[string]bool) (func(*ledger.Network) bool, error) {
 	containers, err := e.Containers.List(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]bool{}
 	for i := range containers {
+		if gone[containers[i].ID] {
+			continue
+		}
 		for _, n := range containers[i].NetworkNames() {
 			names[n] = true
 		}

@@ -30,7 +30,7 @@ func (app *App) networkPrune() *cobra.Command {
 			if err != nil || !ok {
 				return err
 			}
-			return app.pruneNetworks(cmd.Context(), e, p, pick)
+			return app.pruneNetworks(cmd.Context(), e, p, pick, nil)
 		},
 	}
 	p.flags(cmd, `Provide filter values (e.g., "until=<timestamp>")`)
@@ -69,28 +69,35 @@ func networkPruneFilter(filters []string, now time.Time) (func(*ledger.Network) 
 	}, err
 }
 
-// pruneNetworks removes the networks that no container names and that pick picks.
-func (app *App) pruneNetworks(ctx context.Context, e *engine.Engine, p pruneCall, pick func(*ledger.Network) bool) error {
-	used, err := networksInUse(ctx, e)
+// pruneNetworks removes the networks that no container names and that pick picks. gone are containers that a dry run takes for removed.
+func (app *App) pruneNetworks(ctx context.Context, e *engine.Engine, p pruneCall, pick func(*ledger.Network) bool, gone map[string]bool) error {
+	used, err := networksInUse(ctx, e, gone)
 	if err != nil {
 		return err
 	}
-	var gone []string
+	var removed []string
 	if p.dryRun {
-		all, err := e.Networks.List(ctx)
-		if err != nil {
-			return err
-		}
-		for _, n := range all {
-			if !ledger.Predefined(n.Name) && n.Problem == nil && !used(n) && pick(n) {
-				gone = append(gone, n.Name)
-			}
-		}
-	} else if gone, err = e.Networks.Prune(ctx, used, pick); err != nil {
-		return err
+		removed, err = unusedNetworks(ctx, e, used, pick)
+	} else {
+		removed, err = e.Networks.Prune(ctx, used, pick)
 	}
-	if len(gone) > 0 {
-		fmt.Fprintf(app.Out, "%s\n%s\n\n", p.heading("Networks"), strings.Join(gone, "\n"))
+	if err == nil && len(removed) > 0 {
+		fmt.Fprintf(app.Out, "%s\n%s\n\n", p.heading("Networks"), strings.Join(removed, "\n"))
 	}
-	return nil
+	return err
+}
+
+// unusedNetworks names the networks that a prune would remove.
+func unusedNetworks(ctx context.Context, e *engine.Engine, used, pick func(*ledger.Network) bool) ([]string, error) {
+	all, err := e.Networks.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, n := range all {
+		if !ledger.Predefined(n.Name) && n.Problem == nil && !used(n) && pick(n) {
+			names = append(names, n.Name)
+		}
+	}
+	return names, nil
 }

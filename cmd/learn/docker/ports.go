@@ -9,30 +9,7 @@ import (
 	"strings"
 
 	ctypes "github.com/moby/moby/api/types/container"
-	ntypes "github.com/moby/moby/api/types/network"
 )
-
-// summarize turns what inspect has of ports into what docker ps works with: one entry for each place a port is published at, and one for each
-// that is only exposed.
-func summarize(ports ntypes.PortMap) []ctypes.PortSummary {
-	var all []ctypes.PortSummary
-	for p, bindings := range ports {
-		if len(bindings) == 0 {
-			all = append(all, ctypes.PortSummary{PrivatePort: p.Num(), Type: string(p.Proto())})
-		}
-		for _, b := range bindings {
-			public, err := strconv.ParseUint(b.HostPort, 10, 16)
-			if err != nil {
-				continue // nobody has chosen a port yet
-			}
-			all = append(all, ctypes.PortSummary{IP: b.HostIP, PrivatePort: p.Num(), PublicPort: uint16(public), Type: string(p.Proto())})
-		}
-	}
-	slices.SortFunc(all, func(a, b ctypes.PortSummary) int {
-		return cmp.Or(cmp.Compare(a.PrivatePort, b.PrivatePort), a.IP.Compare(b.IP), cmp.Compare(a.PublicPort, b.PublicPort), cmp.Compare(a.Type, b.Type))
-	})
-	return all
-}
 
 // portWay is what neighbouring ports have in common that are shown as one range: the address of the host, if they are published, and the protocol.
 type portWay struct {
@@ -44,6 +21,9 @@ type portRange struct{ first, last uint16 }
 
 // portColumn is docker's PORTS: ranges of ports that have the same number on both sides, and then each that has not.
 func portColumn(ports []ctypes.PortSummary) string {
+	slices.SortFunc(ports, func(a, b ctypes.PortSummary) int {
+		return cmp.Or(cmp.Compare(a.PrivatePort, b.PrivatePort), a.IP.Compare(b.IP), cmp.Compare(a.PublicPort, b.PublicPort), cmp.Compare(a.Type, b.Type))
+	})
 	var ways []portWay
 	var done, mapped []string
 	open := map[portWay]portRange{}

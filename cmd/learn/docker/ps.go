@@ -117,7 +117,7 @@ func psSize(ctx context.Context, e *engine.Engine, c *container.Container) strin
 
 func newPsRow(c *container.Container, noTrunc bool, now time.Time) psRow {
 	command := strings.Join(append([]string{c.Path}, c.Args...), " ")
-	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: networkOf(c), Platform: "linux/" + oci.Architecture(),
+	r := psRow{ID: c.ID, Image: format.Clean(c.Config.Image), Names: c.Name, State: string(c.State.Status), Networks: strings.Join(c.NetworkNames(), ","), Ports: portColumn(c.Ports()), Platform: "linux/" + oci.Architecture(),
 		CreatedAt: c.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: format.Ago(c.Created, now), Labels: labels(c.Config.Labels), labels: c.Config.Labels, Size: "0B",
 		Status: psStatus(c, now)}
 	if !noTrunc {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/container"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/network/ledger"
 	ctypes "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 )
@@ -23,9 +25,9 @@ type psTest func(*container.Container) bool
 type psFilters struct {
 	byKey map[string][]psTest
 	all   bool // a filter on the state also looks at what is at rest
-	// Those that need another container, or an image.
-	before, since string
-	ancestors     []string
+	// Those that need another container, an image or a network.
+	before, since       string
+	ancestors, networks []string
 }
 
 // psKeys are the filters that need nothing but the container.
@@ -41,9 +43,8 @@ var psKeys = map[string]func(value string) (psTest, error){
 	"status":  testStatus,
 	"health":  testHealth,
 	"volume":  testVolume,
-	"network": testNetwork,
-	"publish": func(v string) (psTest, error) { return testPorts(v, published) },
-	"expose":  func(v string) (psTest, error) { return testPorts(v, exposed) },
+	"publish": func(v string) (psTest, error) { return testPorts("publish", v, published) },
+	"expose":  func(v string) (psTest, error) { return testPorts("expose", v, exposed) },
 	"is-task": testTask,
 }
 
@@ -59,6 +60,9 @@ func parsePsFilters(words []string) (*psFilters, error) {
 		switch key {
 		case "ancestor":
 			f.ancestors = append(f.ancestors, value)
+			continue
+		case "network":
+			f.networks = append(f.networks, value)
 			continue
 		case "before":
 			f.before = value
@@ -97,7 +101,7 @@ func (f *psFilters) keep(c *container.Container) bool {
 	return true
 }
 
-// resolve looks up what filters name: the containers between which the others were created, and images.
+// resolve looks up what filters name: the containers between which the others were created, images and networks.
 func (f *psFilters) resolve(ctx context.Context, e *engine.Engine) error {
 	for _, bound := range []struct {
 		ref  string
@@ -118,6 +122,13 @@ func (f *psFilters) resolve(ctx context.Context, e *engine.Engine) error {
 			return err
 		}
 		f.byKey["ancestor"] = append(f.byKey["ancestor"], test)
+	}
+	for _, n := range f.networks {
+		test, err := testNetwork(ctx, e, n)
+		if err != nil {
+			return err
+		}
+		f.byKey["network"] = append(f.byKey["network"], test)
 	}
 	return nil
 }
@@ -187,15 +198,16 @@ func testVolume(v string) (psTest, error) {
 	}, nil
 }
 
-func testNetwork(v string) (psTest, error) {
-	return func(c *container.Container) bool { return networkOf(c) == v }, nil
-}
-
-func networkOf(c *container.Container) string {
-	if c.HostConfig.NetworkMode == "" {
-		return "none"
+// testNetwork holds for containers that are in the network with this name or id.
+func testNetwork(ctx context.Context, e *engine.Engine, ref string) (psTest, error) {
+	n, err := e.Networks.Find(ctx, ref)
+	if err != nil && !ledger.IsNotFound(err) {
+		return nil, err
 	}
-	return string(c.HostConfig.NetworkMode)
+	return func(c *container.Container) bool {
+		names := c.NetworkNames()
+		return slices.Contains(names, ref) || err == nil && n.ID == ref && slices.Contains(names, n.Name)
+	}, nil
 }
 
 // testTask is for a swarm, which there is none of.
@@ -207,29 +219,25 @@ func testTask(v string) (psTest, error) {
 	return func(*container.Container) bool { return !is }, nil
 }
 
-func published(c *container.Container, p network.Port) bool {
-	_, ok := c.HostConfig.PortBindings[p]
-	return ok
-}
+// published and exposed are the two sides of a port of a container that runs, as docker's filters mean them: that of the host and its own.
+func published(p ctypes.PortSummary) uint16 { return p.PublicPort }
 
-func exposed(c *container.Container, p network.Port) bool {
-	_, ok := c.Config.ExposedPorts[p]
-	return ok
-}
+func exposed(p ctypes.PortSummary) uint16 { return p.PrivatePort }
 
 // testPorts reads PORT[-PORT][/PROTOCOL].
-func testPorts(v string, has func(*container.Container, network.Port) bool) (psTest, error) {
+func testPorts(key, v string, side func(ctypes.PortSummary) uint16) (psTest, error) {
+	if strings.Contains(v, ":") {
+		return nil, &filterError{fmt.Sprintf("filter for '%s' should not contain ':': %s", key, v)}
+	}
 	r, err := network.ParsePortRange(v)
 	if err != nil {
-		return nil, usagef("error while looking up for publish %s: %v", v, err)
+		return nil, &filterError{fmt.Sprintf("error while looking up for %s %s: %v", key, v, err)}
 	}
 	return func(c *container.Container) bool {
-		for p := range r.All() {
-			if has(c, p) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(c.Ports(), func(p ctypes.PortSummary) bool {
+			n := side(p)
+			return n >= max(r.Start(), 1) && n <= r.End() && p.Type == string(r.Proto())
+		})
 	}, nil
 }
 

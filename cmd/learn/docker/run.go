@@ -22,19 +22,20 @@ import (
 
 // runFlags are the options that run and create share.
 type runFlags struct {
-	name, workdir, user, entrypoint, hostname, network, cidfile string
-	pull                                                        pullFlags
-	env, envFiles, labels                                       []string
-	interactive, tty, detach                                    bool
-	attach                                                      attachList
-	attaching                                                   attachFlags
-	set                                                         *pflag.FlagSet
-	limits                                                      limitFlags
-	security                                                    securityFlags
-	storage                                                     storageFlags
-	lifecycle                                                   lifecycleFlags
-	log                                                         logFlags
-	runtime                                                     runtimeFlags
+	name, workdir, user, entrypoint, hostname, cidfile string
+	pull                                               pullFlags
+	env, envFiles, labels                              []string
+	interactive, tty, detach                           bool
+	attach                                             attachList
+	attaching                                          attachFlags
+	set                                                *pflag.FlagSet
+	limits                                             limitFlags
+	security                                           securityFlags
+	storage                                            storageFlags
+	lifecycle                                          lifecycleFlags
+	log                                                logFlags
+	runtime                                            runtimeFlags
+	networking                                         networkingFlags
 }
 
 // flagGroup is a part of the options. apply is called after parsing and writes what they say into the two configs.
@@ -44,7 +45,7 @@ type flagGroup interface {
 }
 
 func (f *runFlags) groups() []flagGroup {
-	return []flagGroup{&f.limits, &f.security, &f.storage, &f.lifecycle, &f.log, &f.runtime}
+	return []flagGroup{&f.limits, &f.security, &f.storage, &f.lifecycle, &f.log, &f.runtime, &f.networking}
 }
 
 func (f *runFlags) register(fl *pflag.FlagSet) {
@@ -61,15 +62,12 @@ func (f *runFlags) register(fl *pflag.FlagSet) {
 	fl.VarP(&f.attach, "attach", "a", "Attach to STDIN, STDOUT or STDERR")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
 	fl.StringVarP(&f.hostname, "hostname", "h", "", "Container host name")
-	fl.StringVar(&f.network, "network", "", `Connect a container to a network ("none": loopback only, "host", "container:<name|id>")`)
-	fl.StringVar(&f.network, "net", "", "Connect a container to a network")
 	fl.StringVar(&f.cidfile, "cidfile", "", "Write the container ID to the file")
 	f.pull.register(fl)
 	for _, g := range f.groups() {
 		g.register(fl)
 	}
 	fl.Bool("help", false, "Print usage")
-	_ = fl.MarkHidden("net")
 	_ = fl.MarkHidden("help")
 }
 
@@ -151,16 +149,14 @@ func (app *App) createOptions(f *runFlags, args []string) (container.CreateOptio
 	if err != nil {
 		return container.CreateOptions{}, err
 	}
-	host := ctypes.HostConfig{NetworkMode: "none"}
-	if f.network != "" {
-		host.NetworkMode = ctypes.NetworkMode(f.network)
-	}
+	host := ctypes.HostConfig{}
 	for _, g := range f.groups() {
 		if err := g.apply(app, &cfg, &host); err != nil {
 			return container.CreateOptions{}, err
 		}
 	}
-	return container.CreateOptions{Name: f.name, Image: args[0], Config: cfg, HostConfig: host}, nil
+	networks, err := f.networking.endpoints()
+	return container.CreateOptions{Name: f.name, Image: args[0], Config: cfg, HostConfig: host, Networks: networks}, err
 }
 
 func (app *App) config(f *runFlags, args []string) (ctypes.Config, error) {

@@ -72,7 +72,7 @@ func (app *App) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(app.Out, "Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s\nDriver: %s (%s)\nRuntimes: %s\nDefault Runtime: %s\nRoot Dir: %s\n",
+			fmt.Fprintf(app.Out, "Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s\nDriver: %s (%s)\nPlugins:\n Volume: local\n Network: bridge host null\nRuntimes: %s\nDefault Runtime: %s\nRoot Dir: %s\n",
 				len(containers), count["running"]+count["restarting"], count["paused"], len(containers)-count["running"]-count["paused"]-count["restarting"], len(images), Version(), e.Driver.Name, e.Driver.Reason,
 				strings.Join(e.Containers.Runtimes(), " "), container.OwnRuntime, e.Home.Root())
 			return nil

@@ -82,6 +82,13 @@ func (app *App) pruneSystem(ctx context.Context, e *engine.Engine, p pruneCall, 
 	if err != nil {
 		return err
 	}
+	unused, err := networkPruneFilter(p.filters, e.Now())
+	if err != nil {
+		return err
+	}
+	if err := app.pruneNetworks(ctx, e, p, unused, gone); err != nil {
+		return err
+	}
 	if volumes {
 		keep, _, err := volumePruneFilter(p.filters)
 		if err != nil {
