@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"engine/driver/respawn":    {},
 	"engine/driver/eventlog":   {"trace"},
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
-	"engine/driver/drivertest": {"engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
+	"engine/driver/drivertest": {"engine/network", "engine/network/leases", "engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
 	"engine/driver/sim":        {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},

@@ -19,6 +19,10 @@ import (
 // TestMain lets the test binary be the program: under the name learn, docker, or that of a small program of the built-in image,
 // whose file it then is.
 func TestMain(m *testing.M) {
+	if err := enterNetns(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	name := filepath.Base(os.Args[0])
 	if name == eachName {
 		os.Exit(runEach(os.Args[1:]))

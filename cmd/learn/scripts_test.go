@@ -3,13 +3,15 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/learn-containers/learn/engine/registry/registrytest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts plays the sessions in testdata on both drivers; the conditions [linux] and [sim] tell which it is. Each has an engine home of its own in $WORK/home, and its containers are ended with it.
+// TestScripts plays the sessions in testdata on both drivers; the conditions [linux] and [sim] tell which it is. Each has an engine home of its own in $WORK/home, and its containers are ended with it. Those
+// about networks have a network namespace of their own, so that addresses and ports are the same each time and nobody's.
 func TestScripts(t *testing.T) {
 	onBothDrivers(t, func(t *testing.T, driver string) {
 		if driver == nativeName {
@@ -34,6 +36,11 @@ func runScripts(t *testing.T, driver string) {
 			env.Setenv("REGISTRY", hub)
 			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, ".docker"))
 			m := &machine{t: t, home: home, dir: env.WorkDir, env: []string{"LEARN_DRIVER=" + driver}}
+			if os.Geteuid() == 0 && strings.HasPrefix(filepath.Base(env.WorkDir), "script-network") {
+				variable, stop := ownNetns(t)
+				env.Defer(stop)
+				env.Vars, m.env = append(env.Vars, variable), append(m.env, variable)
+			}
 			env.Defer(m.clear)
 			return nil
 		},
