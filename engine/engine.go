@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	e.Volumes = volume.New(c.Home, d.Folders, d.Storage)
 	e.Volumes.Uses, e.Volumes.Now, e.Volumes.Events, e.Containers.Volumes = e.Containers.VolumeUses, e.Now, e.Events, e.Volumes
 	e.Networks = ledger.New(c.Home)
-	e.Networks.Runs, e.Networks.Now, e.Networks.Events, e.Containers.Networks = e.Containers.Runs, e.Now, e.Events, e.Networks
+	e.Networks.Holds, e.Networks.Now, e.Networks.Events, e.Containers.Networks = e.Containers.Holds, e.Now, e.Events, e.Networks
 	if n, ok := d.Runtime.(driver.Networker); ok {
 		e.Networks.Used = n.UsedPrefixes
 	}

@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"engine/network/names":        {},
 	"engine/network/proxy":        {"engine/network"},
 	"engine/network/describe":     {"engine/network", "engine/network/names", "trace", "trace/vocab"},
+	"engine/network/reach":        {"engine/network"},
 	"engine/network/leases":       {"engine/network", "engine/home"},
 	"engine/network/ledger":       {"engine/network", "engine/network/leases", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 
@@ -51,7 +52,7 @@ var arrows = map[string][]string{
 
 	// commit takes Dockerfile instructions, hence dockerfile
 	"engine/volume":    {"engine/driver", "engine/events", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
-	"engine/container": {"engine/network", "engine/network/ledger", "engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/container": {"engine/network", "engine/network/ledger", "engine/network/reach", "engine/program", "engine/volume", "engine/driver/pack", "engine/layer", "engine/driver/health", "engine/driver/respawn", "engine/driver/jsonfile", "engine/events", "engine/image", "engine/passwd", "engine/dockerfile", "engine/driver", "engine/driver/standard", "engine/oci", "engine/blob", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
@@ -62,7 +63,7 @@ var arrows = map[string][]string{
 	"engine/driver/respawn":    {},
 	"engine/driver/eventlog":   {"trace"},
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
-	"engine/driver/drivertest": {"engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
+	"engine/driver/drivertest": {"engine/network", "engine/network/leases", "engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
 	"engine/driver/sim":        {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -11,13 +12,18 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/build"
 	"github.com/learn-containers/learn/engine/container"
+	"github.com/learn-containers/learn/engine/network/reach"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
 
 type whyFlags struct {
 	builds, json, key, build bool
+	from, name, port         string
 }
+
+// asksWay reports whether the question is how a container is reached.
+func (f whyFlags) asksWay() bool { return f.from != "" || f.name != "" || f.port != "" }
 
 func (s *session) whyCommand() *cobra.Command {
 	var f whyFlags
@@ -27,6 +33,9 @@ func (s *session) whyCommand() *cobra.Command {
 		Long: `Say why a container ended or is as it is: its exit code, the signal that ended it and who sent that, memory that ran out, system calls that were
 refused, a program or library that is missing, a stop that was not heeded.
 
+Of a container that runs and has ports it says whether they can be reached, link by link: the port of this machine, the rule of the firewall, the
+network, the program that listens. --from asks for another container instead of somebody outside, by the name that --name gives.
+
 Or say for each step of a build whether its result came from the cache, and if not, what differed from the nearest earlier run: the file,
 the word, the variable, the mount, the base image or the step below it. It also says what that took along, and what order of the
 instructions would have kept the cache.
@@ -34,7 +43,7 @@ instructions would have kept the cache.
 CONTAINER is a name or id; where an image has the same name, the container is meant, unless --build is given.
 IMAGE is the name or id of an image that was built here: its latest build counts. BUILD is the id of a recorded build or the beginning of
 one; last, or nothing, is the latest. STEP is a step's number in the list or the beginning of its instruction.`,
-		Example: "  learn why web\n  learn why\n  learn why shop 'COPY .' --key\n  learn why --builds",
+		Example: "  learn why web\n  learn why web --port 80\n  learn why db --from web\n  learn why\n  learn why shop 'COPY .' --key\n  learn why --builds",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := s.open(cmd.Context(), s.home)
@@ -44,10 +53,13 @@ one; last, or nothing, is the latest. STEP is a step's number in the list or the
 			if f.builds {
 				return s.listBuilds(e, f, args)
 			}
+			if f.asksWay() {
+				return s.whyUnreached(cmd.Context(), e, f, args)
+			}
 			if len(args) == 1 && args[0] != "last" && !f.build && !f.key {
 				w, err := e.Containers.Why(cmd.Context(), args[0])
 				if err == nil {
-					return s.whyContainer(w, f, e.Containers.Now())
+					return s.whyContainer(cmd.Context(), e, w, f)
 				}
 				if !container.IsNotFound(err) {
 					return err
@@ -60,14 +72,56 @@ one; last, or nothing, is the latest. STEP is a step's number in the list or the
 	cmd.Flags().BoolVar(&f.build, "build", false, "Take the name for that of an image or a build, also if a container has it")
 	cmd.Flags().BoolVar(&f.json, "json", false, "Print all that is known as JSON")
 	cmd.Flags().BoolVar(&f.key, "key", false, "Show the parts of each key, as they were and as they are")
+	cmd.Flags().StringVar(&f.port, "port", "", "Say whether this port of the container is reached: 80, 53/udp")
+	cmd.Flags().StringVar(&f.from, "from", "", "Say whether this container reaches it")
+	cmd.Flags().StringVar(&f.name, "name", "", "The name or address by which the container of --from looks for it")
 	return cmd
 }
 
-func (s *session) whyContainer(w *container.Why, f whyFlags, now time.Time) error {
-	if f.json {
-		return s.writeJSON(w)
+// containerWhy is what is known of a container and of the ways to it.
+type containerWhy struct {
+	*container.Why
+	Ways   []reach.Way `json:",omitempty"`
+	Unseen string      `json:",omitempty"` // why the ways could not be looked at
+}
+
+func (s *session) whyContainer(ctx context.Context, e *engine.Engine, w *container.Why, f whyFlags) error {
+	all := containerWhy{Why: w}
+	if w.Status == "running" && w.Problem == "" {
+		var err error
+		if all.Ways, err = e.Containers.Reach(ctx, w.ID, container.ReachOptions{}); err != nil {
+			all.Unseen = err.Error()
+		}
 	}
-	return explainContainer(s.out, w, now)
+	if f.json {
+		return s.writeJSON(all)
+	}
+	return explainContainer(s.out, all, e.Containers.Now())
+}
+
+// whyUnreached answers whether a container is reached by those whom the flags name.
+func (s *session) whyUnreached(ctx context.Context, e *engine.Engine, f whyFlags, args []string) error {
+	switch {
+	case len(args) != 1:
+		return errors.New("--port, --from and --name are about one container: learn why CONTAINER --from OTHER")
+	case f.name != "" && f.from == "":
+		return errors.New("--name is the name by which a container looks for another one: say which one with --from")
+	}
+	o := container.ReachOptions{From: f.from, Name: f.name}
+	if f.port != "" {
+		var err error
+		if o.Port, err = container.ParsePort(f.port); err != nil {
+			return err
+		}
+	}
+	ways, err := e.Containers.Reach(ctx, args[0], o)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return s.writeJSON(ways)
+	}
+	return writeWays(s.out, ways)
 }
 
 func (s *session) why(ctx context.Context, e *engine.Engine, f whyFlags, args []string) error {

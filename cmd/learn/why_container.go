@@ -23,8 +23,8 @@ type verdict struct {
 }
 
 // explainContainer writes what is known, made harmless to print.
-func explainContainer(out io.Writer, w *container.Why, now time.Time) error {
-	a := &verdict{w: w, now: now}
+func explainContainer(out io.Writer, w containerWhy, now time.Time) error {
+	a := &verdict{w: w.Why, now: now}
 	a.think()
 	b := bufio.NewWriter(out)
 	line := func(prefix, text string) { fmt.Fprintln(b, prefix+format.Clean(text)) }
@@ -40,6 +40,12 @@ func explainContainer(out io.Writer, w *container.Why, now time.Time) error {
 		for _, l := range w.LastWords {
 			line("  | ", strings.TrimRight(l, "\r"))
 		}
+	}
+	for _, way := range w.Ways {
+		writeWay(b, way)
+	}
+	if w.Unseen != "" {
+		line("", "How it is reached can't be said: "+w.Unseen+".")
 	}
 	return b.Flush()
 }

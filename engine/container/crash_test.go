@@ -19,7 +19,7 @@ import (
 
 const (
 	crashHome = "CONTAINER_TEST_HOME"
-	crashRun  = "CONTAINER_TEST_RUN" // not empty: the life of a container made with run --rm
+	crashRun  = "CONTAINER_TEST_RUN" // 1: the life of a container made with run --rm; networks: of one that is connected
 )
 
 // TestMain plays the process that dies at a failpoint.
@@ -29,11 +29,15 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			os.Exit(2)
 		}
-		life := wholeLife
-		if os.Getenv(crashRun) != "" {
+		life, b := wholeLife, openBench(&testing.T{}, h, newMachine(), oci.ImageConfig{})
+		switch os.Getenv(crashRun) {
+		case "1":
 			life = shortLife
+		case "networks":
+			life = networkLife
+			b.connectContainers()
 		}
-		life(openBench(&testing.T{}, h, newMachine(), oci.ImageConfig{}))
+		life(b)
 		os.Exit(3) // the point was not reached
 	}
 	os.Exit(m.Run())

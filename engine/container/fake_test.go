@@ -32,6 +32,7 @@ type machine struct {
 	kept        map[string]bool // folders
 	failPrepare error
 	failRewire  bool
+	failStart   error
 	failLoad    string // id of a task that cannot be asked
 }
 
@@ -216,6 +217,9 @@ func (t *task) Start(_ context.Context, streams driver.Streams) error {
 		return &driver.CommandError{Code: 127, Msg: `exec: "nope": executable file not found in $PATH`}
 	case "noexec":
 		return &driver.CommandError{Code: 126, Msg: `exec: "noexec": permission denied`}
+	}
+	if t.m.failStart != nil {
+		return t.m.failStart
 	}
 	t.m.mu.Lock()
 	t.m.pids++

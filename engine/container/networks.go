@@ -26,9 +26,9 @@ func (c *Container) NetworkNames() []string {
 	return slices.Sorted(maps.Keys(c.Networks))
 }
 
-// Runs reports whether the container id has a process, or gets one right now. It takes no lock and writes nothing down: whoever asks may hold
-// the lock of a network.
-func (m *Manager) Runs(ctx context.Context, id string) bool {
+// Holds reports whether the container id runs and is connected to the network with that id, or somebody is about to connect it. It takes no
+// lock and writes nothing down: whoever asks may hold the lock of a network.
+func (m *Manager) Holds(ctx context.Context, network, id string) bool {
 	if !isID(id) {
 		return false
 	}
@@ -36,11 +36,11 @@ func (m *Manager) Runs(ctx context.Context, id string) bool {
 	switch {
 	case err != nil || c.Problem != nil || !c.State.Live() && !c.State.Starting:
 		return false
-	case m.foreign(c) != nil || c.State.Starting && m.busy(id):
+	case m.foreign(c) != nil || m.busy(id):
 		return true
 	}
 	_, st, err := m.ask(ctx, id)
-	return err != nil || st.State == driver.Running || st.State == driver.Paused
+	return err != nil || st.Net != nil && endpointIn(st.Net, network) >= 0
 }
 
 // connects reports whether containers can be connected to networks here.
@@ -58,6 +58,9 @@ func (m *Manager) chooseNetworks(ctx context.Context, c *Container, asked map[st
 	}
 	if h.NetworkMode == "" || h.NetworkMode.IsDefault() {
 		h.NetworkMode = ledger.DefaultBridge
+	}
+	if err := m.checkLinks(ctx, c, asked); err != nil {
+		return err
 	}
 	chosen := map[string]*api.EndpointSettings{}
 	for _, ref := range slices.Sorted(maps.Keys(asked)) {

@@ -66,17 +66,7 @@ func checkHosts(hosts []string) error {
 	return nil
 }
 
-func hasLinks(o *CreateOptions) bool {
-	if len(o.HostConfig.Links) > 0 {
-		return true
-	}
-	for _, s := range o.Networks {
-		if s != nil && len(s.Links) > 0 {
-			return true
-		}
-	}
-	return false
-}
+func hasLinks(o *CreateOptions) bool { return len(links(o.HostConfig.Links, o.Networks)) > 0 }
 
 func hasMAC(o *CreateOptions) bool {
 	for _, s := range o.Networks {

@@ -134,7 +134,7 @@ func checkConnect(c *Container, n *ledger.Network, s *api.EndpointSettings) erro
 }
 
 // plug connects a container that runs to the network n, and writes that down once it is so.
-func (m *Manager) plug(ctx context.Context, c *Container, live *wires, n *ledger.Network, s *api.EndpointSettings) error {
+func (m *Manager) plug(ctx context.Context, c *Container, live *wires, n *ledger.Network, s *api.EndpointSettings) (err error) {
 	if endpointIn(&live.plan, n.ID) >= 0 {
 		if c.Networks[n.Name] == nil { // whoever connected it died before it wrote that down
 			return m.recordNetwork(c, n.Name, s)
@@ -148,6 +148,11 @@ func (m *Manager) plug(ctx context.Context, c *Container, live *wires, n *ledger
 	if err != nil {
 		return err
 	}
+	op, err := m.home.Begin("connect container") // if it dies on the way the sweep that follows gives the lease back
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, op.End()) }()
 	at, err := m.claim(ctx, c, n, s)
 	if err != nil {
 		return err
@@ -169,7 +174,8 @@ func (m *Manager) plug(ctx context.Context, c *Container, live *wires, n *ledger
 func (m *Manager) unplug(ctx context.Context, c *Container, live *wires, n *ledger.Network) error {
 	plugged := endpointIn(&live.plan, n.ID) >= 0
 	if !plugged && c.Networks[n.Name] == nil {
-		return conflict("container %s is not connected to network %s", c.ID, n.Name)
+		err := conflict("container %s is not connected to network %s", c.ID, n.Name)
+		return errors.Join(err, m.Networks.Release(ctx, n.ID, c.ID)) // whoever was about to connect it may have died
 	}
 	if plugged {
 		places, err := m.places(ctx, c, &live.plan)

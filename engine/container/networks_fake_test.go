@@ -69,13 +69,18 @@ func (t *task) Rewire(_ context.Context, p network.Plan) (network.Plan, error) {
 func newNetBench(t testing.TB) *bench {
 	t.Helper()
 	b := newBench(t, oci.ImageConfig{})
+	b.connectContainers()
+	return b
+}
+
+// connectContainers gives the machine of b the ability to do so.
+func (b *bench) connectContainers() {
 	m := container.New(b.home, b.images, snapshots{b.machine}, trees{b.machine}, connecting{runtime{b.machine}})
 	m.Events = events.New(b.home, time.Now)
 	m.AgainCommand, m.Volumes = b.AgainCommand, b.Volumes
 	m.Networks = ledger.New(b.home)
-	m.Networks.Runs, m.Networks.Events = m.Runs, m.Events
+	m.Networks.Holds, m.Networks.Events = m.Holds, m.Events
 	b.Manager = m
-	return b
 }
 
 // network makes a network.

@@ -27,8 +27,12 @@ func (m *Manager) joinNetworks(ctx context.Context, c *Container, s *driver.Spec
 		p := makePlan(c, places)
 		s.Net = &p
 	}
+	links, err := m.linkedHosts(ctx, c, places)
+	if err != nil {
+		return err
+	}
 	hosts, err := m.furtherHosts(ctx, c, places)
-	s.Hosts = hosts
+	s.Hosts = append(hosts, links...)
 	return err
 }
 

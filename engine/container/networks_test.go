@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -344,23 +345,52 @@ func TestRestartKeepsTheAddress(t *testing.T) {
 	}
 }
 
-func TestRunsAsksWithoutALock(t *testing.T) {
+func TestHoldsAsksWithoutALock(t *testing.T) {
 	b := newNetBench(t)
-	c := b.create("web", "sleep")
-	if b.Runs(b.ctx, c.ID) || b.Runs(b.ctx, "web") {
-		t.Error("it runs before its start")
+	testNetworks(b)
+	c := b.inNetwork("web", "back")
+	back, err := b.Networks.Find(b.ctx, "back")
+	b.must(err)
+	holds := func(when string, want bool) {
+		t.Helper()
+		if got := b.Holds(b.ctx, back.ID, c.ID); got != want {
+			t.Errorf("%s: holds %v", when, got)
+		}
 	}
+	holds("before its start", false)
 	b.start("web")
+	holds("while it runs", true)
+	if b.Holds(b.ctx, c.ID, c.ID) || b.Holds(b.ctx, back.ID, "web") {
+		t.Error("it holds what is no network")
+	}
 	unlock, err := b.home.LockFolder(b.ctx, filepath.Join(b.home.Containers(), c.ID))
 	b.must(err)
-	if !b.Runs(b.ctx, c.ID) {
-		t.Error("it does not run")
-	}
-	b.crash()
-	if b.Runs(b.ctx, c.ID) {
-		t.Error("it runs although it is lost")
-	}
+	holds("while its record is changed", true)
 	unlock()
+	b.crash()
+	holds("once it is lost", false)
+}
+
+// TestLeaseOfADeadConnect: whoever was about to connect a container that runs left a lease behind.
+func TestLeaseOfADeadConnect(t *testing.T) {
+	b := newNetBench(t)
+	testNetworks(b)
+	c := b.inNetwork("web", "back")
+	b.start("web")
+	front, err := b.Networks.Find(b.ctx, "front")
+	b.must(err)
+	_, err = b.Networks.Claim(b.ctx, front, ledger.Request{Container: c.ID, Name: "web"})
+	b.must(err)
+	if got := b.leases("front"); got != nil {
+		t.Errorf("leases %v of one that is not connected", got)
+	}
+	b.must(b.Networks.Sweep(b.ctx))
+	if left, _ := filepath.Glob(filepath.Join(b.Networks.LeasesDir(front.ID), "*")); left != nil {
+		t.Errorf("left: %v", left)
+	}
+	if got := b.leases("back"); len(got) != 1 {
+		t.Errorf("leases %v, want that of web", got)
+	}
 }
 
 func TestHostGateway(t *testing.T) {
@@ -406,5 +436,66 @@ func TestNetworkEvents(t *testing.T) {
 	want := []string{"connect bridge bridge", "start", "connect back bridge", "disconnect bridge bridge", "die", "disconnect back bridge", "stop"}
 	if got := b.toldOfNetworks(); !slices.Equal(got, want) {
 		t.Errorf("told %q\nwant %q", got, want)
+	}
+}
+
+func TestLinks(t *testing.T) {
+	b := newNetBench(t)
+	testNetworks(b)
+	db := b.inNetwork("db", "bridge")
+	link := func(mode api.NetworkMode, words ...string) (*container.Container, error) {
+		return b.Create(b.ctx, container.CreateOptions{Image: "img", Config: api.Config{Cmd: []string{"sleep"}}, HostConfig: api.HostConfig{NetworkMode: mode, Links: words}})
+	}
+	for word, want := range map[string]string{"nobody:x": "could not get container for nobody: No such container: nobody", "db:": "bad format for links: db:"} {
+		if _, err := link("bridge", word); err == nil || err.Error() != want {
+			t.Errorf("link %s: %v, want %s", word, err, want)
+		}
+	}
+	web, err := link("bridge", "db:data")
+	b.must(err)
+	if err := b.Start(b.ctx, web.ID, container.StartOptions{}); err == nil || err.Error() != "Cannot link to a non running container: /db AS /"+web.Name+"/data" {
+		t.Errorf("start: %v", err)
+	}
+	b.start("db")
+	b.start(web.ID)
+	if got, want := b.task(web.ID).spec.Hosts, []string{"data:172.17.0.2", db.ID[:12] + ":172.17.0.2", "db:172.17.0.2"}; !slices.Equal(got, want) {
+		t.Errorf("hosts %q, want %q", got, want)
+	}
+	apart, err := link("back", "db")
+	b.must(err)
+	if err := b.Start(b.ctx, apart.ID, container.StartOptions{}); err == nil {
+		t.Error("it is linked to another network")
+	}
+}
+
+func TestPortOfAnother(t *testing.T) {
+	const asks = "it is taken"
+	for _, c := range []struct{ has, wants, holds string }{
+		{"8080:80", "8080:90", "0.0.0.0:8080"},
+		{"127.0.0.1:8080:80", "8080:80", "0.0.0.0:8080"},
+		{"8080:80", "127.0.0.1:8080:80", "127.0.0.1:8080"},
+		{"127.0.0.1:8080:80", "127.0.0.2:8080:80", ""},
+		{"8080:80", "8080:80/udp", ""},
+		{"8080:80", "8080-8081:80", ""},
+		{"80", "80", ""},
+	} {
+		b := newNetBench(t)
+		b.inNetwork("web", "bridge", c.has)
+		b.start("web")
+		b.inNetwork("late", "bridge", c.wants)
+		b.failStart = errors.New(asks)
+		err := b.Start(b.ctx, "late", container.StartOptions{})
+		id := ""
+		if err != nil && c.holds != "" {
+			_, id, _ = strings.Cut(err.Error(), "on endpoint late (")
+			id, _, _ = strings.Cut(id, ")")
+		}
+		want := asks
+		if c.holds != "" {
+			want = "failed to set up container networking: driver failed programming external connectivity on endpoint late (" + id + "): Bind for " + c.holds + " failed: port is already allocated (container web has it)"
+		}
+		if err == nil || err.Error() != want || c.holds != "" && len(id) != 64 {
+			t.Errorf("%s after %s: %v\nwant %s", c.wants, c.has, err, want)
+		}
 	}
 }

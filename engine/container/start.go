@@ -130,7 +130,7 @@ func (m *Manager) launch(ctx context.Context, c *Container, streams driver.Strea
 	failpoint.Hit("container.start.created")
 	if err := l.task.Start(ctx, streams); err != nil {
 		importEvents(ctx, l.task)
-		err = errors.Join(err, l.task.Delete(context.WithoutCancel(ctx)))
+		err = errors.Join(m.portConflict(ctx, c, spec.Net, err), l.task.Delete(context.WithoutCancel(ctx)))
 		return m.startFailed(ctx, c, before, err, l)
 	}
 	failpoint.Hit("container.start.started")

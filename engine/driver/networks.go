@@ -25,3 +25,38 @@ type Rewirer interface {
 	// carried out. ErrNotRunning if the task does not run. After an error the present plan still holds.
 	Rewire(ctx context.Context, plan network.Plan) (network.Plan, error)
 }
+
+// Prober is an ability that a Runtime may have besides, where what connects containers can get lost: to compare plans with the machine.
+type Prober interface {
+	// ProbeNetwork lists what a plan that was carried out comes to on this machine, in the order in which it was, and marks what the machine has
+	// no more. It changes nothing. ErrUnsupported where nobody can look.
+	ProbeNetwork(ctx context.Context, plan network.Plan) ([]Wire, error)
+}
+
+// Wire is one fact of the machine that connects a container: an interface, an address, a route, a rule. Which fields it has follows from Kind.
+type Wire struct {
+	Kind      WireKind
+	Container string // id; empty: it belongs to the network, or to all of them
+	Network   string // id
+	Interface string
+	Peer      string // the cable's end in the container
+	Address   netip.Prefix
+	Gateway   netip.Addr
+	Table     string // of rules: family and name
+	Place     string // the chain, set or map in it
+	Rule      string // the rule, the element or the setting
+	Missing   bool
+}
+
+// WireKind says what a Wire is.
+type WireKind string
+
+// The kinds of wires.
+const (
+	WireForwarding WireKind = "forwarding"
+	WireBridge     WireKind = "bridge"
+	WireCable      WireKind = "cable"
+	WireAddress    WireKind = "address"
+	WireRoute      WireKind = "route"
+	WireRule       WireKind = "rule"
+)

@@ -30,7 +30,7 @@ type RevealedGroup struct {
 // The parts of Reveal.
 var (
 	// RevealedFiles are the files of the process.
-	RevealedFiles = []string{"status", "mountinfo", "uid_map", "gid_map", "setgroups", "limits", "cgroup", "cmdline", "oom_score_adj"}
+	RevealedFiles = []string{"status", "mountinfo", "uid_map", "gid_map", "setgroups", "limits", "cgroup", "cmdline", "oom_score_adj", "net/tcp", "net/tcp6", "net/udp", "net/udp6"}
 	// RevealedLinks are links of the process; besides them come those of ns and fd.
 	RevealedLinks = []string{"exe", "root", "cwd"}
 )

@@ -26,6 +26,9 @@ type Machine struct {
 	// Now and Sleep are the machine's clock; nil for the host's.
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
+
+	// KillSupervisor ends the supervisor of the container in a folder by SIGKILL; nil where there are none.
+	KillSupervisor func(t testing.TB, dir string)
 }
 
 // Run holds a driver to every rule. open gives a machine that nobody else uses and cleans it up when t ends; it is called once.
@@ -37,7 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Machine) {
 	}{
 		{"layers", testLayers}, {"hostile archives", testHostile}, {"snapshots", testSnapshots}, {"overlay", testOverlay}, {"trees", testTrees},
 		{"programs", testPrograms}, {"streams", testStreams}, {"terminals", testTerminals}, {"signals", testSignals}, {"exec", testExec},
-		{"life", testLife}, {"mounts", testMounts}, {"mounted trees", testTreeMounts}, {"folders", testFolders}, {"volumes", testVolumes}, {"mounted files", testFileMounts}, {"networks", testNetwork}, {"security", testSecurity}, {"limits", testLimits}, {"accounting", testAccounting}, {"events", testEvents}, {"files", testFiles},
+		{"life", testLife}, {"mounts", testMounts}, {"mounted trees", testTreeMounts}, {"folders", testFolders}, {"volumes", testVolumes}, {"mounted files", testFileMounts}, {"networks", testNetwork}, {"connections", testConnections}, {"security", testSecurity}, {"limits", testLimits}, {"accounting", testAccounting}, {"events", testEvents}, {"files", testFiles},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -29,7 +29,7 @@ type Finding struct {
 func Doctor(h *home.Home) []Finding {
 	mode := Detect()
 	return []Finding{kernelFinding(), userNamespaceFinding(), subordinateFinding(mode), networkNamespaceFinding(mode),
-		mountAPIFinding(), overlayFinding(h, mode), cgroupFinding(mode), seccompFinding(), pidfdFinding()}
+		mountAPIFinding(), overlayFinding(h, mode), cgroupFinding(mode), seccompFinding(), pidfdFinding(), networkFinding(mode)}
 }
 
 func kernelFinding() Finding {

@@ -5,8 +5,11 @@ package linux
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/learn-containers/learn/engine/driver/drivertest"
 	"github.com/learn-containers/learn/engine/driver/drivertest/program"
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/home"
 )
 
@@ -22,6 +25,15 @@ func TestConformance(t *testing.T) {
 		layers := NewLayers(h, mode)
 		snapshots := NewSnapshots(h, mode, layers)
 		return drivertest.Machine{Home: h, Layers: layers, Snapshots: snapshots, Trees: snapshots, Folders: snapshots, Runtime: NewRuntime(h, mode, snapshots),
-			Base: drivertest.ApplyBase(t, layers, program.Build(t))}
+			Base: drivertest.ApplyBase(t, layers, program.Build(t)), KillSupervisor: killSupervisor}
 	})
+}
+
+func killSupervisor(t testing.TB, dir string) {
+	t.Helper()
+	rec, ok := shim.ReadRecord(dir)
+	if !ok {
+		t.Fatal("no record of a supervisor")
+	}
+	must(t, unix.Kill(rec.ShimPid, unix.SIGKILL))
 }

@@ -36,7 +36,7 @@ func (r *Runtime) netOf(plan *network.Plan) *shim.Net {
 	if plan == nil {
 		return nil
 	}
-	return &shim.Net{Plan: *plan, Home: r.home.Root(), Dir: r.connected().Dir, Servers: hostResolv().Servers, Rootless: r.mode.Rootless}
+	return &shim.Net{Plan: *plan, Home: r.home.Root(), Dir: r.connected().Dir, Servers: hostResolv().Servers, Rootless: r.mode.Rootless, Path: os.Getenv("PATH")}
 }
 
 // resolvable gives a plan a name server of its own where the container could not ask the host's: they listen on the host's loopback interface.

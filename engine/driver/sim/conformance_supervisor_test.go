@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"os"
 	"testing"
 
 	"github.com/learn-containers/learn/engine/driver/drivertest"
@@ -18,6 +19,17 @@ func TestConformanceInSupervisors(t *testing.T) {
 		must(t, err)
 		l := openLab(t, h, false)
 		return drivertest.Machine{Home: h, Layers: l.Layers, Snapshots: l.Snapshots, Trees: l.Snapshots, Folders: l.Folders, Runtime: l.Runtime,
-			Base: drivertest.ApplyBase(t, l.Layers, program.Build(t)), Now: l.Now, Sleep: l.Sleep}
+			Base: drivertest.ApplyBase(t, l.Layers, program.Build(t)), Now: l.Now, Sleep: l.Sleep, KillSupervisor: killSupervisor}
 	})
+}
+
+func killSupervisor(t testing.TB, dir string) {
+	t.Helper()
+	rec, ok := readRecord(dir)
+	if !ok {
+		t.Fatal("no record of a supervisor")
+	}
+	p, err := os.FindProcess(rec.Supervisor)
+	must(t, err)
+	must(t, p.Kill())
 }

@@ -24,8 +24,8 @@ import (
 type Store struct {
 	// Used tells what the host has addresses and routes for, so that no network gets that. Nil: nothing.
 	Used func(context.Context) ([]netip.Prefix, error)
-	// Runs reports whether a container that has a lease runs. Leases of others are void.
-	Runs func(ctx context.Context, container string) bool
+	// Holds reports whether a container that has a lease in a network is connected to it, or is so right now. Other leases are void.
+	Holds func(ctx context.Context, network, container string) bool
 	// Events is told what happens to networks; nil for nobody.
 	Events *events.Log
 	// Now is the time that new networks get.
@@ -38,7 +38,7 @@ type Store struct {
 
 // New is the networks in h.
 func New(h *home.Home) *Store {
-	return &Store{Runs: func(context.Context, string) bool { return true }, Now: time.Now, Random: rand.Reader, home: h}
+	return &Store{Holds: func(context.Context, string, string) bool { return true }, Now: time.Now, Random: rand.Reader, home: h}
 }
 
 // The networks that every home has.

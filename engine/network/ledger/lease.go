@@ -185,13 +185,13 @@ func (s *Store) endpointID() (string, error) {
 // LeasesDir is the folder of a network's leases, for package leases.
 func (s *Store) LeasesDir(net string) string { return filepath.Join(s.dir(net), leasesName) }
 
-// Leases gives who is in a network: containers that run.
+// Leases gives who is in a network.
 func (s *Store) Leases(ctx context.Context, n *Network) ([]network.Lease, error) {
 	all, err := leases.Read(s.LeasesDir(n.ID))
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(l network.Lease) bool { return !s.Runs(ctx, l.Container) }), nil
+	return slices.DeleteFunc(all, func(l network.Lease) bool { return !s.Holds(ctx, n.ID, l.Container) }), nil
 }
 
 // Release gives the addresses of a container in a network back. It is no error if it has none.
@@ -220,11 +220,11 @@ func (s *Store) ReleaseAll(ctx context.Context, container string) error {
 	return errors.Join(problems...)
 }
 
-// sweepLeases removes the leases of containers that don't run, and gives the others.
+// sweepLeases removes the leases that nobody holds, and gives the others.
 func (s *Store) sweepLeases(ctx context.Context, net string, given []network.Lease) ([]network.Lease, error) {
 	var living []network.Lease
 	for _, l := range given {
-		if s.Runs(ctx, l.Container) {
+		if s.Holds(ctx, net, l.Container) {
 			living = append(living, l)
 		} else if err := s.Release(ctx, net, l.Container); err != nil {
 			return nil, err

@@ -195,7 +195,7 @@ func TestClaim(t *testing.T) {
 	if _, err := s.Claim(t.Context(), n, Request{Container: id(20)}); err == nil || !strings.Contains(err.Error(), "no available IPv4 addresses") {
 		t.Errorf("of a network that is full: %v", err)
 	}
-	s.Runs = func(_ context.Context, c string) bool { return c != id(11) } // one has died unseen
+	s.Holds = func(_ context.Context, _, c string) bool { return c != id(11) } // one has died unseen
 	if l, err := s.Claim(t.Context(), n, Request{Container: id(20)}); err != nil || l.Addresses[0].String() != "10.9.0.4/29" {
 		t.Errorf("in a dead one's place: %v, %v", l.Addresses, err)
 	}

@@ -98,7 +98,7 @@ func (s *Store) Prune(ctx context.Context, used func(*Network) bool, pick func(*
 	return gone, nil
 }
 
-// Sweep removes folders without a record, which a process that died has left, and the leases of containers that don't run.
+// Sweep removes folders without a record, which a process that died has left, and the leases that nobody holds.
 func (s *Store) Sweep(ctx context.Context) error {
 	unlock, err := s.home.Lock(ctx, namesLock, true)
 	if err != nil {

@@ -20,7 +20,7 @@ const enterVariable = "LEARN_TEST_ENTER"
 
 func TestMain(m *testing.M) {
 	how := os.Getenv(enterVariable)
-	if how == "" {
+	if how == "" || how == insideMachine {
 		os.Exit(m.Run())
 	}
 	if os.Geteuid() != 0 || !entered() {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -24,12 +25,16 @@ import (
 
 // tool is a program that is a namespace's way out: it speaks for the container by sockets of the user's own.
 type tool struct {
-	name string
-	args func(o *outside, netns, ready string) []string
+	name  string
+	file  string
+	ready int // the descriptor to which it writes a number once its interface is made
+	args  func(o *outside) []string
 }
 
 // tools in the order in which they are tried.
-func tools() []tool { return []tool{{"pasta", pastaArgs}, {"slirp4netns", slirpArgs}} }
+func tools() []tool {
+	return []tool{{name: "pasta", ready: 1, args: pastaArgs}, {name: "slirp4netns", ready: 4, args: slirpArgs}}
+}
 
 // Tools are the programs of which one is needed for a way out.
 func Tools() []string {
@@ -40,9 +45,9 @@ func Tools() []string {
 	return names
 }
 
-// CheckTools gives the tool that will be used first, or says why none can be.
-func CheckTools() (name string, err error) {
-	found, err := usableTools()
+// CheckTools gives the tool that will be used first, or says why none can be. path is where programs are looked for, as PATH has it.
+func CheckTools(path string) (name string, err error) {
+	found, err := usableTools(path)
 	if err != nil {
 		return "", err
 	}
@@ -50,9 +55,9 @@ func CheckTools() (name string, err error) {
 }
 
 // usableTools are those that are installed, if they can do their work.
-func usableTools() (found []tool, err error) {
+func usableTools(path string) (found []tool, err error) {
 	for _, t := range tools() {
-		if _, err := exec.LookPath(t.name); err == nil {
+		if t.file = lookIn(path, t.name); t.file != "" {
 			found = append(found, t)
 		}
 	}
@@ -66,14 +71,27 @@ func usableTools() (found []tool, err error) {
 	return found, unix.Close(fd)
 }
 
+// lookIn gives the file of a program; empty if there is none. A supervisor has no PATH of its own.
+func lookIn(path, name string) string {
+	for _, dir := range filepath.SplitList(path) {
+		file := filepath.Join(dir, name)
+		if st, err := os.Stat(file); err == nil && filepath.IsAbs(dir) && st.Mode().IsRegular() && unix.Access(file, unix.X_OK) == nil {
+			return file
+		}
+	}
+	return ""
+}
+
 // outside is a tool that runs.
 type outside struct {
 	tool   string
 	subnet netip.Prefix // of its interface
 	six    bool
-	gone   chan struct{} // closed when it has ended
-	exit   *os.File      // it ends with this
-	cancel context.CancelFunc
+
+	process int
+	gone    chan struct{} // closed when it has ended
+	exit    *os.File      // it ends with this
+	cancel  context.CancelFunc
 }
 
 // wayOut is the name of its interface in the container.
@@ -128,9 +146,9 @@ func free(p netip.Prefix, plan network.Plan, used []netip.Prefix) bool {
 	return !slices.ContainsFunc(used, p.Overlaps)
 }
 
-// openOutside starts the first tool that works. used is what the host has addresses of and routes to.
-func openOutside(ctx context.Context, plan network.Plan, used []netip.Prefix, netns *os.File) (*outside, error) {
-	found, err := usableTools()
+// openOutside starts the first tool that works. path is where they are looked for, used is what the host has addresses of and routes to.
+func openOutside(ctx context.Context, path string, plan network.Plan, used []netip.Prefix, netns *os.File) (*outside, error) {
+	found, err := usableTools(path)
 	if err != nil {
 		return nil, err
 	}
@@ -167,27 +185,36 @@ func (o *outside) start(ctx context.Context, t tool, netns *os.File) error {
 	o.exit = exit
 	ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	said := &tail{}
-	cmd := exec.CommandContext(ctx, t.name, t.args(o, procFile(netns), procFile(tell))...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	cmd.ExtraFiles = []*os.File{exitFD - 3: hold, readyFD - 3: tell}
-	cmd.Stdout, cmd.Stderr = said, said
+	cmd := exec.CommandContext(ctx, t.file, t.args(o)...)
+	cmd.Env = []string{}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = netns, said, said
+	cmd.ExtraFiles = []*os.File{exitFD - 3: hold}
+	if t.ready == 1 {
+		cmd.Stdout = tell
+	} else {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, tell)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	if err := o.run(cmd, tell); err != nil {
 		o.cancel()
 		return errors.Join(err, exit.Close())
 	}
+	o.process = cmd.Process.Pid
 	_ = ready.SetReadDeadline(time.Now().Add(toolLimit))
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
+	number := make([]byte, 16)
+	if n, err := ready.Read(number); err != nil || number[0] < '0' || number[0] > '9' {
 		o.close()
-		return fmt.Errorf("it made no interface: %s", said)
+		return fmt.Errorf("it made no interface: %s%s", number[:n], said)
 	}
 	return nil
 }
 
-// The descriptors that a tool has: one end of a pipe whose other end is the supervisor's alone, and one to write to when it is ready.
+// What a tool gets besides: the namespace as its input, for pasta closes all but the first three and may not look at another process's, and
+// one end of a pipe whose other end is the supervisor's alone.
 const (
-	exitFD  = 3
-	readyFD = 4
+	netnsFile = "/proc/self/fd/0"
+	readyFile = "/proc/self/fd/1"
+	exitFD    = 3
 )
 
 // run starts the program from a thread that stays as long as it does: it is killed when that one dies. Its end closes tell.
@@ -214,28 +241,25 @@ func (o *outside) close() {
 	<-o.gone
 }
 
-// procFile is a descriptor of this process, for others to open.
-func procFile(f *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()) }
-
 // pastaArgs: what the user serves on loopback stays out of reach, and no port leads in (pasta(1)).
-func pastaArgs(o *outside, netns, ready string) []string {
+func pastaArgs(o *outside) []string {
 	args := []string{"--foreground", "--quiet", "--stderr", "--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--no-dhcp",
-		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "-I", wayOut, "-P", ready,
+		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "-I", wayOut, "-P", readyFile,
 		"-a", o.own().Addr().String(), "-n", strconv.Itoa(o.subnet.Bits()), "-g", o.gateway().String()}
 	if !o.six {
 		args = append(args, "--ipv4-only")
 	}
-	return append(args, "--netns", netns)
+	return append(args, "--netns", netnsFile)
 }
 
 // slirpArgs say the same to slirp4netns(1).
-func slirpArgs(o *outside, netns, _ string) []string {
+func slirpArgs(o *outside) []string {
 	args := []string{"--configure", "--mtu=65520", "--cidr=" + o.subnet.String(), "--disable-host-loopback", "--disable-dns",
-		"--enable-sandbox", "--enable-seccomp", "--exit-fd=" + strconv.Itoa(exitFD), "--ready-fd=" + strconv.Itoa(readyFD), "--netns-type=path"}
+		"--enable-sandbox", "--enable-seccomp", "--exit-fd=" + strconv.Itoa(exitFD), "--ready-fd=4", "--netns-type=path"}
 	if o.six {
 		args = append(args, "--enable-ipv6")
 	}
-	return append(args, netns, wayOut)
+	return append(args, netnsFile, wayOut)
 }
 
 // tail keeps the last bytes that a program has said.

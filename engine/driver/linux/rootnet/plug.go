@@ -25,6 +25,7 @@ type plug struct {
 	peers    peers
 	running  sync.WaitGroup
 	alone    bool // nobody else was there when it came
+	last     bool // nor when it went
 }
 
 // connectPlug connects an endpoint to the network of bridge. dir is the network's folder.
@@ -69,7 +70,7 @@ func (p *plug) join(dir string) (err error) {
 func (p *plug) close() error {
 	var errs []error
 	if p.cable != nil {
-		errs = append(errs, p.dir.locked(func() error { return p.dir.remove(p.mac.name()) }), p.cable.Close())
+		errs = append(errs, p.leave(), p.cable.Close())
 	}
 	if p.port != nil {
 		name := p.endpoint.Interface
@@ -81,6 +82,18 @@ func (p *plug) close() error {
 		errs = append(errs, p.dir.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// leave takes the cable out of the folder.
+func (p *plug) leave() error {
+	return p.dir.locked(func() error {
+		if err := p.dir.remove(p.mac.name()); err != nil {
+			return err
+		}
+		others, err := p.dir.members()
+		p.last = len(others) == 0
+		return err
+	})
 }
 
 // maxErrors is how many times in a row a file may fail before it is taken for broken. An interface that is down fails, too.

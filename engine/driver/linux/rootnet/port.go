@@ -71,7 +71,12 @@ func prepare(e network.Endpoint, hardware net.HardwareAddr) error {
 		return fmt.Errorf("prepare interface %s: %w", e.Interface, err)
 	}
 	e.Gateways = nil
-	return wiring.Configure(h, e)
+	if err := wiring.Configure(h, e); err != nil {
+		return err
+	}
+	// being asked, the kernel notices that the link is up: left alone, it answers no neighbour of IPv6 for up to a second
+	_, err = h.LinkByName(e.Interface)
+	return err
 }
 
 func openTap(name string) (fd int, err error) {

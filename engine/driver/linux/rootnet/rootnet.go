@@ -24,6 +24,7 @@ type Config struct {
 	Plan   network.Plan
 	Netns  int                         // its network namespace, open; it need not stay so
 	Folder func(network string) string // where the cables of a network are
+	Path   string                      // where programs are looked for, as PATH has it
 	Report func(wiring.Change)         // is told each change once it is made; nil: nobody is
 	// Lacking is told why there is no way out, if the plan wants one: it is no reason not to start. Nil: nobody is.
 	Lacking func(error)
@@ -153,6 +154,7 @@ func (w *Wires) unplug(p *plug) error {
 	if err := p.close(); err != nil {
 		return fmt.Errorf("disconnect %s: %w", p.endpoint.Interface, err)
 	}
+	w.report(p.gone(w.config.Plan.Container)...)
 	return nil
 }
 
@@ -167,7 +169,7 @@ func (w *Wires) leave(ctx context.Context, plan network.Plan) {
 	}
 	used, err := wiring.Used(ctx)
 	if err == nil {
-		w.outside, err = openOutside(ctx, plan, used, w.netns)
+		w.outside, err = openOutside(ctx, w.config.Path, plan, used, w.netns)
 	}
 	if err != nil {
 		if w.config.Lacking != nil {
@@ -175,7 +177,7 @@ func (w *Wires) leave(ctx context.Context, plan network.Plan) {
 		}
 		return
 	}
-	w.report(w.outside.changes(plan.Container)...)
+	w.report(w.outside.changes(plan)...)
 }
 
 func (w *Wires) report(changes ...wiring.Change) {

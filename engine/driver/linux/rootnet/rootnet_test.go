@@ -125,7 +125,7 @@ func (l *lan) add(p network.Plan) *container {
 }
 
 func (l *lan) connect(c *container, p network.Plan) (err error) {
-	c.wires, err = Connect(context.Background(), Config{Plan: p, Netns: c.netns, Folder: l.folder,
+	c.wires, err = Connect(context.Background(), Config{Plan: p, Netns: c.netns, Folder: l.folder, Path: os.Getenv("PATH"),
 		Report: func(ch wiring.Change) { c.told = append(c.told, ch) }, Lacking: func(err error) { c.lacks = err }})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	api "github.com/moby/moby/api/types/network"
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/linux/rootnet"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/network"
@@ -30,6 +31,7 @@ type Net struct {
 	Dir      string       `json:"connected"` // folder of Connected
 	Servers  []netip.Addr `json:"servers,omitempty"`
 	Rootless bool         `json:"rootless,omitempty"`
+	Path     string       `json:"path,omitempty"` // the user's PATH, for programs that are a way out
 }
 
 // cables join a container's network namespace to others'.
@@ -56,6 +58,8 @@ type connection struct {
 	stop  context.CancelFunc // of the watch
 	watch sync.WaitGroup
 	proxy *proxy.Proxy
+	// dialer is how published ports reach the container; nil: it is reached from the host.
+	dialer *rootnet.Dialer
 
 	mu    sync.Mutex // guards what follows
 	ended bool
@@ -85,6 +89,11 @@ func (s *shim) connect(pid int) (*connection, error) {
 
 // open publishes ports first: only then it is known which ones, and a conflict costs nothing.
 func (c *connection) open(ctx context.Context, plan network.Plan) (err error) {
+	if c.cfg.Rootless && len(plan.Ports) > 0 {
+		if c.dialer, err = rootnet.OpenDialer(int(c.netns.Fd())); err != nil {
+			return err
+		}
+	}
 	if c.proxy, err = c.publish(ctx, plan.Ports); err != nil {
 		return err
 	}
@@ -98,6 +107,7 @@ func (c *connection) open(ctx context.Context, plan network.Plan) (err error) {
 		return err
 	}
 	failpoint.Hit("shim.connect.connected")
+	plan = confined(plan, c.cables)
 	c.tell.published(plan.Ports)
 	if plan.Resolver != nil {
 		if c.names, err = c.serveNames(plan); err != nil {
@@ -117,7 +127,7 @@ func (c *connection) publish(ctx context.Context, ports []network.Published) (*p
 			return nil, fmt.Errorf("%w: container %.12s has it", err, id)
 		}
 	}
-	return p, err
+	return p, rootnet.ExplainPublish(err, ports)
 }
 
 // dial connects to the container from the host. Where a port leads may have changed since it was published: its place is the same.
@@ -130,16 +140,11 @@ func (c *connection) dial(ctx context.Context, protocol api.IPProtocol, to netip
 		}
 	}
 	c.mu.Unlock()
-	var d net.Dialer
-	if !c.cfg.Rootless {
-		return d.DialContext(ctx, string(protocol), to.String())
+	if c.dialer != nil {
+		return c.dialer.Dial(ctx, protocol, to)
 	}
-	var conn net.Conn
-	err := within(int(c.netns.Fd()), func() (err error) {
-		conn, err = d.DialContext(ctx, string(protocol), to.String())
-		return err
-	})
-	return conn, err
+	var d net.Dialer
+	return d.DialContext(ctx, string(protocol), to.String())
 }
 
 // close takes back all that open made. What could not be taken back is found by the file that stays.
@@ -151,6 +156,9 @@ func (c *connection) close(ctx context.Context) error {
 	var errs []error
 	if c.proxy != nil {
 		errs = append(errs, c.proxy.Close()) // whose connections may want the lock
+	}
+	if c.dialer != nil {
+		c.dialer.Close()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -299,5 +307,8 @@ func (s *shim) disconnect() {
 
 // newCables chooses how containers are joined.
 func newCables(cfg *Net, report func(wiring.Change)) cables {
+	if cfg.Rootless {
+		return &userCables{networks: filepath.Dir(cfg.Dir), path: cfg.Path, report: report}
+	}
 	return wiring.Host{Owner: cfg.Home, Report: report}
 }

@@ -69,7 +69,7 @@ func (c *connection) rewire(ctx context.Context, plan network.Plan) (network.Pla
 		if moved {
 			err = errors.Join(err, c.cables.Connect(ctx, part(old, nil, old.Ports), int(c.netns.Fd())))
 		}
-		return old, err
+		return old, errors.Join(err, c.cables.Reroute(ctx, old, int(c.netns.Fd())))
 	}
 	c.plan = plan // from here on it is the new one that has to be taken back
 	errs := []error{c.leave(ctx, old, gone), c.cables.Reroute(ctx, plan, int(c.netns.Fd())), c.rename(plan)}

@@ -63,7 +63,7 @@ func configure(h *netlink.Handle, e network.Endpoint) error {
 	}
 	for _, g := range e.Gateways {
 		r := &netlink.Route{LinkIndex: l.Attrs().Index, Gw: g.AsSlice()}
-		if err := h.RouteAdd(r); err != nil {
+		if err := h.RouteReplace(r); err != nil { // the way that a running container had until now may lead elsewhere
 			return fmt.Errorf("route by %s through %s: %w", g, e.Interface, err)
 		}
 	}

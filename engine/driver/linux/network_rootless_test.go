@@ -1,0 +1,137 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	api "github.com/moby/moby/api/types/network"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/network"
+)
+
+// connectedSpec is that of a container with a host's number on a network, which has a shell run a script.
+func (l *lab) connectedSpec(t *testing.T, net, host int, script string) driver.Spec {
+	t.Helper()
+	spec := l.spec(t, "sh", "-c", script)
+	spec.ID = fmt.Sprintf("%062x%02x", os.Getpid(), host)
+	spec.Dir, spec.Key = filepath.Join(l.home.Containers(), spec.ID), spec.ID
+	must(t, os.MkdirAll(spec.Dir, 0o700))
+	id := fmt.Sprintf("%064x", net)
+	bridge := network.Bridge{Network: id, Name: fmt.Sprintf("br%d", net), Addresses: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.87.%d.1/24", net))}}
+	spec.Net = &network.Plan{Container: spec.ID, Bridges: []network.Bridge{bridge}, Endpoints: []network.Endpoint{{ID: fmt.Sprintf("%060x%02x%02x", 1, net, host), Network: id, Bridge: bridge.Name,
+		HostEnd: fmt.Sprintf("veth%d%d", net, host), Interface: "eth0", MAC: fmt.Sprintf("02:42:0a:57:%02x:%02x", net, host), Addresses: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.87.%d.%d/24", net, host))}}}}
+	return spec
+}
+
+// serving starts a web server there, published on the host's loopback.
+func (l *lab) serving(t *testing.T, net, host int) (id string) {
+	t.Helper()
+	spec := l.connectedSpec(t, net, host, "busybox mkdir /www; echo hello > /www/index.html; exec busybox httpd -f -p 80 -h /www")
+	to := netip.AddrPortFrom(spec.Net.Endpoints[0].Addresses[0].Addr(), 80)
+	spec.Net.Ports = []network.Published{{Protocol: api.TCP, HostIP: netip.MustParseAddr("127.0.0.1"), To: to}}
+	tk := l.create(t, spec)
+	ctx, cancel := context.WithTimeout(context.Background(), drivertest.Patience())
+	defer cancel()
+	must(t, tk.Start(ctx, driver.Streams{}))
+	return spec.ID
+}
+
+// fetching is a script that tries until it has a page, or for the times given.
+func fetching(times int, address string) string {
+	return fmt.Sprintf(`for i in $(seq %d); do printf 'GET / HTTP/1.0\r\n\r\n' | busybox nc -w 2 %s 80 | tail -n 1 | grep hello && exit 0; sleep 0.1; done; exit 1`, times, address)
+}
+
+func needOrdinaryUser(t *testing.T) *lab {
+	l := newLab(t)
+	if !l.mode.Rootless {
+		t.Skip("is about ordinary users: TestAsOrdinaryUser runs it")
+	}
+	lo, err := netlink.LinkByName("lo")
+	must(t, err)
+	if lo.Attrs().Flags&net.FlagUp == 0 { // in a namespace of our own
+		must(t, netlink.LinkSetUp(lo))
+	}
+	return l
+}
+
+func TestNetworkOfOrdinaryUser(t *testing.T) {
+	l := needOrdinaryUser(t)
+	server := l.serving(t, 1, 3)
+	if out, exit := l.run(t, l.connectedSpec(t, 1, 2, fetching(100, "10.87.1.3"))); exit.Code != 0 || !strings.HasSuffix(out, "hello\n") {
+		t.Errorf("on the same network: %q, %+v", out, exit)
+	}
+	if out, exit := l.run(t, l.connectedSpec(t, 2, 4, fetching(2, "10.87.1.3"))); exit.Code != 1 {
+		t.Errorf("on another network: %q, %+v", out, exit)
+	}
+	plan, ok := l.runtime.connected().Read(server)
+	if !ok || !plan.Alive {
+		t.Fatalf("the server is not recorded as connected: %+v", plan)
+	}
+	client := http.Client{Timeout: drivertest.Patience()}
+	reply, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", plan.Ports[0].HostPort))
+	must(t, err)
+	defer reply.Body.Close()
+	if page, err := io.ReadAll(reply.Body); string(page) != "hello\n" || err != nil {
+		t.Errorf("by the published port: %q, %v", page, err)
+	}
+}
+
+func TestNetworkAfterSupervisorWasKilled(t *testing.T) {
+	l := needOrdinaryUser(t)
+	for range 3 {
+		id := l.serving(t, 1, 3)
+		rec, ok := shim.ReadRecord(filepath.Join(l.home.Containers(), id))
+		if !ok {
+			t.Fatal("the server has no record")
+		}
+		fd, err := unix.PidfdOpen(rec.ShimPid, 0)
+		must(t, err)
+		must(t, unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0))
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(drivertest.Patience().Milliseconds()))
+		must(t, err)
+		_ = unix.Close(fd)
+		must(t, l.runtime.SweepNetworks(context.Background()))
+		if _, ok := l.runtime.connected().Read(id); ok {
+			t.Error("the dead container is still recorded as connected")
+		}
+		must(t, os.RemoveAll(filepath.Join(l.home.Containers(), id)))
+	}
+	l.serving(t, 1, 3)
+	if out, exit := l.run(t, l.connectedSpec(t, 1, 2, fetching(100, "10.87.1.3"))); exit.Code != 0 {
+		t.Errorf("after three dead ones with the same address: %q, %+v", out, exit)
+	}
+}
+
+func TestNetworkPortOfRoot(t *testing.T) {
+	l := needOrdinaryUser(t)
+	if c, err := net.Listen("tcp", "127.0.0.1:80"); err == nil {
+		_ = c.Close()
+		t.Skip("everybody may have port 80 here")
+	}
+	spec := l.connectedSpec(t, 1, 2, "true")
+	spec.Net.Ports = []network.Published{{Protocol: api.TCP, HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 80, HostLast: 80, To: netip.MustParseAddrPort("10.87.1.2:80")}}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err := l.create(t, spec).Start(ctx, driver.Streams{})
+	for _, want := range []string{"port 80", "ip_unprivileged_port_start", "sysctl"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error says nothing of %q: %v", want, err)
+		}
+	}
+}
