@@ -70,7 +70,8 @@ func (m *Manager) party(ctx context.Context, c *Container) (reach.Party, error) 
 		return p, nil
 	}
 	p.Plan = c.Net
-	p.Sockets, p.Proc, p.Looked = m.sockets(ctx, c)
+	seen := m.sockets(ctx, c)
+	p.Sockets, p.Proc, p.Looked = seen.list, seen.proc, seen.looked
 	wires, err := m.probe(ctx, c)
 	if err != nil {
 		return p, err
@@ -89,22 +90,30 @@ func (m *Manager) modeName(ctx context.Context, mode container.NetworkMode) stri
 	return string(mode)
 }
 
-// sockets are those that listen in a running container's network namespace, and the folder of the process that shows them.
-func (m *Manager) sockets(ctx context.Context, c *Container) (list []reach.Socket, proc string, looked bool) {
+// seenSockets are those that listen in a container's network namespace.
+type seenSockets struct {
+	list   []reach.Socket
+	looked bool   // somebody could look
+	proc   string // the folder of the process that shows them
+	inside bool   // proc is a path in the container, for there is none outside
+}
+
+// sockets looks for those of a running container.
+func (m *Manager) sockets(ctx context.Context, c *Container) seenSockets {
 	task, err := m.runtime.Load(ctx, c.ID)
 	if err != nil {
-		return nil, "", false
+		return seenSockets{}
 	}
 	r, ok := task.(driver.Revealer)
 	if !ok {
-		return nil, "", false
+		return seenSockets{}
 	}
 	shown, err := r.Reveal(ctx)
 	if err != nil {
-		return nil, "", false
+		return seenSockets{}
 	}
-	_, looked = shown.Files[reach.SocketFiles[0]]
-	return reach.Listening(shown.Files), shown.Proc, looked
+	_, looked := shown.Files[reach.SocketFiles[0]]
+	return seenSockets{reach.Listening(shown.Files), looked, shown.Proc, shown.Inside}
 }
 
 // probe compares what a running container is connected by with the machine; nil where nobody can.
@@ -134,7 +143,7 @@ func wireWords(w driver.Wire) reach.Wire {
 	case driver.WireRoute:
 		r.What, r.Where = "the route by "+w.Gateway.String()+" through "+w.Interface, "ip route"
 	default:
-		r.What, r.Where = "in "+w.Place+": "+w.Rule, "nft list table "+w.Table
+		r.What, r.Where = "in "+w.Place+" of the firewall: "+w.Bare(), "nft list table "+w.Table
 	}
 	return r
 }
@@ -176,6 +185,7 @@ type Connection struct {
 
 	Sockets []reach.Socket // that listen in it
 	Looked  bool           // Sockets are known
+	Inside  bool           // the machine is a simulated one, that no other tool sees
 	Wires   []driver.Wire  // nil where nobody can look
 }
 
@@ -194,8 +204,8 @@ func (m *Manager) Connections(ctx context.Context, n *ledger.Network) ([]Connect
 		if err != nil {
 			return nil, err
 		}
-		at := Connection{Container: c}
-		at.Sockets, _, at.Looked = m.sockets(ctx, c)
+		seen := m.sockets(ctx, c)
+		at := Connection{Container: c, Sockets: seen.list, Looked: seen.looked, Inside: seen.inside}
 		if at.Wires, err = m.probe(ctx, c); err != nil {
 			return nil, err
 		}

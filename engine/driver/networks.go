@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/learn-containers/learn/engine/network"
 )
@@ -60,3 +61,13 @@ const (
 	WireRoute      WireKind = "route"
 	WireRule       WireKind = "rule"
 )
+
+// Bare is the rule without the comment that says whose it is.
+func (w Wire) Bare() string {
+	before, rest, ok := strings.Cut(w.Rule, ` comment "`)
+	if !ok {
+		return w.Rule
+	}
+	_, after, _ := strings.Cut(rest, `"`)
+	return before + after
+}

@@ -185,11 +185,20 @@ func (app *App) mendNetworks(ctx context.Context) error {
 
 func (app *App) networkInspect() *cobra.Command {
 	var spec string
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] NETWORK [NETWORK...]",
 		Short: "Display detailed information on one or more networks",
-		Args:  atLeast(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return nil
+			}
+			return atLeast(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain { // which shows what is missing, so it mends nothing first
+				return app.explainNetworks(cmd.Context(), args)
+			}
 			if err := app.mendNetworks(cmd.Context()); err != nil {
 				return err
 			}
@@ -198,6 +207,7 @@ func (app *App) networkInspect() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&spec, "format", "f", "", "Format output using a Go template, or json")
 	cmd.Flags().BoolP("verbose", "v", false, "Verbose output for diagnostics")
+	cmd.Flags().BoolVar(&explain, "explain", false, "Draw the way of a packet instead: ports of the host, rules, bridge, cables, containers; of all networks that are used if none is named")
 	return cmd
 }
 

@@ -131,7 +131,10 @@ func (f *Facts) finds(common []network.Endpoint) Step {
 	if len(zones) == 0 {
 		s := Step{State: Missing, Says: fmt.Sprintf("%s can't find the name %s: in the default network, %s, names of containers lead nowhere", f.From.Name, name, f.Default), Expected: "a name server at " + network.ResolverAddress,
 			Found: "the machine's own servers, which know no containers", Evidence: "docker exec " + f.From.Name + " cat /etc/resolv.conf", Mend: []string{f.ownNetwork()}}
-		if len(common) > 0 {
+		switch {
+		case len(common) == 0 && f.bestNetwork() != "":
+			s.Mend = nil // the network that both will be in has names
+		case len(common) > 0:
 			s.Mend = append(s.Mend, "or use its address as long as it runs: "+addressWord(common[0]))
 		}
 		return s

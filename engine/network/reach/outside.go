@@ -159,7 +159,7 @@ func wired(p *Party) []Step {
 	for _, w := range p.Wires {
 		if w.Missing {
 			steps = append(steps, Step{State: Missing, Says: "this machine has lost what was made for " + p.Name + ": " + w.What, Expected: w.What, Found: "nothing", Evidence: w.Where,
-				Mend: []string{"somebody flushed the firewall or removed an interface; docker restart " + p.Name + " makes it anew"}})
+				Mend: []string{"somebody flushed the firewall or removed an interface: docker network ls puts back what it can, docker restart " + p.Name + " makes all of it anew"}})
 		}
 	}
 	if steps == nil {
