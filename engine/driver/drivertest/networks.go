@@ -322,8 +322,9 @@ func publishTests() []netTest {
 			publish(&second, taken, taken)
 			b := l.create(t, second)
 			err := b.Start(t.Context(), b.streams(nil))
-			if want := fmt.Sprintf("bind host port 127.0.0.1:%d/tcp: address already in use", taken); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("error %v, want %s", err, want)
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("127.0.0.1:%d", taken)) ||
+				!strings.Contains(err.Error(), "address already in use") && !strings.Contains(err.Error(), "port is already allocated") { // by whom, a machine may know
+				t.Errorf("error %v", err)
 			}
 			if state := b.state(); state != driver.Ready {
 				t.Errorf("state %s", state)
