@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -30,6 +31,11 @@ func testConnections(t *testing.T, l *lab) {
 	used, err := machine.UsedPrefixes(t.Context())
 	must(t, err)
 	n := &netLab{lab: l, taken: used}
+	t.Cleanup(func() { // what a supervisor could not take back that was ended by a case that failed
+		if err := machine.SweepNetworks(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	each(t, slices.Concat(reachTests(), publishTests(), rewireTests(), endOfNetworkTests(), networkEventTests()), func(c netTest) string { return c.rule },
 		func(t *testing.T, c netTest) { c.run(t, n) })
 }
@@ -228,6 +234,19 @@ func reachTests() []netTest {
 			b := l.start(t, spec)
 			b.says("up\n")
 			if r := b.exec("grep -cw web /etc/hosts; grep web /etc/hosts; grep db /etc/hosts; grep nameserver /etc/resolv.conf"); r.out != "1\n"+address(spec, 0)+"\tweb\n10.9.8.7\tdb\nnameserver 127.0.0.11\n" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		{"ip and ss show interface, route and server", func(t *testing.T, l *netLab) {
+			spec := l.member(t, "web", l.net(t, nil))
+			b := l.serving(t, spec)
+			e := spec.Net.Endpoints[0]
+			r := b.exec("ip -4 addr show dev eth0 | grep -o 'inet [0-9./]*'; ip link show eth0 | grep -o 'ether [0-9a-f:]*'; ip route; ss -ltnH | grep -c ':80 '; netstat -ltn | grep -c LISTEN")
+			want := fmt.Sprintf("inet %s\nether %s\ndefault via %s dev eth0\n%s dev eth0 scope link src %s\n1\n", e.Addresses[0], e.MAC, e.Gateways[0], e.Addresses[0].Masked(), address(spec, 0))
+			if !strings.HasPrefix(r.out, want) || r.errs != "" {
+				t.Errorf("%+v, want %q", r, want)
+			}
+			if r := b.exec("ip addr add 10.1.1.1/8 dev eth0; ip route show dev eth7"); r.Code != 1 {
 				t.Errorf("%+v", r)
 			}
 		}},

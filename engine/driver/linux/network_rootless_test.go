@@ -21,6 +21,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/drivertest"
+	"github.com/learn-containers/learn/engine/driver/linux/rootnet"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/network"
 )
@@ -115,6 +116,50 @@ func TestNetworkAfterSupervisorWasKilled(t *testing.T) {
 	l.serving(t, 1, 3)
 	if out, exit := l.run(t, l.connectedSpec(t, 1, 2, fetching(100, "10.87.1.3"))); exit.Code != 0 {
 		t.Errorf("after three dead ones with the same address: %q, %+v", out, exit)
+	}
+}
+
+// asking is a script that does so once, and does not end its side of the connection early: old versions of pasta lose the answer then.
+func asking(address string) string {
+	return fmt.Sprintf(`{ printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1; } | busybox nc -w 2 %s 80 | tail -n 1 | grep hello`, address)
+}
+
+// uplink gives the namespace that the test is in an interface with an address and a default route. An ordinary user may do that only where
+// the namespace is nested.
+func uplink(t *testing.T) {
+	t.Helper()
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "uplink"}, PeerName: "far"}); err != nil {
+		t.Skip("needs a network namespace of its own:", err)
+	}
+	near, err := netlink.LinkByName("uplink")
+	must(t, err)
+	t.Cleanup(func() { must(t, netlink.LinkDel(near)) })
+	far, err := netlink.LinkByName("far")
+	must(t, err)
+	must(t, netlink.LinkSetUp(far))
+	must(t, netlink.LinkSetUp(near))
+	must(t, netlink.AddrAdd(near, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(192, 0, 2, 1), Mask: net.CIDRMask(24, 32)}}))
+	must(t, netlink.RouteAdd(&netlink.Route{Gw: net.IPv4(192, 0, 2, 2)}))
+}
+
+func TestNetworkWayOut(t *testing.T) {
+	l := needOrdinaryUser(t)
+	if _, err := rootnet.CheckTools(os.Getenv("PATH")); err != nil {
+		t.Skip(err)
+	}
+	uplink(t)
+	listener, err := net.Listen("tcp", "192.0.2.1:80")
+	must(t, err)
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") })}
+	defer server.Close()
+	go func() { _ = server.Serve(listener) }()
+	spec := l.connectedSpec(t, 1, 2, asking("192.0.2.1"))
+	spec.Net.Endpoints[0].Gateways = []netip.Addr{spec.Net.Bridges[0].Addresses[0].Addr()}
+	if out, exit := l.run(t, spec); exit.Code != 0 {
+		t.Errorf("the outside is out of reach: %q, %+v", out, exit)
+	}
+	if out, exit := l.run(t, l.connectedSpec(t, 1, 3, asking("192.0.2.1"))); exit.Code != 1 {
+		t.Errorf("without a default route the outside is reached: %q, %+v", out, exit)
 	}
 }
 

@@ -124,7 +124,8 @@ func (c *connection) publish(ctx context.Context, ports []network.Published) (*p
 	var taken *proxy.ConflictError
 	if errors.As(err, &taken) {
 		if id, ok := c.state.publisher(taken.Port); ok {
-			return nil, fmt.Errorf("%w: container %.12s has it", err, id)
+			return nil, fmt.Errorf("driver failed programming external connectivity on endpoint %.12s: Bind for %s failed: port is already allocated: container %.12s has it; "+
+				"publish another port, or remove that container", c.id, netip.AddrPortFrom(taken.Port.HostIP, taken.Port.HostPort), id)
 		}
 	}
 	return p, rootnet.ExplainPublish(err, ports)
