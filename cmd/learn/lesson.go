@@ -98,7 +98,7 @@ func (e *lessonEngine) open(ctx context.Context) (*engine.Engine, error) {
 	if err := e.openRegistry(opened); err != nil {
 		return nil, err
 	}
-	opened.Containers.Random, opened.Volumes.Random, opened.Builder.Random = random, random, random
+	opened.Containers.Random, opened.Volumes.Random, opened.Networks.Random, opened.Builder.Random = random, random, random, random
 	return opened, nil
 }
 

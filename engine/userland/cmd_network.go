@@ -18,6 +18,7 @@ func networkTable() []entry {
 	return []entry{
 		{name: "httpd", run: runHttpd, process: true}, {name: "wget", run: runWget}, {name: "curl", run: runCurl},
 		{name: "nc", run: runNc, process: true}, {name: "nslookup", run: runNslookup},
+		{name: "ip", run: runIP}, {name: "ss", run: runSs}, {name: "netstat", run: runNetstat},
 	}
 }
 

@@ -11,10 +11,10 @@ var networkBook = []phrase{
 	{kind: vocab.NetworkCreate, tell: networkMade},
 	{kind: vocab.NetworkLease,
 		tell: func(f *facts) text {
-			t := text{say: "Container " + f.container("container") + " has " + addressWords(f.list("addresses")) + " in network " + f.network() + ".",
+			t := text{say: "Container " + f.container("container") + " has " + addressWords(f.list("addresses")) + " in network " + f.str("name") + ".",
 				why: "Others in the network reach it there. The address is its own as long as it runs; the next time it may be another one, so what is to find it should use its name.",
-				how: "Its hardware address is " + f.str("mac") + "; the lease is a file under the container's id among the network's leases."}
-			if names := f.value("names").List(); len(names) > 0 && f.names[f.value("network").Str()] != "bridge" {
+				how: "Its hardware address is " + f.str("mac") + "; the lease is a file under the container's id among the leases of network " + f.str("network") + "."}
+			if names := f.value("names").List(); len(names) > 0 {
 				t.why += " In this network that is " + f.list("names") + "."
 			}
 			return t

@@ -106,6 +106,8 @@ func hostPort(s string) string {
 	switch {
 	case err != nil:
 		return "port " + s + " of this machine"
+	case a.Addr() == netip.IPv6Unspecified():
+		return "port " + portOf(s) + " of this machine, by IPv6,"
 	case a.Addr().IsUnspecified():
 		return "port " + portOf(s) + " of this machine"
 	case a.Addr().IsLoopback():

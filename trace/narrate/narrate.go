@@ -127,7 +127,7 @@ func learn(names map[string]string, e trace.Event) {
 		names[e.Attr("image").Str()] = familiar(e.Attr("ref").Str())
 	case vocab.ContainerCreate:
 		names[e.Attr("container").Str()] = e.Attr("name").Str()
-	case vocab.NetworkCreate:
+	case vocab.NetworkCreate, vocab.NetworkLease:
 		names[e.Attr("network").Str()] = e.Attr("name").Str()
 	}
 }

@@ -156,6 +156,7 @@ func TestNarrate(t *testing.T) {
 		{"a folder that got another mode", copyUp(0, 0, "metadata"), Short,
 			"/greeting is in a lower layer (sha256:ab12cd34ef56…), which never changes; the writable layer got an entry of its own for it, with another owner, mode or time."},
 		{"a published port", published("0.0.0.0:8080"), Short, "Port 8080 of this machine leads to port 80 of container c1."},
+		{"a port published by IPv6", published("[::]:8080"), Short, "Port 8080 of this machine, by IPv6, leads to port 80 of container c1."},
 		{"a port published on loopback", published("127.0.0.1:8080"), Full,
 			"Port 8080 on this machine's loopback leads to port 80 of container c1. It is published on loopback, so it can be reached from this machine only, not from others."},
 		{"a port published on one address", published("192.0.2.7:8080"), Short, "Port 8080 at address 192.0.2.7 of this machine leads to port 80 of container c1."},

@@ -224,7 +224,7 @@ var Kinds = []Kind{
 	{VolumeRemove, false, "a volume and everything in it is gone", []Attr{{"volume", "string", "its name"}}, nil},
 
 	{NetworkCreate, false, "a network exists", []Attr{{"network", "string", "its id"}, {"name", "string", "its name"}, {"driver", "string", "bridge, host or null"}, {"subnets", "list", "what addresses are given from: 172.18.0.0/16"}, {"internal", "bool", "nothing passes between it and the outside"}}, nil},
-	{NetworkLease, false, "a container has its addresses in a network", []Attr{{"network", "string", "the network's id"}, {"container", "string", "the container's id"}, {"addresses", "list", "each with the length of its subnet's prefix"}, {"mac", "string", "the hardware address"}, {"names", "list", "that lead to it in this network"}}, nil},
+	{NetworkLease, false, "a container has its addresses in a network", []Attr{{"network", "string", "the network's id"}, {"name", "string", "the network's name"}, {"container", "string", "the container's id"}, {"addresses", "list", "each with the length of its subnet's prefix"}, {"mac", "string", "the hardware address"}, {"names", "list", "that lead to it in this network"}}, nil},
 	{NetworkRelease, false, "a container that has ended or left gives its addresses in a network back", []Attr{{"network", "string", "the network's id"}, {"container", "string", "the container's id"}}, nil},
 	{NetworkRemove, false, "a network is gone", []Attr{{"network", "string", "its id"}, {"name", "string", "its name"}}, nil},
 

@@ -79,8 +79,10 @@ func (f *folder) applyNetwork(e trace.Event) {
 	case vocab.NetworkCreate:
 		n.Name, n.Driver, n.Subnets, n.Internal = e.Attr("name").Str(), e.Attr("driver").Str(), e.Attr("subnets").List(), e.Attr("internal").Bool()
 	case vocab.NetworkLease:
-		n.leave(e.Attr("container").Str())
-		n.Members = append(n.Members, Endpoint{Container: e.Attr("container").Str(), Addresses: e.Attr("addresses").List(), Names: e.Attr("names").List()})
+		if n.Name == "" {
+			n.Name = e.Attr("name").Str()
+		}
+		n.join(e.Attr("container").Str(), e.Attr("addresses").List(), e.Attr("names").List())
 	case vocab.NetworkRelease:
 		n.leave(e.Attr("container").Str())
 	case vocab.NetBridge:
@@ -93,6 +95,16 @@ func (f *folder) applyNetwork(e trace.Event) {
 		f.closePorts(e.Attr("container").Str(), n.addresses(e.Attr("container").Str()))
 		n.plug(e.Attr("container").Str(), "", "")
 	}
+}
+
+// join adds a member, or gives it other addresses and names: its cable stays.
+func (n *Network) join(container string, addresses, names []string) {
+	m := Endpoint{Container: container, Addresses: addresses, Names: names}
+	if i := slices.IndexFunc(n.Members, func(m Endpoint) bool { return m.Container == container }); i >= 0 {
+		m.Interface, m.HostEnd = n.Members[i].Interface, n.Members[i].HostEnd
+	}
+	n.leave(container)
+	n.Members = append(n.Members, m)
 }
 
 // plug sets the ends of a member's cable; of one that has left already there is nothing to know.

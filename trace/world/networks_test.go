@@ -6,12 +6,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 )
 
 // plugIn tells what happens when a container starts in a network and publishes a port.
 func (s *teller) plugIn(id, network string) {
-	s.fact(vocab.NetworkLease, str("network", network), str("container", id), list("addresses", []string{"172.18.0.2/16"}), str("mac", "02:42:ac:12:00:02"), list("names", []string{"web"}))
+	s.fact(vocab.NetworkLease, str("network", network), str("name", "shop"), str("container", id), list("addresses", []string{"172.18.0.2/16"}), str("mac", "02:42:ac:12:00:02"), list("names", []string{"web"}))
 	s.fact(vocab.NetBridge, str("network", network), str("interface", "br-"+network))
 	s.fact(vocab.NetCable, str("container", id), str("network", network), str("interface", "eth0"), str("peer", "veth1"))
 	s.fact(vocab.NetPublish, str("container", id), str("protocol", "tcp"), str("host", "0.0.0.0:8080"), str("to", "172.18.0.2:80"))
@@ -39,8 +40,12 @@ func TestNetworkOfARunningContainer(t *testing.T) {
 	if len(c.Refused) != 1 || c.Refused[0].Error != "connection refused" || len(c.Lookups) != 1 || c.Lookups[0].Code != "NXDOMAIN" {
 		t.Errorf("refused %v, lookups %v", c.Refused, c.Lookups)
 	}
-	if n.Bridge != "br-n1" || len(n.Members) != 1 || n.Members[0].Interface != "eth0" || n.Members[0].HostEnd != "veth1" {
+	if n.Name != "shop" || n.Bridge != "br-n1" || len(n.Members) != 1 || n.Members[0].Interface != "eth0" || n.Members[0].HostEnd != "veth1" {
 		t.Errorf("network %+v", n)
+	}
+	again := w.Apply(trace.Event{Kind: vocab.NetworkLease, Attrs: []trace.Attr{str("network", "n1"), str("container", "c1"), list("names", []string{"shop"})}}).Network("n1")
+	if len(again.Members) != 1 || again.Members[0].Interface != "eth0" || again.Members[0].Names[0] != "shop" {
+		t.Errorf("after it was renamed: %+v", again)
 	}
 	if len(w.Containers) != 1 {
 		t.Errorf("%d containers; want 1: a build step is none", len(w.Containers))

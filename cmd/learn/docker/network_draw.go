@@ -163,13 +163,16 @@ func (d *networkDrawing) bridge() {
 	for _, a := range d.Bridge.Addresses {
 		gateways = append(gateways, a.String())
 	}
-	what := "a bridge: a switch in software"
-	if d.Simulated {
-		what = "the simulated machine's switch"
+	what, whose := d.Bridge.Name+", a bridge: a switch in software", "this machine's own address on it, the gateway: "
+	switch {
+	case d.Simulated:
+		what = d.Bridge.Name + ", the simulated machine's switch"
+	case d.Userspace:
+		what, whose = "no bridge, for that takes root: each container's supervisor passes frames on to its neighbours'", "the gateway, for which each supervisor answers: "
 	}
-	d.hang("  ", "    ", d.Bridge.Name+"   "+what+gone(d.missing(driver.WireBridge, d.Bridge.Name)))
+	d.hang("  ", "    ", what+gone(d.missing(driver.WireBridge, d.Bridge.Name)))
 	if len(gateways) > 0 {
-		d.hang("  "+d.down+"    ", "  "+d.down+"    ", "this machine's own address on it, the gateway: "+strings.Join(gateways, ", "))
+		d.hang("  "+d.down+"    ", "  "+d.down+"    ", whose+strings.Join(gateways, ", "))
 	}
 }
 
@@ -180,7 +183,11 @@ func (d *networkDrawing) member(m networkMember, last bool) {
 		branch, below = d.last, "       "
 	}
 	e := m.Endpoint
-	d.hang("  "+branch+" ", below, fmt.Sprintf("%s %s %s in %s (%s)%s", e.HostEnd, d.cable, e.Interface, short(m.Name, maxNameShown), format.ID(m.ID), gone(d.missing(driver.WireCable, e.HostEnd))))
+	far := e.HostEnd
+	if d.Userspace {
+		far = "its supervisor"
+	}
+	d.hang("  "+branch+" ", below, fmt.Sprintf("%s %s %s in %s (%s)%s", far, d.cable, e.Interface, short(m.Name, maxNameShown), format.ID(m.ID), gone(d.missing(driver.WireCable, e.HostEnd))))
 	var addresses []string
 	for _, a := range e.Addresses {
 		addresses = append(addresses, a.String())
@@ -253,7 +260,7 @@ func (d *networkDrawing) passes() {
 	d.line("  What may pass")
 	row := func(from, says string) { d.hang(fmt.Sprintf("    %-24s ", from), strings.Repeat(" ", 29), says) }
 	b := d.Bridge
-	within := "yes, directly over the bridge"
+	within := "yes, directly from neighbour to neighbour"
 	if b.Isolated {
 		within = "no: its containers are kept apart (enable_icc=false)"
 	}
@@ -262,6 +269,8 @@ func (d *networkDrawing) passes() {
 	case b.Internal:
 		row("to the outside", "no: the network is internal"+d.by("internal"))
 		row("from the outside", "no, published ports included")
+	case d.Userspace:
+		row("to the outside", "by pasta or slirp4netns, if one is installed: learn doctor says which")
 	case b.Hidden:
 		row("to the outside", "yes; the source becomes this machine's address (masquerade), so that answers find back"+d.by("hidden"))
 	default:

@@ -85,11 +85,20 @@ func backstage() networkPicture {
 	}
 }
 
+// withoutRoot is a network whose switch is made of supervisors.
+func withoutRoot() networkPicture {
+	p := shop()
+	p.Userspace = true
+	p.Members = p.Members[:1]
+	p.Members[0].Wires = nil
+	return p
+}
+
 func TestNetworkDrawings(t *testing.T) {
 	app := &App{Environ: func(name string) (string, bool) { return map[string]string{"LANG": "C.UTF-8"}[name], true }}
 	unicode, ascii := app.pen(), (&App{}).pen()
 	for name, p := range map[string]networkPicture{
-		"shop": shop(), "backstage": backstage(),
+		"shop": shop(), "backstage": backstage(), "userspace": withoutRoot(),
 		"empty":   {Name: "bridge", ID: shopID, Driver: "bridge", Default: true, Subnets: []string{"172.17.0.0/16"}, Bridge: network.Bridge{Hidden: true}},
 		"of-host": {Name: "host", ID: shopID, Driver: "host"},
 		"of-none": {Name: "none", ID: shopID, Driver: "null"},

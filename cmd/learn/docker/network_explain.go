@@ -23,6 +23,7 @@ type networkPicture struct {
 	Bridge           network.Bridge
 	Members          []networkMember
 	Simulated        bool // there is no kernel below, so nothing of it can be looked at by other tools
+	Userspace        bool // without root: supervisors pass frames on, and no interface or rule of the host has a part in it
 }
 
 // networkMember is a running container's place in it.
@@ -112,6 +113,7 @@ func pictureOf(ctx context.Context, e *engine.Engine, n *ledger.Network) (networ
 			continue
 		}
 		p.Simulated = p.Simulated || c.Inside
+		p.Userspace = p.Userspace || c.Wires == nil && !c.Inside
 		for _, l := range leases {
 			if l.Container == c.ID {
 				m.Names = l.Names

@@ -60,7 +60,7 @@ func (s *Store) Claim(ctx context.Context, n *Network, r Request) (network.Lease
 	if err := leases.Write(s.LeasesDir(l.Network), l); err != nil {
 		return l, err
 	}
-	tellLease(ctx, l)
+	n.tellLease(ctx, l)
 	return l, nil
 }
 
@@ -84,17 +84,17 @@ func (s *Store) Rename(ctx context.Context, n *Network, container, name string, 
 	if err := leases.Write(s.LeasesDir(n.ID), l); err != nil {
 		return err
 	}
-	tellLease(ctx, l)
+	n.tellLease(ctx, l)
 	return nil
 }
 
 // tellLease tells what a container has in a network by now.
-func tellLease(ctx context.Context, l network.Lease) {
+func (n *Network) tellLease(ctx context.Context, l network.Lease) {
 	var addresses []string
 	for _, a := range l.Addresses {
 		addresses = append(addresses, a.String())
 	}
-	trace.Fact(ctx, vocab.NetworkLease, trace.String("network", l.Network), trace.String("container", l.Container), trace.Strings("addresses", addresses),
+	trace.Fact(ctx, vocab.NetworkLease, trace.String("network", l.Network), trace.String("name", n.Name), trace.String("container", l.Container), trace.Strings("addresses", addresses),
 		trace.String("mac", l.MAC), trace.Strings("names", l.Names))
 }
 

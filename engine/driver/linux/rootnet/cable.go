@@ -61,23 +61,26 @@ func (d folder) locked(do func() error) error {
 	return do()
 }
 
-// listen makes a cable. It takes the place of one whose supervisor died.
-func (d folder) listen(name string) (f *os.File, err error) {
+// listen makes a cable, and tells whether it is the only one. It takes the place of one whose supervisor died.
+func (d folder) listen(name string) (f *os.File, alone bool, err error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return nil, false, os.NewSyscallError("socket", err)
 	}
 	err = d.locked(func() error {
 		if err := d.removeStale(name); err != nil {
+			return err
+		}
+		if alone, err = d.deserted(); err != nil {
 			return err
 		}
 		return os.NewSyscallError("bind", unix.Bind(fd, d.address(name)))
 	})
 	if err != nil {
 		_ = unix.Close(fd)
-		return nil, err
+		return nil, false, err
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	return os.NewFile(uintptr(fd), name), alone, nil
 }
 
 // errTaken: a supervisor that lives has the cable.
@@ -96,6 +99,16 @@ func (d folder) removeStale(name string) error {
 		return nil
 	}
 	return err
+}
+
+// deserted removes the sockets of all who are dead, and reports whether nobody is left. The folder is locked.
+func (d folder) deserted() (bool, error) {
+	names, err := d.members()
+	nobody := err == nil
+	for _, name := range names {
+		nobody = d.removeStale(name) == nil && nobody
+	}
+	return nobody, err
 }
 
 func (d folder) remove(name string) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,7 +36,7 @@ func TestStaleCables(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "0242cafe0000"), nil, 0o600)) // no socket
 	a, b := l.add(plan(1, 2)), l.add(plan(1, 3))                          // in place of a dead one
 	b.serve("10.77.1.3:80")
-	a.reaches("10.77.1.3:80", "10.77.1.2") // by asking all who has the address
+	a.reaches("10.77.1.3:80", "10.77.1.2")
 	for _, s := range []string{other, silent} {
 		if _, err := os.Lstat(s); !os.IsNotExist(err) {
 			t.Errorf("a dead member's socket is still there: %v", err)
@@ -74,6 +75,24 @@ func TestKilledSupervisor(t *testing.T) {
 	a.reaches("10.77.1.3:80", "10.77.1.2")
 }
 
+// Who dies is noticed by those who send to all, too.
+func TestMemberDies(t *testing.T) {
+	l := newLAN(t)
+	a, b := l.add(plan(1, 2)), l.add(plan(1, 3))
+	other := filepath.Join(l.folder(bridge(1).Network), "02420a4d0163")
+	stale(t, other)
+	b.serve("10.77.1.3:80")
+	a.reaches("10.77.1.3:80", "10.77.1.2") // by asking all who has the address; the dead one may be asked last
+	for end := time.Now().Add(hang); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Lstat(other); os.IsNotExist(err) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("a dead member's socket is still there")
+		}
+	}
+}
+
 // A member that doesn't read costs the others a moment, once.
 func TestSilentMember(t *testing.T) {
 	l := newLAN(t)
@@ -81,7 +100,7 @@ func TestSilentMember(t *testing.T) {
 	d, err := openFolder(dir)
 	must(t, err)
 	defer d.Close()
-	f, err := d.listen("02420a4d0163")
+	f, _, err := d.listen("02420a4d0163")
 	must(t, err)
 	defer f.Close()
 	a, b := l.add(plan(1, 2)), l.add(plan(1, 3))

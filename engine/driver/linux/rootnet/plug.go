@@ -57,12 +57,7 @@ func (p *plug) join(dir string) (err error) {
 		return err
 	}
 	p.peers = peers{dir: p.dir, own: p.mac.name(), by: map[string]*peer{}}
-	others, err := p.dir.members()
-	if err != nil {
-		return err
-	}
-	p.alone = len(others) == 0
-	p.cable, err = p.dir.listen(p.mac.name())
+	p.cable, p.alone, err = p.dir.listen(p.mac.name())
 	return err
 }
 
@@ -90,8 +85,8 @@ func (p *plug) leave() error {
 		if err := p.dir.remove(p.mac.name()); err != nil {
 			return err
 		}
-		others, err := p.dir.members()
-		p.last = len(others) == 0
+		nobody, err := p.dir.deserted()
+		p.last = nobody
 		return err
 	})
 }

@@ -184,8 +184,25 @@ func plug(h *netlink.Handle, end netlink.Link, p port) error {
 	return nil
 }
 
+// maxListings bounds how often a listing is repeated while others come and go.
+const maxListings = 100
+
+// steady repeats a listing that the kernel says may be incomplete, because something changed meanwhile.
+func steady[T any](list func() (T, error)) (found T, err error) {
+	for range maxListings {
+		if found, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return found, err
+}
+
 // listLinks lists interfaces of a kind, or those that are connected to a bridge; the kernel does the choosing.
 func listLinks(filters ...nl.NetlinkRequestData) ([]netlink.Link, error) {
+	return steady(func() ([]netlink.Link, error) { return listLinksOnce(filters) })
+}
+
+func listLinksOnce(filters []nl.NetlinkRequestData) ([]netlink.Link, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	for _, f := range filters {

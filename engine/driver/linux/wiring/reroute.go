@@ -36,7 +36,7 @@ func reroute(h *netlink.Handle, e network.Endpoint) error {
 	if err != nil {
 		return fmt.Errorf("look up interface %s: %w", e.Interface, err)
 	}
-	have, err := h.RouteList(l, netlink.FAMILY_ALL)
+	have, err := steady(func() ([]netlink.Route, error) { return h.RouteList(l, netlink.FAMILY_ALL) })
 	if err != nil {
 		return fmt.Errorf("list routes through %s: %w", e.Interface, err)
 	}

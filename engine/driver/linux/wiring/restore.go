@@ -204,7 +204,7 @@ func (s *session) bridgeGaps(b network.Bridge) ([]gap, error) {
 	if !owned(l, want, bridgeGroup) {
 		return nil, fmt.Errorf("interface %s is there already, and not for network %s", b.Name, b.Network)
 	}
-	have, err := s.links.AddrList(l, netlink.FAMILY_ALL)
+	have, err := steady(func() ([]netlink.Addr, error) { return s.links.AddrList(l, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("list addresses of %s: %w", b.Name, err)
 	}
