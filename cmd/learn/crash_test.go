@@ -96,7 +96,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	if whole() {
 		most[nativeName] = math.MaxInt
 	}
-	all := append(operations(t), volumeOperations()...)
+	all := slices.Concat(operations(t), volumeOperations(), networkOperations())
 	onBothDrivers(t, func(t *testing.T, driver string) {
 		for _, op := range all {
 			t.Run(op.name, func(t *testing.T) {

@@ -192,6 +192,7 @@ func (m *machine) leftovers() []string {
 	}
 	found = append(found, m.processes()...)
 	found = append(found, m.controlGroups()...)
+	found = append(found, m.interfaces()...)
 	builds, _ := filepath.Glob(filepath.Join(m.home, "containers", "build-*"))
 	for _, b := range builds {
 		found = append(found, "build folder "+b)
