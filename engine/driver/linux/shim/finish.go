@@ -27,6 +27,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	if s.foreign != nil {
 		s.foreign.remove()
 	}
+	s.endWatch() // what programs did comes before what their end brings
 	s.disconnect()
 	s.endTrace()
 	s.groups.remove()

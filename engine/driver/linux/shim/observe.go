@@ -64,8 +64,8 @@ func (s *shim) syncTrace() {
 	}
 }
 
-// endTrace reports the last changes and the end. The watcher is not closed: that takes time, and the process is about to end.
-func (s *shim) endTrace() {
+// endWatch reports the last changes. The watcher is not closed: that takes time, and the process is about to end.
+func (s *shim) endWatch() {
 	s.mu.Lock()
 	w := s.watcher
 	s.mu.Unlock()
@@ -75,6 +75,10 @@ func (s *shim) endTrace() {
 	for _, v := range s.volumes {
 		_ = v.watcher.Finish()
 	}
+}
+
+// endTrace reports the end.
+func (s *shim) endTrace() {
 	if o := s.exit.OOM; o != nil {
 		s.events.Fact(vocab.ProcOOM, trace.String("container", s.cfg.ID), trace.Int("limit_bytes", o.LimitBytes),
 			trace.Int("peak_bytes", o.PeakBytes), trace.Int("kills", o.Kills))

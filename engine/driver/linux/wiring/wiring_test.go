@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -61,6 +62,11 @@ func newMachine(t testing.TB) *machine {
 		lo, err := netlink.LinkByName("lo")
 		if err != nil {
 			return err
+		}
+		for _, f := range forwardings() { // a new namespace has what the first one has at the moment
+			if err := os.WriteFile(f.setting, []byte("0"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
 		return netlink.LinkSetUp(lo)
 	})
