@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // netns is a network namespace of a test's own, and the tools that show what is in it: what an engine makes there is nobody else's business.
@@ -68,6 +69,7 @@ func newNetworked(t testing.TB) (*machine, *netns) {
 	m.env = append(m.env, n.variable)
 	t.Cleanup(func() {
 		m.clear()
+		eventually(5*time.Second, func() bool { return len(n.leftovers()) == 0 }) // one that removes itself is told gone a moment before its cable is
 		for _, left := range n.leftovers() {
 			t.Errorf("left behind: %s", left)
 		}

@@ -28,7 +28,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 		s.foreign.remove()
 	}
 	s.endWatch() // what programs did comes before what their end brings
-	s.disconnect()
+	s.withdraw()
 	s.endTrace()
 	s.groups.remove()
 	s.witness.close()
@@ -46,6 +46,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 		s.closeSocket()
 	}
 	close(s.done) // from here on the folder may be gone at any time
+	s.disconnect()
 	s.farewell()
 	s.endFiles()
 	if !s.told.Load() && len(s.cfg.OnExit) > 0 {

@@ -34,6 +34,8 @@ type Net struct {
 type cables interface {
 	// Connect carries out a plan whose ports are chosen.
 	Connect(ctx context.Context, plan network.Plan, netns int) error
+	// Withdraw makes the container of the plan unreachable, and what it had free for others. Disconnect follows.
+	Withdraw(ctx context.Context, plan network.Plan) error
 	// Disconnect takes back what Connect made.
 	Disconnect(ctx context.Context, plan network.Plan) error
 	// Reroute gives the container the default routes that the plan says, and no other.
@@ -108,25 +110,47 @@ func (c *connection) open(ctx context.Context, plan network.Plan) (err error) {
 	return nil
 }
 
-// close takes back all that open made. What could not be taken back is found by the file that stays.
-func (c *connection) close(ctx context.Context) error {
+// withdraw ends the container's part in networks as far as others can see: its ports and addresses are free, its names gone. The file that stays
+// says that there is something left to take apart.
+func (c *connection) withdraw(ctx context.Context) error {
 	if c.stop != nil {
 		c.stop()
 		c.watch.Wait()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended {
+		return nil
+	}
 	c.ended = true
 	errs := []error{c.ports.close()}
 	if c.names != nil {
 		errs = append(errs, c.names.close())
 	}
+	if c.file == nil {
+		return errors.Join(errs...)
+	}
+	errs = append(errs, c.cables.Withdraw(ctx, c.plan))
+	file, err := c.state.hold(network.Plan{Container: c.id}, c.file)
+	if err == nil {
+		c.file = file
+	}
+	c.tell.stop()
+	return errors.Join(append(errs, err)...)
+}
+
+// close takes back all that open made. What could not be taken back is found by the file that stays.
+func (c *connection) close(ctx context.Context) error {
+	errs := []error{c.withdraw(ctx)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.file != nil {
 		err := c.cables.Disconnect(ctx, c.plan)
 		if err == nil {
 			err = c.state.Drop(c.id)
 		}
 		errs = append(errs, err, c.file.Close())
+		c.file = nil
 	}
 	return errors.Join(append(errs, c.netns.Close())...)
 }
@@ -247,16 +271,27 @@ func (s *shim) keepConnection(b *connecting) {
 	}
 }
 
-// disconnect ends the container's part in networks.
-func (s *shim) disconnect() {
+// withdraw ends the container's part in networks before anybody is told that it has ended.
+func (s *shim) withdraw() {
 	if s.net == nil {
 		return
 	}
+	s.net.tell.taken()
+	s.unwire("withdraw from networks", s.net.withdraw)
+}
+
+// disconnect takes apart what the container was connected with.
+func (s *shim) disconnect() {
+	if s.net != nil {
+		s.unwire("disconnect", s.net.close)
+	}
+}
+
+func (s *shim) unwire(what string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
 	defer cancel()
-	s.net.tell.live()
-	if err := s.net.close(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "supervisor: disconnect:", err)
+	if err := do(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "supervisor:", what+":", err)
 	}
 }
 

@@ -25,6 +25,7 @@ type teller struct {
 
 	mu       sync.Mutex
 	direct   bool
+	silent   bool // all has been told
 	kept     []trace.Event
 	observed int
 }
@@ -32,6 +33,9 @@ type teller struct {
 func (t *teller) fact(kind string, attrs ...trace.Attr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.silent {
+		return
+	}
 	if !t.direct {
 		t.kept = append(t.kept, eventlog.Note(kind, attrs...))
 		return
@@ -49,8 +53,12 @@ func (t *teller) taken() []trace.Event {
 	return kept
 }
 
-// live records what comes from now on at once.
-func (t *teller) live() { t.taken() }
+// stop: what comes from now on has been told.
+func (t *teller) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.silent = true
+}
 
 // change tells a change of the machine.
 func (t *teller) change(c wiring.Change) { TellWiring(t.fact)(c) }

@@ -50,6 +50,11 @@ func (u *userCables) Connect(ctx context.Context, plan network.Plan, netns int) 
 // complainOfWay tells who looks for the reason why a container can't reach the outside. It is no reason not to start it.
 func complainOfWay(err error) { fmt.Fprintln(os.Stderr, "supervisor:", err) }
 
+// Withdraw implements cables.
+func (u *userCables) Withdraw(ctx context.Context, plan network.Plan) error {
+	return u.Disconnect(ctx, plan)
+}
+
 // Disconnect implements cables.
 func (u *userCables) Disconnect(ctx context.Context, plan network.Plan) error {
 	if u.wires == nil || len(plan.Endpoints) == 0 {

@@ -8,7 +8,7 @@
 // its sets and maps, so that one container is added or removed in one atomic batch. Every element carries in its comment whose it is, every
 // interface in its alias (ip-link(8)).
 //
-// Invariants: a container's rules are there before its cables are, and go after them; one call at a time changes a namespace, whichever
+// Invariants: a container's rules are there before its cables are, and go after them, or after nothing passes there any more; one call at a time changes a namespace, whichever
 // process it comes from; a call that fails takes back what it has made.
 //
 // The first network that needs it switches forwarding on. Where it was off, table learn-forward then refuses to forward between interfaces
