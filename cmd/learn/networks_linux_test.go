@@ -177,6 +177,10 @@ func TestNamesOfContainers(t *testing.T) {
 			t.Errorf("%s resolves on the default bridge", name)
 		}
 	}
+	m.must("run", "-d", "--name", "brief", "--network", "own", "learn/base", "sleep", "0.2")
+	if r := m.docker("exec", "client", "timeout", "10", "sh", "-c", "while nslookup brief >/dev/null; do sleep 0.05; done"); r.code != 0 {
+		t.Error("a container that has ended is found by its name still, as nobody has noticed its end")
+	}
 	m.must("network", "connect", "--alias", "late", "own", "plain")
 	if !m.fetches("client", "late", "plain") {
 		t.Error("a container that was connected later is not found by its alias")

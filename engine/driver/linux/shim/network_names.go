@@ -37,7 +37,7 @@ func (c *connection) serveNames(plan network.Plan) (*resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &resolver{zones: &zones{}, done: make(chan error, 1)}
+	r := &resolver{zones: &zones{state: c.state}, done: make(chan error, 1)}
 	r.zones.set(plan.Resolver.Zones)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
@@ -124,8 +124,11 @@ func within(netns int, do func() error) error {
 	return <-done
 }
 
-// zones look names up in the leases of networks, as they are at the moment.
+// zones look names up in the leases of networks, as they are at the moment. One whose container is not connected counts for nothing: nobody may
+// have noticed yet that it has ended.
 type zones struct {
+	state Connected
+
 	mu     sync.Mutex
 	of     []network.Zone
 	seen   []time.Time // when the folders changed last, as the table has them
@@ -161,6 +164,9 @@ func (z *zones) current() (*names.Table, error) {
 			return nil, err
 		}
 		for _, l := range given {
+			if !z.state.connects(l.Container, zone.Network) {
+				continue
+			}
 			h := names.Host{Names: l.Names}
 			for _, a := range l.Addresses {
 				h.Addresses = append(h.Addresses, a.Addr())
@@ -182,10 +188,15 @@ func settled(changed []time.Time, read time.Time) bool {
 	return true
 }
 
+// changes are the times at which somebody came or went last: one for each zone, and one for all that are connected.
 func (z *zones) changes() []time.Time {
-	times := make([]time.Time, len(z.of))
-	for i, zone := range z.of {
-		if st, err := os.Stat(zone.Folder); err == nil {
+	folders := []string{z.state.Dir}
+	for _, zone := range z.of {
+		folders = append(folders, zone.Folder)
+	}
+	times := make([]time.Time, len(folders))
+	for i, folder := range folders {
+		if st, err := os.Stat(folder); err == nil {
 			times[i] = st.ModTime()
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			times[i] = time.Now()

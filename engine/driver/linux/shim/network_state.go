@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -79,6 +80,12 @@ func (c Connected) Read(id string) (ConnectedPlan, bool) {
 		p.Plan = network.Plan{Container: id} // what it says is lost; that it has to go is not
 	}
 	return p, true
+}
+
+// connects reports whether a container is connected to a network.
+func (c Connected) connects(id, net string) bool {
+	p, ok := c.Read(id)
+	return ok && p.Alive && slices.ContainsFunc(p.Endpoints, func(e network.Endpoint) bool { return e.Network == net })
 }
 
 // All gives the plans of all containers.
