@@ -176,7 +176,7 @@ func (m *machine) clear() {
 	if len(ids) > 0 {
 		m.docker(append([]string{"rm", "-f"}, ids...)...)
 	}
-	for _, left := range m.leftovers() {
+	for _, left := range m.remains() {
 		m.t.Errorf("left behind: %s", left)
 	}
 }
