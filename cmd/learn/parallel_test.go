@@ -39,7 +39,7 @@ func hundredAtOnce(t *testing.T, driver string) {
 	if r := m.docker("system", "check"); r.code != 0 {
 		t.Errorf("check: %s%s", r.out, r.err)
 	}
-	for _, l := range m.leftovers() {
+	for _, l := range m.remains() {
 		t.Errorf("left behind: %s", l)
 	}
 }

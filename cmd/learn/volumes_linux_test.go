@@ -50,7 +50,7 @@ func TestRaceForMountTargets(t *testing.T) {
 	if after := list(); after != before {
 		t.Errorf("outside changed:\n%swas\n%s", after, before)
 	}
-	for _, l := range m.leftovers() {
+	for _, l := range m.remains() {
 		t.Errorf("left behind: %s", l)
 	}
 }
