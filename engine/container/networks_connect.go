@@ -86,7 +86,6 @@ func (m *Manager) reconnect(ctx context.Context, ref string, change func(c *Cont
 			return c.Problem
 		}
 		if c.State.Removing || c.State.Dead {
-			//lint:ignore ST1005 these are docker's words
 			return conflict("Container %s is marked for removal and cannot be connected or disconnected to the network", c.ID)
 		}
 		live, err := m.wires(ctx, c)

@@ -137,11 +137,6 @@ func (p *Party) published(port Port) []network.Published {
 	return all
 }
 
-// open are the sockets that others may reach: not those of the loopback.
-func (p *Party) open() []Socket {
-	return slices.DeleteFunc(slices.Clone(p.Sockets), func(s Socket) bool { return s.Address.IsLoopback() })
-}
-
 // outside are the ports that somebody outside may mean: those that are published, else those that are noted or listened on.
 func (f *Facts) outside() []Port {
 	if f.Port.Number != 0 {
