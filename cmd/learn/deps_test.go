@@ -56,7 +56,8 @@ var arrows = map[string][]string{
 	"engine/build": {"engine/build/fetch", "engine/dockerfile", "engine/dockerfile/lint", "engine/image", "engine/registry", "engine/passwd", "engine/layer", "engine/driver", "engine/oci", "engine/blob", "engine/home", "engine/failpoint",
 		"trace", "trace/vocab"},
 	"engine/build/fetch":       {"engine/layer", "engine/home"},
-	"engine/driver/standard":   {"engine/network"},
+	"engine/driver/standard":   {},
+	"engine/driver/nameconf":   {"engine/driver/standard", "engine/network"},
 	"engine/driver/pack":       {},
 	"engine/driver/jsonfile":   {"engine/failpoint"},
 	"engine/driver/health":     {},
@@ -65,10 +66,10 @@ var arrows = map[string][]string{
 	"engine/driver/relay":      {"engine/driver/jsonfile"},
 	"engine/driver/drivertest": {"engine/network", "engine/network/leases", "engine/driver", "engine/driver/health", "engine/driver/standard", "engine/kernelview", "engine/layer", "engine/userland", "engine/oci", "engine/home", "trace", "trace/vocab", "trace/tracetest"},
 	"engine/driver/difftest":   {"engine/driver", "engine/layer", "engine/oci", "engine/home"}, // its tests bring the drivers
-	"engine/driver/sim":        {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/sim":        {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/sim", "engine/driver/nameconf", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	"engine/driver/sim/fsys":   {},
 	"engine/driver/sim/lan":    {"engine/userland"},
-	"engine/driver/linux":      {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
+	"engine/driver/linux":      {"engine/network", "engine/network/describe", "engine/network/leases", "engine/network/names", "engine/network/proxy", "engine/driver", "engine/driver/pack", "engine/driver/linux", "engine/driver/nameconf", "engine/driver/standard", "engine/driver/jsonfile", "engine/driver/eventlog", "engine/driver/relay", "engine/driver/health", "engine/driver/respawn", "engine/layer", "engine/userland", "engine/oci", "engine/home", "engine/failpoint", "trace", "trace/vocab"},
 	// the runtime for bundles knows nothing of the engine's containers: only how the machine is asked
 	"engine/driver/linux/bundle":  {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
 	"engine/driver/linux/filter":  {},

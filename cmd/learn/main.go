@@ -24,6 +24,7 @@ func main() { os.Exit(run(os.Args)) }
 
 // run chooses by the name that the program was called under: docker, a small program of the built-in image, or learn itself.
 func run(argv []string) int {
+	supervise()
 	name := filepath.Base(argv[0])
 	if name == sim.SupervisorName {
 		return sim.Supervise(argv)

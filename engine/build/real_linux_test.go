@@ -14,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/engine/build"
 	"github.com/learn-containers/learn/engine/driver/linux"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/driver/linux/uplink"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
 	"github.com/learn-containers/learn/engine/oci"
@@ -22,7 +23,7 @@ import (
 // TestMain lets the test binary stand in for the engine's: its supervisors and stages are this binary again.
 func TestMain(m *testing.M) {
 	if stage, ok := os.LookupEnv(shim.StageVariable); ok {
-		shim.Main(stage)
+		uplink.Main(stage)
 	}
 	if root := os.Getenv(crashHome); root != "" {
 		os.Exit(buildHere(root, os.Getenv(crashContext)))

@@ -10,9 +10,9 @@ import (
 )
 
 func init() {
-	if stage, ok := syscall.Getenv(shim.StageVariable); ok {
+	if stage, ok := syscall.Getenv(shim.StageVariable); ok && stage != shim.StageShim {
 		bundle.Stage(stage)
-		shim.Main(stage)
+		shim.Main(stage, nil)
 	}
 	if words, ok := command.Words(os.Args); ok && !command.AsksVersion(words) {
 		os.Exit(command.Main(words, ""))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/engine/network"
 )
@@ -17,7 +18,7 @@ import (
 func writeNames(spec *driver.Spec) error {
 	files := standard.NameFiles(spec.Hostname)
 	if spec.Net != nil {
-		files = standard.ConnectedFiles(spec.Hostname, spec.Net, hostResolv())
+		files = nameconf.ConnectedFiles(spec.Hostname, spec.Net, hostResolv())
 	}
 	for _, f := range files {
 		path := filepath.Join(spec.Dir, f.Name)
@@ -65,5 +66,5 @@ func hostFile(name string) (string, bool) {
 // hostResolv is how the host finds names.
 func hostResolv() network.Resolv {
 	text, _ := hostFile("resolv.conf")
-	return standard.ParseResolv(text)
+	return nameconf.ParseResolv(text)
 }

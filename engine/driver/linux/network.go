@@ -4,6 +4,7 @@ package linux
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,8 +15,9 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
+	"github.com/learn-containers/learn/engine/driver/linux/uplink"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
-	"github.com/learn-containers/learn/engine/driver/standard"
+	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/network"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -27,21 +29,29 @@ var (
 )
 
 // connected are the plans of the home's containers.
-func (r *Runtime) connected() shim.Connected {
-	return shim.Connected{Dir: filepath.Join(r.home.Networks(), "connected")}
+func (r *Runtime) connected() uplink.Connected {
+	return uplink.Connected{Dir: filepath.Join(r.home.Networks(), "connected")}
 }
 
 // netOf is what the supervisor gets of a plan; nil for none.
-func (r *Runtime) netOf(plan *network.Plan) *shim.Net {
+func (r *Runtime) netOf(plan *network.Plan) (*shim.Net, error) {
 	if plan == nil {
-		return nil
+		return nil, nil
 	}
-	return &shim.Net{Plan: *plan, Home: r.home.Root(), Dir: r.connected().Dir, Servers: hostResolv().Servers, Rootless: r.mode.Rootless, Path: os.Getenv("PATH")}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return nil, fmt.Errorf("write plan of networks: %w", err)
+	}
+	n := &shim.Net{Plan: text, Home: r.home.Root(), Dir: r.connected().Dir, Rootless: r.mode.Rootless, Path: os.Getenv("PATH")}
+	for _, s := range hostResolv().Servers {
+		n.Servers = append(n.Servers, s.String())
+	}
+	return n, nil
 }
 
 // resolvable gives a plan a name server of its own where the container could not ask the host's: they listen on the host's loopback interface.
 func resolvable(plan *network.Plan, host network.Resolv) *network.Plan {
-	if plan == nil || plan.Resolver != nil || len(plan.Resolv.Servers) > 0 || len(host.Servers) == 0 || len(standard.Reachable(host.Servers)) > 0 {
+	if plan == nil || plan.Resolver != nil || len(plan.Resolv.Servers) > 0 || len(host.Servers) == 0 || len(nameconf.Reachable(host.Servers)) > 0 {
 		return plan
 	}
 	out := *plan
@@ -110,7 +120,7 @@ func (r *Runtime) RestoreNetworks(ctx context.Context) error {
 	if err != nil || len(plans) == 0 || r.mode.Rootless {
 		return err
 	}
-	tell := shim.TellWiring(func(kind string, attrs ...trace.Attr) { trace.Fact(ctx, kind, attrs...) })
+	tell := uplink.TellWiring(func(kind string, attrs ...trace.Attr) { trace.Fact(ctx, kind, attrs...) })
 	if _, err := (wiring.Host{Owner: r.home.Root(), Report: tell}).Restore(ctx, plans); err != nil {
 		return fmt.Errorf("restore networks: %w", err)
 	}
@@ -121,14 +131,19 @@ func (r *Runtime) RestoreNetworks(ctx context.Context) error {
 func (t *task) Rewire(ctx context.Context, plan network.Plan) (network.Plan, error) {
 	t.traceOn(ctx)
 	before := t.plan()
-	reply, err := t.ask(ctx, shim.Request{Do: shim.DoRewire, Net: t.runtime.netOf(&plan)})
+	to, err := t.runtime.netOf(&plan)
 	if err != nil {
 		return network.Plan{}, err
 	}
-	if reply.Plan == nil {
-		return network.Plan{}, fmt.Errorf("connect %s: its supervisor gave no plan", t.id)
+	reply, err := t.ask(ctx, shim.Request{Do: shim.DoRewire, Net: to})
+	if err != nil {
+		return network.Plan{}, err
 	}
-	return *reply.Plan, t.rewriteNames(before, reply.Plan)
+	var after network.Plan
+	if err := json.Unmarshal(reply.Plan, &after); err != nil {
+		return network.Plan{}, fmt.Errorf("connect %s: read plan of its supervisor: %w", t.id, err)
+	}
+	return after, t.rewriteNames(before, &after)
 }
 
 // rewriteNames brings the files of names up to date, in place: they are mounted in the container. Lines that are not ours stay.
@@ -148,15 +163,15 @@ func (t *task) rewriteNames(before, after *network.Plan) error {
 		had = before.Endpoints
 	}
 	lines := slices.Collect(strings.Lines(string(text)))
-	old := slices.Collect(strings.Lines(standard.OwnLines(name, had)))
+	old := slices.Collect(strings.Lines(nameconf.OwnLines(name, had)))
 	lines = slices.DeleteFunc(lines, func(l string) bool { return slices.Contains(old, l) })
-	if err := os.WriteFile(hosts, []byte(strings.Join(lines, "")+standard.OwnLines(name, after.Endpoints)), 0o644); err != nil {
+	if err := os.WriteFile(hosts, []byte(strings.Join(lines, "")+nameconf.OwnLines(name, after.Endpoints)), 0o644); err != nil {
 		return fmt.Errorf("name addresses of %s: %w", t.id, err)
 	}
 	if before != nil && (before.Resolver == nil) == (after.Resolver == nil) {
 		return nil
 	}
-	if err := os.WriteFile(filepath.Join(t.dir, "resolv.conf"), []byte(standard.ResolvConf(after, hostResolv())), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(t.dir, "resolv.conf"), []byte(nameconf.ResolvConf(after, hostResolv())), 0o644); err != nil {
 		return fmt.Errorf("name servers of %s: %w", t.id, err)
 	}
 	return nil

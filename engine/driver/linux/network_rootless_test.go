@@ -124,9 +124,9 @@ func asking(address string) string {
 	return fmt.Sprintf(`{ printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1; } | busybox nc -w 2 %s 80 | tail -n 1 | grep hello`, address)
 }
 
-// uplink gives the namespace that the test is in an interface with an address and a default route. An ordinary user may do that only where
+// outsideServer gives the namespace that the test is in an interface with an address and a default route. An ordinary user may do that only where
 // the namespace is nested.
-func uplink(t *testing.T) {
+func outsideServer(t *testing.T) {
 	t.Helper()
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "uplink"}, PeerName: "far"}); err != nil {
 		t.Skip("needs a network namespace of its own:", err)
@@ -147,7 +147,7 @@ func TestNetworkWayOut(t *testing.T) {
 	if _, err := rootnet.CheckTools(os.Getenv("PATH")); err != nil {
 		t.Skip(err)
 	}
-	uplink(t)
+	outsideServer(t)
 	listener, err := net.Listen("tcp", "192.0.2.1:80")
 	must(t, err)
 	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") })}

@@ -124,7 +124,10 @@ func (t *task) config(ctx context.Context, s driver.Streams) (*shim.Config, erro
 	if cfg.Mounts, err = t.mounts(); err != nil {
 		return nil, err
 	}
-	cfg.Process.Init, cfg.Net = spec.Init, t.runtime.netOf(spec.Net)
+	cfg.Process.Init = spec.Init
+	if cfg.Net, err = t.runtime.netOf(spec.Net); err != nil {
+		return nil, err
+	}
 	if err := t.secure(cfg); err != nil {
 		return nil, err
 	}

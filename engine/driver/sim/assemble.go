@@ -18,6 +18,7 @@ import (
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
 	"github.com/learn-containers/learn/engine/driver/sim/vfs"
+	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"
@@ -290,7 +291,7 @@ func (b *builder) bindNames() error {
 func writeNames(spec *driver.Spec) error {
 	files := standard.NameFiles(spec.Hostname)
 	if spec.Net != nil {
-		files = standard.ConnectedFiles(spec.Hostname, spec.Net, machineResolv())
+		files = nameconf.ConnectedFiles(spec.Hostname, spec.Net, machineResolv())
 	}
 	for _, f := range files {
 		file := filepath.Join(spec.Dir, f.Name)

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/learn-containers/learn/engine/driver"
-	"github.com/learn-containers/learn/engine/driver/standard"
+	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/network"
 	"github.com/learn-containers/learn/engine/network/describe"
 )
@@ -108,11 +108,11 @@ func (h *host) rename(before, after network.Plan) error {
 	if err != nil {
 		return fmt.Errorf("name addresses of %s: %w", h.spec.ID, err)
 	}
-	old := slices.Collect(strings.Lines(standard.OwnLines(h.spec.Hostname, before.Endpoints)))
+	old := slices.Collect(strings.Lines(nameconf.OwnLines(h.spec.Hostname, before.Endpoints)))
 	lines := slices.DeleteFunc(slices.Collect(strings.Lines(string(text))), func(l string) bool { return slices.Contains(old, l) })
-	err = os.WriteFile(file, []byte(strings.Join(lines, "")+standard.OwnLines(h.spec.Hostname, after.Endpoints)), 0o644)
+	err = os.WriteFile(file, []byte(strings.Join(lines, "")+nameconf.OwnLines(h.spec.Hostname, after.Endpoints)), 0o644)
 	if err == nil && (before.Resolver == nil) != (after.Resolver == nil) {
-		err = os.WriteFile(filepath.Join(h.spec.Dir, "resolv.conf"), []byte(standard.ResolvConf(&after, machineResolv())), 0o644)
+		err = os.WriteFile(filepath.Join(h.spec.Dir, "resolv.conf"), []byte(nameconf.ResolvConf(&after, machineResolv())), 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("name addresses of %s: %w", h.spec.ID, err)

@@ -7,11 +7,11 @@ import (
 	"os"
 )
 
-// Main runs a stage and never returns.
-func Main(stage string) {
+// Main runs a stage and never returns. A supervisor connects its container to networks by connect; the other stages need none.
+func Main(stage string, connect Connector) {
 	switch stage {
 	case StageShim:
-		superviseStage()
+		superviseStage(connect)
 	case StageInit:
 		runStage(initStage)
 	case StageExec:

@@ -3,9 +3,8 @@
 package shim
 
 import (
+	"encoding/json"
 	"time"
-
-	"github.com/learn-containers/learn/engine/network"
 )
 
 // The requests that a client may make.
@@ -69,15 +68,15 @@ const (
 
 // Reply is a shim's answer.
 type Reply struct {
-	Kind      string        `json:"kind"`
-	Pid       int           `json:"pid,omitempty"`
-	Exit      *Exit         `json:"exit,omitempty"`
-	Code      int           `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
-	Message   string        `json:"message,omitempty"`
-	Processes []ProcessInfo `json:"processes,omitempty"`
-	Usage     *Usage        `json:"usage,omitempty"`
-	Reveal    *Reveal       `json:"reveal,omitempty"`
-	Plan      *network.Plan `json:"plan,omitempty"`
+	Kind      string          `json:"kind"`
+	Pid       int             `json:"pid,omitempty"`
+	Exit      *Exit           `json:"exit,omitempty"`
+	Code      int             `json:"code,omitempty"` // of a command that cannot be executed: 126 or 127
+	Message   string          `json:"message,omitempty"`
+	Processes []ProcessInfo   `json:"processes,omitempty"`
+	Usage     *Usage          `json:"usage,omitempty"`
+	Reveal    *Reveal         `json:"reveal,omitempty"`
+	Plan      json.RawMessage `json:"plan,omitempty"`
 }
 
 // stageConfig is what a shim tells a stage.

@@ -193,8 +193,8 @@ func (s *shim) control(req *Request, reply *Reply) error {
 		reply.Reveal, err = s.reveal(req.Files, req.Links)
 		return err
 	case DoRewire:
-		plan, err := s.rewire(req.Net)
-		reply.Plan = &plan
+		var err error
+		reply.Plan, err = s.rewire(req.Net)
 		return err
 	case DoProcesses:
 		boot := bootTime()

@@ -238,7 +238,7 @@ func joinTasks(files []string) error {
 	return nil
 }
 
-// loopbackUp switches on the lo interface of a new network namespace.
+// loopbackUp switches on the lo interface of a new network namespace that the calling thread is in.
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -30,20 +30,21 @@ import (
 
 // shim supervises one container.
 type shim struct {
-	cfg      *Config
-	self     int // descriptor of the engine's binary, read-only
-	groups   *groups
-	log      *jsonfile.Log
-	foreign  *foreign // nil: no other runtime has a part in it
-	io       *stdio
-	listener int
-	pid      int     // of the first process
-	cloned   uintptr // the flags that it was cloned with
-	pidfd    int
-	mounts   int // the container's mount namespace, held so that its end costs the supervisor time and nobody else
-	record   Record
-	witness  witness
-	net      *connection // nil: it has no part in networks
+	cfg       *Config
+	self      int // descriptor of the engine's binary, read-only
+	groups    *groups
+	log       *jsonfile.Log
+	foreign   *foreign // nil: no other runtime has a part in it
+	io        *stdio
+	listener  int
+	pid       int     // of the first process
+	cloned    uintptr // the flags that it was cloned with
+	pidfd     int
+	mounts    int // the container's mount namespace, held so that its end costs the supervisor time and nobody else
+	record    Record
+	witness   witness
+	connector Connector
+	net       Connection // nil: it has no part in networks
 
 	mu      sync.Mutex // guards what follows
 	events  *eventlog.Log
@@ -64,7 +65,7 @@ type shim struct {
 }
 
 // superviseStage is the whole life of a supervisor. Its first connection, which carries the start request, is descriptor 3.
-func superviseStage() {
+func superviseStage(connect Connector) {
 	// The first process dies with the thread that forked it (parent death signal); the main thread lives as long as the process.
 	runtime.LockOSThread()
 	// Caught and dropped: ignoring would be inherited by the container.
@@ -74,7 +75,7 @@ func superviseStage() {
 	if err != nil {
 		os.Exit(1)
 	}
-	s := &shim{listener: -1, pidfd: -1, done: make(chan struct{}), dismissed: make(chan struct{}), groups: &groups{unified: -1}}
+	s := &shim{connector: connect, listener: -1, pidfd: -1, done: make(chan struct{}), dismissed: make(chan struct{}), groups: &groups{unified: -1}}
 	s.dismiss = sync.OnceFunc(func() { close(s.dismissed) })
 	stage := s.forkAhead()
 	var req Request
@@ -258,9 +259,7 @@ func (s *shim) handOver(stage *Conn, cfg stageConfig, std *stdio, pid int, wires
 		return "", err
 	}
 	if cfg.Gated {
-		if err := stage.Send(gate{Open: true}); err != nil {
-			return "", s.stageDied(pid, err)
-		}
+		_ = stage.Send(gate{Open: true}) // one that can't go on is gone, and has said why
 	}
 	return s.takeOver(stage, std, pid)
 }

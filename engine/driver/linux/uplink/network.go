@@ -1,9 +1,12 @@
 //go:build linux
 
-package shim
+// Package uplink is a supervisor's part in networks: published ports, cables, names, and the plan as it was carried out. It is apart from
+// package shim, whose first stages have to begin before what this needs is initialised.
+package uplink
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,20 +17,35 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/network"
 	"github.com/learn-containers/learn/trace"
 )
 
-// Net is what a supervisor connects its container to.
-type Net struct {
-	Plan     network.Plan `json:"plan"`
-	Home     string       `json:"home"`      // the engine's folder: whose bridges and rules they are
-	Dir      string       `json:"connected"` // folder of Connected
-	Servers  []netip.Addr `json:"servers,omitempty"`
-	Rootless bool         `json:"rootless,omitempty"`
-	Path     string       `json:"path,omitempty"` // the user's PATH, for programs that are a way out
+// orders are what a supervisor is told (shim.Net), read.
+type orders struct {
+	*shim.Net
+
+	plan    network.Plan
+	servers []netip.Addr
+}
+
+func read(n *shim.Net) (*orders, error) {
+	o := &orders{Net: n}
+	if err := json.Unmarshal(n.Plan, &o.plan); err != nil {
+		return nil, fmt.Errorf("read plan of networks: %w", err)
+	}
+	for _, s := range n.Servers {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("read name servers: %w", err)
+		}
+		o.servers = append(o.servers, a)
+	}
+	return o, nil
 }
 
 // cables join a container's network namespace to others'.
@@ -46,7 +64,7 @@ type cables interface {
 
 // connection is a container's part in networks, as its supervisor keeps it.
 type connection struct {
-	cfg    *Net
+	cfg    *orders
 	id     string
 	state  Connected
 	tell   *teller
@@ -67,17 +85,21 @@ type connection struct {
 // connectLimit is how long the machine may take to connect a container.
 const connectLimit = 30 * time.Second
 
-// connect carries out the plan for the container whose first process is pid. An error leaves nothing of it behind.
-func (s *shim) connect(pid int) (*connection, error) {
+// Connect implements shim.Connector.
+func Connect(n *shim.Net, id string, pid int, log func() *eventlog.Log) (shim.Connection, error) {
+	o, err := read(n)
+	if err != nil {
+		return nil, err
+	}
 	netns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if err != nil {
 		return nil, fmt.Errorf("connect container: %w", err)
 	}
-	c := &connection{cfg: s.cfg.Net, id: s.cfg.ID, state: Connected{s.cfg.Net.Dir}, tell: &teller{id: s.cfg.ID, log: s.eventLog}, netns: netns}
+	c := &connection{cfg: o, id: id, state: Connected{n.Dir}, tell: &teller{id: id, log: log}, netns: netns}
 	c.cables = newCables(c.cfg, c.tell.change)
 	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
 	defer cancel()
-	if err := c.open(ctx, c.cfg.Plan); err != nil {
+	if err := c.open(ctx, o.plan); err != nil {
 		return nil, errors.Join(err, c.close(ctx))
 	}
 	return c, nil
@@ -104,7 +126,7 @@ func (c *connection) open(ctx context.Context, plan network.Plan) (err error) {
 		if c.names, err = c.serveNames(plan); err != nil {
 			return err
 		}
-		c.tell.resolver(plan, c.cfg.Servers)
+		c.tell.resolver(plan, c.cfg.servers)
 	}
 	c.keep()
 	return nil
@@ -227,76 +249,45 @@ func (c Connected) Alive() ([]network.Plan, error) {
 	return plans, err
 }
 
-// connecting is a connection that is being made while the first stage puts the container's root together.
-type connecting struct {
-	done chan struct{}
-	c    *connection
-	err  error
-}
+// Notes implements shim.Connection.
+func (c *connection) Notes() []trace.Event { return c.tell.taken() }
 
-// beginConnect connects beside the caller; nil if there is nothing to connect.
-func (s *shim) beginConnect() *connecting {
-	if s.cfg.Net == nil {
-		return nil
+// Withdraw implements shim.Connection.
+func (c *connection) Withdraw() error { c.tell.taken(); return limited(c.withdraw) }
+
+// Close implements shim.Connection.
+func (c *connection) Close() error { return limited(c.close) }
+
+// Rewire implements shim.Connection.
+func (c *connection) Rewire(n *shim.Net) (json.RawMessage, error) {
+	o, err := read(n)
+	if err != nil {
+		return nil, err
 	}
-	b := &connecting{done: make(chan struct{})}
-	go func() {
-		defer close(b.done)
-		b.c, b.err = s.connect(s.pid)
-	}()
-	return b
-}
-
-// wait waits until it is made, or can't be.
-func (b *connecting) wait() error {
-	if b == nil {
-		return nil
-	}
-	<-b.done
-	return b.err
-}
-
-// notes tell of what was made.
-func (b *connecting) notes() []trace.Event {
-	if b == nil || b.wait() != nil {
-		return nil
-	}
-	return b.c.tell.taken()
-}
-
-// keepConnection makes what was begun the supervisor's.
-func (s *shim) keepConnection(b *connecting) {
-	if b != nil && b.wait() == nil {
-		s.net = b.c
-	}
-}
-
-// withdraw ends the container's part in networks before anybody is told that it has ended.
-func (s *shim) withdraw() {
-	if s.net == nil {
-		return
-	}
-	s.net.tell.taken()
-	s.unwire("withdraw from networks", s.net.withdraw)
-}
-
-// disconnect takes apart what the container was connected with.
-func (s *shim) disconnect() {
-	if s.net != nil {
-		s.unwire("disconnect", s.net.close)
-	}
-}
-
-func (s *shim) unwire(what string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
 	defer cancel()
-	if err := do(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "supervisor:", what+":", err)
+	plan, err := c.rewire(ctx, o.plan)
+	if err != nil {
+		return nil, err
 	}
+	return json.Marshal(plan)
+}
+
+// Plan implements shim.Connection.
+func (c *connection) Plan() (json.RawMessage, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return json.Marshal(c.plan)
+}
+
+func limited(do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+	defer cancel()
+	return do(ctx)
 }
 
 // newCables chooses how containers are joined.
-func newCables(cfg *Net, report func(wiring.Change)) cables {
+func newCables(cfg *orders, report func(wiring.Change)) cables {
 	if cfg.Rootless {
 		return &userCables{networks: filepath.Dir(cfg.Dir), path: cfg.Path, report: report}
 	}

@@ -1,4 +1,4 @@
-package standard
+package nameconf
 
 import (
 	"net/netip"

@@ -1,6 +1,6 @@
 //go:build linux
 
-package shim
+package uplink
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
 	"github.com/learn-containers/learn/engine/network"
 	"github.com/learn-containers/learn/engine/network/leases"
@@ -42,7 +43,7 @@ func (c *connection) serveNames(plan network.Plan) (*resolver, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {
-		r.done <- names.Serve(ctx, names.Config{Lookup: r.zones, Servers: upstream(plan, c.cfg.Servers), Observe: c.tell.lookup}, []net.PacketConn{packets}, []net.Listener{stream})
+		r.done <- names.Serve(ctx, names.Config{Lookup: r.zones, Servers: upstream(plan, c.cfg.servers), Observe: c.tell.lookup}, []net.PacketConn{packets}, []net.Listener{stream})
 	}()
 	return r, nil
 }
@@ -71,7 +72,7 @@ func upstream(plan network.Plan, host []netip.Addr) []netip.AddrPort {
 // port 53 for themselves. Where the kernel has no such rules, it is port 53.
 func listenForNames(netns int) (packets net.PacketConn, stream net.Listener, err error) {
 	err = within(netns, func() error {
-		if err := loopbackUp(); err != nil { // the first stage does it, too, but maybe not yet
+		if err := shim.LoopbackUp(); err != nil { // the first stage does it, too, but maybe not yet
 			return err
 		}
 		if packets, stream, err = listenBoth(0); err != nil {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package shim
+package uplink
 
 import (
 	"context"
@@ -11,43 +11,6 @@ import (
 
 	"github.com/learn-containers/learn/engine/network"
 )
-
-// rewire connects the container as a new plan says.
-func (s *shim) rewire(to *Net) (network.Plan, error) {
-	if to == nil {
-		return network.Plan{}, errors.New("connect container: no plan")
-	}
-	s.mu.Lock()
-	c := s.net
-	s.mu.Unlock()
-	if c == nil {
-		return s.connectLate(to)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
-	defer cancel()
-	return c.rewire(ctx, to.Plan)
-}
-
-// connectLate connects a container that had no part in networks.
-func (s *shim) connectLate(to *Net) (network.Plan, error) {
-	s.cfg.Net = to
-	c, err := s.connect(s.pid)
-	if err != nil {
-		s.cfg.Net = nil
-		return network.Plan{}, err
-	}
-	s.eventLog().Postpone()
-	s.eventLog().Resume(c.tell.taken()...)
-	s.mu.Lock()
-	s.net = c
-	ended := s.ended
-	s.mu.Unlock()
-	if ended {
-		s.disconnect()
-		return network.Plan{}, unix.ESRCH
-	}
-	return c.plan, nil
-}
 
 // rewire makes what only the new plan has, and then takes back what only the present one has.
 func (c *connection) rewire(ctx context.Context, plan network.Plan) (done network.Plan, err error) {
@@ -120,7 +83,7 @@ func (c *connection) rename(plan network.Plan) (err error) {
 		c.names.zones.set(plan.Resolver.Zones)
 	default:
 		if c.names, err = c.serveNames(plan); err == nil {
-			c.tell.resolver(plan, c.cfg.Servers)
+			c.tell.resolver(plan, c.cfg.servers)
 		}
 	}
 	return err

@@ -1,10 +1,13 @@
-package standard
+// Package nameconf makes the files by which a container on networks finds names: /etc/hosts and /etc/resolv.conf. It is apart from package
+// standard, which the first stage of each container has and which has to stay lean.
+package nameconf
 
 import (
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/engine/network"
 )
 
@@ -68,8 +71,8 @@ func ResolvConf(plan *network.Plan, host network.Resolv) string {
 }
 
 // ConnectedFiles are the files of names of a container that is connected by plan.
-func ConnectedFiles(hostname string, plan *network.Plan, host network.Resolv) []NameFile {
-	files := NameFiles(hostname)
+func ConnectedFiles(hostname string, plan *network.Plan, host network.Resolv) []standard.NameFile {
+	files := standard.NameFiles(hostname)
 	for i := range files {
 		switch files[i].Name {
 		case "hosts":
