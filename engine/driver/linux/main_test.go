@@ -9,6 +9,7 @@ import (
 
 	// The test binary stands in for the engine's: its supervisors and stages are this binary again.
 	_ "github.com/learn-containers/learn/cmd/learn/boot"
+	_ "github.com/learn-containers/learn/cmd/learn/boot/watch"
 )
 
 // enterVariable makes the test binary enter a user namespace first, as an ordinary user's command does.

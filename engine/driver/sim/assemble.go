@@ -13,12 +13,12 @@ import (
 
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/eventlog"
+	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/driver/sim/folder"
 	"github.com/learn-containers/learn/engine/driver/sim/fsys"
 	"github.com/learn-containers/learn/engine/driver/sim/kernel"
 	"github.com/learn-containers/learn/engine/driver/sim/tree"
 	"github.com/learn-containers/learn/engine/driver/sim/vfs"
-	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/driver/standard"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/trace"

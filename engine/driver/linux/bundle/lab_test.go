@@ -17,6 +17,7 @@ import (
 
 	// The test binary stands in for the engine's: its stages, and under the name of the runtime its command line, are this binary again.
 	_ "github.com/learn-containers/learn/cmd/learn/boot"
+	_ "github.com/learn-containers/learn/cmd/learn/boot/watch"
 	"github.com/learn-containers/learn/engine/driver/linux/bundle"
 )
 
