@@ -14,6 +14,7 @@ import (
 
 	_ "github.com/learn-containers/learn/cmd/learn/boot"       // takes over processes that the engine starts
 	_ "github.com/learn-containers/learn/cmd/learn/boot/small" // runs the simplest programs at once
+	_ "github.com/learn-containers/learn/cmd/learn/boot/watch" // takes over supervisors
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/userland"
@@ -24,7 +25,6 @@ func main() { os.Exit(run(os.Args)) }
 
 // run chooses by the name that the program was called under: docker, a small program of the built-in image, or learn itself.
 func run(argv []string) int {
-	supervise()
 	name := filepath.Base(argv[0])
 	if name == sim.SupervisorName {
 		return sim.Supervise(argv)

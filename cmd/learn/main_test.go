@@ -19,7 +19,6 @@ import (
 // TestMain lets the test binary be the program: under the name learn, docker, or that of a small program of the built-in image,
 // whose file it then is.
 func TestMain(m *testing.M) {
-	supervise()
 	if err := enterNetns(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

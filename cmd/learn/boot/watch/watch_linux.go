@@ -1,5 +1,3 @@
-// Package watch takes over a process that is to watch over a container, once what networks need is initialised; see package boot for the other
-// stages, which begin earlier.
 package watch
 
 import (
