@@ -10,7 +10,12 @@ import (
 )
 
 func init() {
-	if stage, ok := syscall.Getenv(shim.StageVariable); ok && stage != shim.StageShim {
+	switch stage, ok := syscall.Getenv(shim.StageVariable); {
+	case !ok:
+	case stage == shim.StageShim:
+		shim.Begin() // package watch goes on
+		return
+	default:
 		bundle.Stage(stage)
 		shim.Main(stage, nil)
 	}

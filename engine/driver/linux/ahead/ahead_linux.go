@@ -1,6 +1,7 @@
 package ahead
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -58,6 +59,9 @@ func ownsMachine() bool {
 // Spawn starts a supervisor in a session of its own, with an empty environment, and with a mount namespace that it may mount in if the
 // present one belongs to somebody else.
 func Spawn(mounts bool) (Supervisor, error) {
+	if os.Getenv(StageVariable) == StageShim {
+		return Supervisor{}, errors.New("this process was started as a supervisor and nothing took it over: the program has to import package boot/watch")
+	}
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return Supervisor{}, err

@@ -83,7 +83,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root, or its like in a user namespace: makes network namespaces")
+		lacks(t, "needs root, or its like in a user namespace: makes network namespaces")
 	}
 }
 

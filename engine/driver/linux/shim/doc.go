@@ -23,7 +23,8 @@
 // through <Dir>/shim.sock, which only the owner can open.
 //
 // Shim and stage speak the same way: the shim sends the Config (or the exec's), the stage answers with Reports and the
-// end of the stream, which comes from close-on-exec, means that the user's program has taken over.
+// end of the stream, which comes from close-on-exec, means that the user's program has taken over. Where the container is on networks, the
+// first stage waits, once all else is done, for a message that says they are ready. How they are made is a Connector's affair (package uplink).
 //
 // # Files in the container's folder
 //

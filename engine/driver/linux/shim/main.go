@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Main runs a stage and never returns. A supervisor connects its container to networks by connect; the other stages need none.
+// Main runs a stage and never returns, or goes on with a supervisor that was begun. A supervisor connects its container to networks by connect; the other stages need none.
 func Main(stage string, connect Connector) {
 	switch stage {
 	case StageShim:

@@ -44,6 +44,8 @@ type shim struct {
 	record    Record
 	witness   witness
 	connector Connector
+	first     *Conn      // connection
+	stage     *Conn      // of the first stage that was forked ahead; nil: there is none
 	net       Connection // nil: it has no part in networks
 
 	mu      sync.Mutex // guards what follows
@@ -64,8 +66,15 @@ type shim struct {
 	done chan struct{} // closed when exit is recorded
 }
 
-// superviseStage is the whole life of a supervisor. Its first connection, which carries the start request, is descriptor 3.
-func superviseStage(connect Connector) {
+// begun is the supervisor that Begin has begun in this process, until Main goes on with it: there is no object yet that could keep it.
+var begun *shim
+
+// Begin does what a supervisor can do before anything is initialised but what a first stage needs: it takes its first connection, which carries
+// the start request and is descriptor 3, and forks the first stage, which wakes up meanwhile. Main goes on. Only an init function may call it:
+// they run in the main thread.
+func Begin() { begun = newSupervisor() }
+
+func newSupervisor() *shim {
 	// The first process dies with the thread that forked it (parent death signal); the main thread lives as long as the process.
 	runtime.LockOSThread()
 	// Caught and dropped: ignoring would be inherited by the container.
@@ -75,9 +84,20 @@ func superviseStage(connect Connector) {
 	if err != nil {
 		os.Exit(1)
 	}
-	s := &shim{connector: connect, listener: -1, pidfd: -1, done: make(chan struct{}), dismissed: make(chan struct{}), groups: &groups{unified: -1}}
+	s := &shim{first: conn, listener: -1, pidfd: -1, done: make(chan struct{}), dismissed: make(chan struct{}), groups: &groups{unified: -1}}
 	s.dismiss = sync.OnceFunc(func() { close(s.dismissed) })
-	stage := s.forkAhead()
+	s.stage = s.forkAhead()
+	return s
+}
+
+// superviseStage is the whole life of a supervisor.
+func superviseStage(connect Connector) {
+	s := begun
+	if s == nil {
+		s = newSupervisor()
+	}
+	s.connector = connect
+	conn, stage := s.first, s.stage
 	var req Request
 	if conn.Receive(&req) != nil || req.Do != DoStart || req.Config == nil {
 		os.Exit(1) // and the stage with it
