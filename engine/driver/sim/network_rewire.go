@@ -13,7 +13,6 @@ import (
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/engine/driver/nameconf"
 	"github.com/learn-containers/learn/engine/network"
-	"github.com/learn-containers/learn/engine/network/describe"
 )
 
 // Rewire implements driver.Rewirer.
@@ -60,7 +59,7 @@ func (c *connection) rewire(ctx context.Context, plan network.Plan) error {
 	}
 	before := c.plan
 	plan.Ports = retarget(before.Ports, plan.Ports)
-	more, less := describe.Difference(before, plan)
+	more, less := network.Difference(before, plan)
 	more.Ports = nil
 	if before.Resolver != nil {
 		more.Resolver = nil // it is the same one

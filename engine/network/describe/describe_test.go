@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/learn-containers/learn/engine/network"
 	"github.com/learn-containers/learn/engine/network/names"
@@ -100,49 +99,6 @@ func TestReason(t *testing.T) {
 	} {
 		if got := reason(err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
-		}
-	}
-}
-
-func TestDifference(t *testing.T) {
-	whole := example()
-	without := example()
-	without.Endpoints, without.Bridges = without.Endpoints[:1], without.Bridges[:1]
-	without.Resolver = &network.Resolver{Zones: without.Resolver.Zones[:1]}
-	more, less := Difference(without, whole)
-	want := network.Plan{Container: "c1", Bridges: whole.Bridges[1:], Endpoints: whole.Endpoints[1:], Resolver: whole.Resolver}
-	if diff := cmp.Diff(want, more, compareAddresses()); diff != "" {
-		t.Errorf("more (-want +got)\n%s", diff)
-	}
-	if diff := cmp.Diff(network.Plan{Container: "c1"}, less, compareAddresses()); diff != "" {
-		t.Errorf("less (-want +got)\n%s", diff)
-	}
-	more, less = Difference(whole, without)
-	if diff := cmp.Diff(network.Plan{Container: "c1", Bridges: whole.Bridges[1:], Endpoints: whole.Endpoints[1:]}, less, compareAddresses()); diff != "" {
-		t.Errorf("less (-want +got)\n%s", diff)
-	}
-	if len(more.Endpoints)+len(more.Ports) > 0 || more.Resolver == nil {
-		t.Errorf("more %+v", more)
-	}
-}
-
-func compareAddresses() cmp.Option {
-	return cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}, netip.AddrPort{}), cmpopts.EquateEmpty()}
-}
-
-func TestMeets(t *testing.T) {
-	port := func(first, last uint16) network.Published {
-		return network.Published{Protocol: "tcp", HostIP: netip.IPv4Unspecified(), HostPort: first, HostLast: last, To: netip.MustParseAddrPort("172.18.0.2:80")}
-	}
-	for _, c := range []struct {
-		wish, taken network.Published
-		want        bool
-	}{
-		{port(0, 0), port(49153, 49153), true}, {port(8080, 0), port(8080, 8080), true}, {port(8080, 8090), port(8085, 8085), true}, {port(8080, 8084), port(8085, 8085), false},
-		{port(8080, 8080), port(8081, 8081), false},
-	} {
-		if got := Meets(c.wish, c.taken); got != c.want {
-			t.Errorf("%d-%d and %d: %t", c.wish.HostPort, c.wish.HostLast, c.taken.HostPort, got)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/learn-containers/learn/engine/network"
 )
 
-// inside does something in another network namespace, on a thread that comes back from there or is given up.
-func inside(netns int, do func(*netlink.Handle) error) error {
+// Within does something in another network namespace, which is open as netns, on a thread that comes back from there or is given up.
+func Within(netns int, do func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -32,16 +32,23 @@ func inside(netns int, do func(*netlink.Handle) error) error {
 	return <-done
 }
 
-func enter(netns int, do func(*netlink.Handle) error) error {
+func enter(netns int, do func() error) error {
 	if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter the container's network namespace: %w", err)
 	}
-	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		return fmt.Errorf("open rtnetlink: %w", err)
-	}
-	defer h.Close()
-	return do(h)
+	return do()
+}
+
+// inside is Within with a socket to the kernel's tables there.
+func inside(netns int, do func(*netlink.Handle) error) error {
+	return Within(netns, func() error {
+		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return fmt.Errorf("open rtnetlink: %w", err)
+		}
+		defer h.Close()
+		return do(h)
+	})
 }
 
 // configure gives an endpoint's interface what it has in the container. The default routes need their interface up, hence the order.

@@ -103,3 +103,10 @@ func confined(plan network.Plan, c cables) network.Plan {
 	}
 	return plan
 }
+
+// without gives the endpoints that others has not.
+func without(all, others []network.Endpoint) []network.Endpoint {
+	return slices.DeleteFunc(slices.Clone(all), func(e network.Endpoint) bool {
+		return slices.ContainsFunc(others, func(o network.Endpoint) bool { return o.ID == e.ID })
+	})
+}

@@ -45,34 +45,38 @@ func (c *connection) rewire(ctx context.Context, plan network.Plan) (done networ
 	if holdErr == nil {
 		c.file = file
 	}
-	gone := without(old.Endpoints, plan.Endpoints)
-	return plan, errors.Join(err, holdErr, c.leave(ctx, old, gone), c.cables.Reroute(ctx, plan, int(c.netns.Fd())), c.rename(plan))
+	return plan, errors.Join(err, holdErr, c.leave(ctx, old, plan), c.cables.Reroute(ctx, plan, int(c.netns.Fd())), c.rename(plan))
 }
 
 // change connects what only the new plan has, and leads the rules of published ports to where they lead now. An error leaves the old plan as it was.
 func (c *connection) change(ctx context.Context, old, plan network.Plan) error {
 	netns := int(c.netns.Fd())
-	added, moved := without(plan.Endpoints, old.Endpoints), !slices.Equal(old.Ports, plan.Ports)
+	more, _ := network.Difference(old, plan)
+	more.Ports = plan.Ports
+	ports, moved := network.Plan{Container: c.id, Ports: old.Ports}, !slices.Equal(old.Ports, plan.Ports)
 	if moved {
-		if err := c.cables.Disconnect(ctx, network.Plan{Container: c.id, Ports: old.Ports}); err != nil {
+		if err := c.cables.Disconnect(ctx, ports); err != nil {
 			return err
 		}
 	}
-	err := c.cables.Connect(ctx, part(plan, added, plan.Ports), netns)
+	err := c.cables.Connect(ctx, more, netns)
 	if err == nil {
 		return nil
 	}
 	if moved {
-		err = errors.Join(err, c.cables.Connect(ctx, part(old, nil, old.Ports), netns))
+		err = errors.Join(err, c.cables.Connect(ctx, ports, netns))
 	}
 	return errors.Join(err, c.cables.Reroute(ctx, old, netns))
 }
 
-func (c *connection) leave(ctx context.Context, old network.Plan, gone []network.Endpoint) error {
-	if len(gone) == 0 {
+// leave disconnects from the networks that only the old plan has. Its ports have gone before.
+func (c *connection) leave(ctx context.Context, old, plan network.Plan) error {
+	_, less := network.Difference(old, plan)
+	if len(less.Endpoints) == 0 {
 		return nil
 	}
-	return c.cables.Disconnect(ctx, part(old, gone, nil))
+	less.Ports = nil
+	return c.cables.Disconnect(ctx, less)
 }
 
 // rename has the name server know the zones of the new plan.
@@ -87,22 +91,4 @@ func (c *connection) rename(plan network.Plan) (err error) {
 		}
 	}
 	return err
-}
-
-// part is a plan with some of the endpoints, the bridges that they are on, and some ports.
-func part(p network.Plan, endpoints []network.Endpoint, ports []network.Published) network.Plan {
-	out := network.Plan{Container: p.Container, Endpoints: endpoints, Ports: ports}
-	for _, b := range p.Bridges {
-		if slices.ContainsFunc(endpoints, func(e network.Endpoint) bool { return e.Bridge == b.Name }) {
-			out.Bridges = append(out.Bridges, b)
-		}
-	}
-	return out
-}
-
-// without gives the endpoints that others has not.
-func without(all, others []network.Endpoint) []network.Endpoint {
-	return slices.DeleteFunc(slices.Clone(all), func(e network.Endpoint) bool {
-		return slices.ContainsFunc(others, func(o network.Endpoint) bool { return o.ID == e.ID })
-	})
 }

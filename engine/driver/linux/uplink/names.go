@@ -10,11 +10,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver/linux/shim"
 	"github.com/learn-containers/learn/engine/driver/linux/wiring"
@@ -71,7 +68,7 @@ func upstream(plan network.Plan, host []netip.Addr) []netip.AddrPort {
 // listenForNames listens in the network namespace, at ports of which only a rule of its own knows, so that the container's programs may have
 // port 53 for themselves. Where the kernel has no such rules, it is port 53.
 func listenForNames(netns int) (packets net.PacketConn, stream net.Listener, err error) {
-	err = within(netns, func() error {
+	err = wiring.Within(netns, func() error {
 		if err := shim.LoopbackUp(); err != nil { // the first stage does it, too, but maybe not yet
 			return err
 		}
@@ -103,26 +100,6 @@ func listenBoth(port uint16) (net.PacketConn, net.Listener, error) {
 		return nil, nil, errors.Join(err, packets.Close())
 	}
 	return packets, stream, nil
-}
-
-// within runs do on a thread that is in a network namespace. A thread that can't come back from there is given up.
-func within(netns int, do func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		own, err := os.Open("/proc/thread-self/ns/net")
-		if err == nil {
-			if err = unix.Setns(netns, unix.CLONE_NEWNET); err == nil {
-				err = do()
-			}
-			if unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil {
-				runtime.UnlockOSThread()
-			}
-			_ = own.Close()
-		}
-		done <- err
-	}()
-	return <-done
 }
 
 // zones look names up in the leases of networks, as they are at the moment. One whose container is not connected counts for nothing: nobody may
