@@ -73,8 +73,9 @@ var arrows = map[string][]string{
 	// the runtime for bundles knows nothing of the engine's containers: only how the machine is asked
 	"engine/driver/linux/bundle":  {"engine/driver/linux/bundle", "engine/driver/linux/filter", "engine/driver/linux/shim", "engine/driver/standard"},
 	"engine/driver/linux/filter":  {},
-	"engine/driver/linux/wiring":  {"engine/network"},
-	"engine/driver/linux/rootnet": {"engine/network", "engine/driver/linux/wiring"},
+	"engine/driver/linux/thread":  {},
+	"engine/driver/linux/wiring":  {"engine/network", "engine/driver/linux/thread"},
+	"engine/driver/linux/rootnet": {"engine/network", "engine/driver/linux/thread", "engine/driver/linux/wiring"},
 	"engine": {"engine/network/ledger", "engine/events", "engine/home", "engine/oci", "engine/blob", "engine/image", "engine/container", "engine/volume", "engine/build", "engine/driver", "engine/userland",
 		"trace", "trace/vocab"},
 

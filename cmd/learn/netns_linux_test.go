@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/thread"
 )
 
 // netnsVariable names the network namespace that the program is to work in when a test has one of its own.
@@ -43,15 +45,14 @@ func ownNetns(t testing.TB) (variable string, stop func()) {
 		err  error
 	}
 	ready, done := make(chan made), make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // and the thread ends with this function, since it is never unlocked
+	go thread.Apart(func() {
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
 			err = loopbackUp()
 		}
 		ready <- made{fmt.Sprintf("/proc/%d/task/%d/ns/net", os.Getpid(), unix.Gettid()), err}
 		<-done
-	}()
+	})
 	m := <-ready
 	if m.err != nil {
 		close(done)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
+	"github.com/learn-containers/learn/engine/driver/linux/thread"
 )
 
 // OpenChain implements driver.Trees.
@@ -83,15 +83,11 @@ func (s *Snapshots) mountTree(dirs []string) (fd int, err error) {
 
 // inOwnMounts calls do on a thread that has a mount namespace and a working folder of its own and ends with it, if there may be such a one.
 func inOwnMounts(do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlock: the thread must not serve others
+	thread.Apart(func() {
 		if unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS) == nil {
 			do()
 		}
-	}()
-	<-done
+	})
 }
 
 // mountDetached mounts dirs, top first, as one read-only tree that is in no mount namespace and goes with its descriptor.

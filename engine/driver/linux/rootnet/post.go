@@ -4,9 +4,10 @@ package rootnet
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/thread"
 )
 
 // post is a thread that stays in a network namespace: from one of a user namespace no way leads back to the host's.
@@ -19,9 +20,8 @@ type post struct {
 func openPost(enter func() error) (*post, error) {
 	p := &post{work: make(chan func()), done: make(chan struct{})}
 	entered := make(chan error)
-	go func() {
+	go thread.Apart(func() {
 		defer close(p.done)
-		runtime.LockOSThread() // for good: the thread ends with this function
 		err := enter()
 		entered <- err
 		if err != nil {
@@ -30,7 +30,7 @@ func openPost(enter func() error) (*post, error) {
 		for f := range p.work {
 			f()
 		}
-	}()
+	})
 	if err := <-entered; err != nil {
 		return nil, err
 	}

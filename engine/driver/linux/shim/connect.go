@@ -24,8 +24,9 @@ type Net struct {
 	Path     string          `json:"path,omitempty"` // the user's PATH, for programs that are a way out
 }
 
-// Connector carries out a plan for the container whose first process is pid. An error leaves nothing of it behind.
-type Connector func(n *Net, id string, pid int, log func() *eventlog.Log) (Connection, error)
+// Connector carries out a plan for the container whose network namespace is netns, which is the Connection's from then on, or closed again after
+// an error. That leaves nothing else behind either.
+type Connector func(n *Net, id string, netns *os.File, log func() *eventlog.Log) (Connection, error)
 
 // Connection is a container's part in networks.
 type Connection interface {
@@ -54,11 +55,25 @@ func (s *shim) beginConnect() *connecting {
 		return nil
 	}
 	b := &connecting{done: make(chan struct{})}
+	netns, err := s.openNetns() // now: a stage that comes to an early end has to be heard, not missed
+	if err != nil {
+		b.err = err
+		close(b.done)
+		return b
+	}
 	go func() {
 		defer close(b.done)
-		b.c, b.err = s.connector(s.cfg.Net, s.cfg.ID, s.pid, s.eventLog)
+		b.c, b.err = s.connector(s.cfg.Net, s.cfg.ID, netns, s.eventLog)
 	}()
 	return b
+}
+
+func (s *shim) openNetns() (*os.File, error) {
+	netns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", s.pid))
+	if err != nil {
+		return nil, fmt.Errorf("connect container: %w", err)
+	}
+	return netns, nil
 }
 
 // wait waits until it is made, or can't be.
@@ -121,7 +136,11 @@ func (s *shim) rewire(to *Net) (json.RawMessage, error) {
 
 // connectLate connects a container that had no part in networks.
 func (s *shim) connectLate(to *Net) (json.RawMessage, error) {
-	c, err := s.connector(to, s.cfg.ID, s.pid, s.eventLog)
+	netns, err := s.openNetns()
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.connector(to, s.cfg.ID, netns, s.eventLog)
 	if err != nil {
 		return nil, err
 	}

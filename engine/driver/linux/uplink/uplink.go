@@ -86,14 +86,10 @@ type connection struct {
 const connectLimit = 30 * time.Second
 
 // Connect implements shim.Connector.
-func Connect(n *shim.Net, id string, pid int, log func() *eventlog.Log) (shim.Connection, error) {
+func Connect(n *shim.Net, id string, netns *os.File, log func() *eventlog.Log) (shim.Connection, error) {
 	o, err := read(n)
 	if err != nil {
-		return nil, err
-	}
-	netns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
-	if err != nil {
-		return nil, fmt.Errorf("connect container: %w", err)
+		return nil, errors.Join(err, netns.Close())
 	}
 	c := &connection{cfg: o, id: id, state: Connected{n.Dir}, tell: &teller{id: id, log: log}, netns: netns}
 	c.cables = newCables(c.cfg, c.tell.change)

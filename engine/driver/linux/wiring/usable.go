@@ -5,24 +5,21 @@ package wiring
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/learn-containers/learn/engine/driver/linux/thread"
 )
 
 // ErrNoRules: the kernel takes no rules of nftables. Without them nothing is connected.
 var ErrNoRules = errors.New("the kernel takes no rules (nf_tables)")
 
 // Usable tries what Connect needs, in a network namespace that is gone afterwards.
-func Usable() error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the thread and its namespace end with this function
-		done <- try()
-	}()
-	return <-done
+func Usable() (err error) {
+	thread.Apart(func() { err = try() })
+	return err
 }
 
 func try() error {

@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/learn-containers/learn/engine/driver/linux/thread"
 	"github.com/learn-containers/learn/engine/network"
 )
 
@@ -46,8 +46,7 @@ func newMachine(t testing.TB) *machine {
 	}
 	m := &machine{t: t, work: make(chan func())}
 	ready := make(chan error)
-	go func() { // the thread stays locked, so it ends with this function
-		runtime.LockOSThread()
+	go thread.Apart(func() {
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
 			m.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -56,7 +55,7 @@ func newMachine(t testing.TB) *machine {
 		for f := range m.work {
 			f()
 		}
-	}()
+	})
 	if err := <-ready; err != nil {
 		t.Fatalf("make a network namespace: %v", err)
 	}
