@@ -141,10 +141,8 @@ func eventLine(e trace.Event, level narrate.Level) string {
 	if e.Phase != trace.Note {
 		text += " " + string(e.Phase)
 	}
-	if says := narrate.Narrate(e, level); says != "" {
+	if says := telling(e, level); says != "" {
 		text += ": " + says
-	} else if len(e.Attrs) > 0 {
-		text += ":" + attributes(e)
 	}
 	if file := eventFile(e); file != "" {
 		text += " File: " + file
@@ -152,12 +150,23 @@ func eventLine(e trace.Event, level narrate.Level) string {
 	return text
 }
 
-func attributes(e trace.Event) string {
-	var b strings.Builder
-	for _, a := range e.Attrs {
-		fmt.Fprintf(&b, " %s=%s", a.Key, narrate.Clean(show(a.Value.String())))
+// telling is an event's sentence. Evidence is shown whatever its level: what has a sentence only in more detail gets that
+// one, and what has none its attributes.
+func telling(e trace.Event, level narrate.Level) string {
+	for _, l := range []narrate.Level{level, narrate.Full, narrate.Kernel} {
+		if says := narrate.Narrate(e, max(level, l)); says != "" {
+			return says
+		}
 	}
-	return b.String()
+	return attributes(e)
+}
+
+func attributes(e trace.Event) string {
+	parts := make([]string, len(e.Attrs))
+	for i, a := range e.Attrs {
+		parts[i] = a.Key + "=" + narrate.Clean(show(a.Value.String()))
+	}
+	return strings.Join(parts, " ")
 }
 
 // eventFile is the file or folder in the engine's home where the event can be seen, or empty.

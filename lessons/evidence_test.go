@@ -54,6 +54,27 @@ func TestEventLine(t *testing.T) {
 	}
 }
 
+// TestTelling proves that evidence always says something, also about an event that is told only in detail or never.
+func TestTelling(t *testing.T) {
+	tests := []struct {
+		e    trace.Event
+		want string
+	}{
+		{trace.Event{Kind: vocab.ProcExit, Phase: trace.Note, Attrs: []trace.Attr{
+			trace.String("container", "c"), trace.Int("pid", 7), trace.Int("exit_code", 3), trace.String("signal", ""), trace.Bool("oom_killed", false),
+		}}, "3"},
+		{trace.Event{Kind: vocab.NamespaceCreate, Phase: trace.Note, Attrs: []trace.Attr{
+			trace.String("container", "c"), trace.String("namespace", "pid"), trace.Int("inode", 42),
+		}}, "42"},
+		{trace.Event{Kind: "unknown", Phase: trace.Note, Attrs: []trace.Attr{trace.Int("size", 5)}}, "size=5"},
+	}
+	for _, test := range tests {
+		if got := telling(test.e, narrate.Full); !strings.Contains(got, test.want) {
+			t.Errorf("%s is told as %q; want %s in it", test.e.Kind, got, test.want)
+		}
+	}
+}
+
 func TestParseMisconceptions(t *testing.T) {
 	tests := []struct{ source, want string }{
 		{"- {id: M-A, claim: a, refutation: b, evidence: c}", ""},
