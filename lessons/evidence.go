@@ -110,7 +110,16 @@ func (p *player) evidenceText(kind, key string) string {
 	if err != nil || n > len(p.events) {
 		return "event " + key
 	}
-	return eventLine(p.events[n-1], narrate.Full)
+	e := p.events[n-1]
+	return eventLine(e, levelOf(e))
+}
+
+// levelOf is the level at which an event that was asked for has a sentence: some have none but the kernel's.
+func levelOf(e trace.Event) narrate.Level {
+	if narrate.Narrate(e, narrate.Full) == "" {
+		return narrate.Kernel
+	}
+	return narrate.Full
 }
 
 // evidenceList shows every event of the last step, with its number and the file that it is about.

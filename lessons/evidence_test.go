@@ -54,6 +54,14 @@ func TestEventLine(t *testing.T) {
 	}
 }
 
+func TestLevelOf(t *testing.T) {
+	for kind, want := range map[string]narrate.Level{vocab.ImageTag: narrate.Full, vocab.LoopbackUp: narrate.Kernel} {
+		if got := levelOf(trace.Event{Seq: 1, Kind: kind, Phase: trace.Note}); got != want {
+			t.Errorf("level of %s is %v; want %v", kind, got, want)
+		}
+	}
+}
+
 func TestParseMisconceptions(t *testing.T) {
 	tests := []struct{ source, want string }{
 		{"- {id: M-A, claim: a, refutation: b, evidence: c}", ""},
