@@ -107,7 +107,7 @@ func (p *player) describe(value any) string {
 		return show(value)
 	}
 	e := p.events[seq-1]
-	return fmt.Sprintf("event %d, %s: %s", seq, e.Kind, narrate.Narrate(e, narrate.Full))
+	return fmt.Sprintf("event %d, %s: %s", seq, e.Kind, narrate.Narrate(e, levelOf(e)))
 }
 
 // refute answers the belief that a wrong choice shows.
