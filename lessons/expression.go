@@ -21,13 +21,15 @@ type state struct {
 	Blob       func(digest string) world.Blob       `expr:"blob"`
 	Change     func(name, path string) world.Change `expr:"change"` // of a container's writable layer
 	Network    func(name string) world.Network      `expr:"network"`
+	Volume     func(name string) world.Volume       `expr:"volume"`
+	Cached     func(key string) bool                `expr:"cached"` // the result of a build step with that key is kept
 	Sharers    func(diffID string) int              `expr:"sharers"`
 	LayersSize func() int64                         `expr:"layers_size"`
 }
 
 func stateOf(w world.World) state {
 	return state{
-		World: w, Image: w.Image, Container: w.Container, Layer: w.Layer, Blob: w.Blob, Network: w.Network, Sharers: w.Sharers, LayersSize: w.LayersSize,
+		World: w, Image: w.Image, Container: w.Container, Layer: w.Layer, Blob: w.Blob, Network: w.Network, Volume: w.Volume, Cached: w.Cached, Sharers: w.Sharers, LayersSize: w.LayersSize,
 		Exists: func(name string) bool { return w.Image(name).Exists || w.Container(name).Exists },
 		Change: func(name, path string) world.Change { return w.Container(name).Change(path) },
 	}

@@ -8,7 +8,7 @@ import (
 // Lesson is one parsed lesson. It is a value that nothing changes; templates in it are filled in when it is played.
 type Lesson struct {
 	ID, Title string
-	Number    int      // from the folder's name, 01-layers is 1; 0 if the name has none
+	Number    int      // from the folder's name, 05-layers is 5; 0 if the name has none
 	File      string   // for error messages
 	Needs     []string // ids of lessons to play before
 	Targets   []string // ids of the misconceptions that it is about
