@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-const headerKeys = "id, title, needs, targets, minutes, registry and vars"
+const headerKeys = "id, title, needs, targets, minutes, registry, limits and vars"
 
 // header reads the front matter. Its first line is line 2 of the file.
 func (p *lessonParser) header(data *frontmatter.Data) error {
@@ -52,6 +52,8 @@ func (p *lessonParser) headerField(f field) error {
 		err = f.value.Decode(&p.lesson.Minutes)
 	case "registry":
 		err = f.value.Decode(&p.lesson.Registry)
+	case "limits":
+		err = f.value.Decode(&p.lesson.Limits)
 	case "vars":
 		return p.vars(f)
 	default:

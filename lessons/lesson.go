@@ -14,6 +14,7 @@ type Lesson struct {
 	Targets   []string // ids of the misconceptions that it is about
 	Minutes   int
 	Registry  bool // it needs a registry, which is then localhost:5000
+	Limits    bool // it needs an engine that can limit a container's memory and processes
 	Vars      []Var
 	Sections  []Section
 	Steps     []Step

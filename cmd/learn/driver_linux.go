@@ -29,6 +29,9 @@ func openNative(h *home.Home) (engine.Driver, error) {
 		Runtime: linux.NewRuntime(h, mode, snapshots)}, nil
 }
 
+// nativeLimits tells why the kernel's driver can't limit containers here; nil if it can.
+func nativeLimits() error { return linux.Limits(linux.Detect()) }
+
 // becomeRoot puts an ordinary user's command into a user namespace, where the engine can work. It returns where there is no need.
 func becomeRoot() error { return linux.Reexec() }
 

@@ -33,6 +33,9 @@ func systemName() string {
 	return runtime.GOOS
 }
 
+// nativeLimits has nothing to say where there is no driver to limit anything.
+func nativeLimits() error { return nil }
+
 func becomeRoot() error { return nil }
 
 // interrupts delivers the signals that a foreground container is to be sent instead of this process, with their numbers on Linux.

@@ -59,12 +59,16 @@ func (s *session) listCommand() *cobra.Command {
 				return err
 			}
 			done := s.progress()
+			wide := 0
+			for _, l := range all {
+				wide = max(wide, len(l.ID))
+			}
 			for i, l := range all {
 				state := "      "
 				if _, ok := done[l.ID]; ok {
 					state = "done  "
 				}
-				fmt.Fprintf(s.out, "%2d  %s%-16s %s (%d min)\n", i+1, state, l.ID, l.Title, l.Minutes)
+				fmt.Fprintf(s.out, "%2d  %s%-*s  %s (%d min)\n", i+1, state, wide, l.ID, l.Title, l.Minutes)
 			}
 			return nil
 		},
@@ -105,6 +109,9 @@ func (s *session) nextLesson(all []lessons.Lesson) lessons.Lesson {
 func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error {
 	if err := s.settle(); err != nil {
 		return err
+	}
+	if l.Limits && s.driver == "" && s.nativeErr == nil {
+		s.nativeErr = nativeLimits() // then the simulated machine has them
 	}
 	e, err := s.newLessonEngine(l.ID, f.seed)
 	if err != nil {

@@ -142,9 +142,16 @@ func overlayFinding(h *home.Home, mode Mode) Finding {
 	return Finding{name, true, "mounted and written to, in " + h.Root(), ""}
 }
 
-func cgroupFinding(mode Mode) Finding {
-	const name = "control groups"
-	var usable, missing []string
+// Limits tells why containers can't be limited in memory, processes or processor time; nil if they can.
+func Limits(mode Mode) error {
+	if _, missing := limitable(mode); len(missing) > 0 {
+		return fmt.Errorf("no limits for %s: these control groups are not this user's to write", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// limitable are the controllers that may be used, with their versions, and those that may not.
+func limitable(mode Mode) (usable, missing []string) {
 	hs := shim.Hierarchies(mode.Rootless)
 	for _, c := range []string{"memory", "pids", "cpu"} {
 		where := ""
@@ -159,6 +166,12 @@ func cgroupFinding(mode Mode) Finding {
 			usable = append(usable, where)
 		}
 	}
+	return usable, missing
+}
+
+func cgroupFinding(mode Mode) Finding {
+	const name = "control groups"
+	usable, missing := limitable(mode)
 	if len(missing) == 0 {
 		return Finding{name, true, "limits: " + strings.Join(usable, ", "), ""}
 	}
