@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -229,17 +230,30 @@ func (s *Store) childrenFirst(chains []digest.Digest) error {
 	return nil
 }
 
+// sweepBlobs removes the largest first: that makes room soonest, and the order is the same wherever the same images are removed.
 func (s *Store) sweepBlobs(ctx context.Context, live marked, report *Report) error {
-	return s.blobs.Walk(func(d digest.Digest, size int64) error {
-		if live.blobs[d] {
-			return ctx.Err()
+	type blob struct {
+		digest digest.Digest
+		size   int64
+	}
+	var garbage []blob
+	err := s.blobs.Walk(func(d digest.Digest, size int64) error {
+		if !live.blobs[d] {
+			garbage = append(garbage, blob{d, size})
 		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(garbage, func(a, b blob) int { return cmp.Compare(b.size, a.size) })
+	for _, b := range garbage {
 		failpoint.Hit("image.collect.blob")
-		if err := s.blobs.Remove(ctx, d); err != nil {
+		if err := s.blobs.Remove(ctx, b.digest); err != nil {
 			return err
 		}
 		report.Blobs++
-		report.FreedBytes += size
-		return nil
-	})
+		report.FreedBytes += b.size
+	}
+	return ctx.Err()
 }
