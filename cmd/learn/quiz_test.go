@@ -47,13 +47,11 @@ func TestQuizIsTheSameOnBothDrivers(t *testing.T) {
 	needRoot(t)
 	simulated, kernel := newTestLesson(t, simName, "quiz"), newTestLesson(t, nativeName, "quiz")
 	for i, topic := range quiz.Topics() {
-		for seed := range uint64(2) {
-			it := quiz.Item{Topic: topic, Seed: seed, Difficulty: 1 + (i+int(seed))%quiz.MaxDifficulty}
-			a, b := proveQuestion(t, simulated, it), proveQuestion(t, kernel, it)
-			a.Evidence, b.Evidence = nil, nil // event numbers and process ids differ
-			if d := cmp.Diff(a, b); d != "" {
-				t.Errorf("%v differs: %s", it, d)
-			}
+		it := quiz.Item{Topic: topic, Seed: 3, Difficulty: 1 + (i+3)%quiz.MaxDifficulty}
+		a, b := proveQuestion(t, simulated, it), proveQuestion(t, kernel, it)
+		a.Evidence, b.Evidence = nil, nil // event numbers and process ids differ
+		if d := cmp.Diff(a, b); d != "" {
+			t.Errorf("%v differs: %s", it, d)
 		}
 	}
 }

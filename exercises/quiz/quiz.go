@@ -78,7 +78,7 @@ type Item struct {
 
 // Generators returns those of all topics, in the order in which a mixed quiz takes them.
 func Generators() []Generator {
-	return []Generator{cacheTopic{}, layersTopic{}}
+	return []Generator{cacheTopic{}, layersTopic{}, lifecycleTopic{}, entrypointTopic{}}
 }
 
 // Topics names them.

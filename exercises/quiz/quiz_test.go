@@ -181,3 +181,37 @@ func FuzzParseHistory(f *testing.F) {
 		h.Due("", at(1, 1))
 	})
 }
+
+func TestFields(t *testing.T) {
+	got := fields("docker run app sh -c 'exit  3' x")
+	if want := []string{"docker", "run", "app", "sh", "-c", "exit  3", "x"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
+// TestPlans: all plans have something to choose from, and beliefs of the catalogue.
+func TestPlans(t *testing.T) {
+	beliefs, err := lessons.Misconceptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range Topics() {
+		for i := range 500 {
+			p, err := Make(Item{topic, uint64(i), 1 + i%MaxDifficulty})
+			if err != nil {
+				t.Fatal(err)
+			}
+			without := 0
+			for _, c := range p.Choices {
+				if _, known := beliefs[c.Belief]; c.Belief == "" {
+					without++
+				} else if !known {
+					t.Errorf("%s, seed %d: %q is not in the catalogue", topic, i, c.Belief)
+				}
+			}
+			if len(p.Choices) < 2 || without > 1 {
+				t.Errorf("%s, seed %d: choices are %v", topic, i, p.Choices)
+			}
+		}
+	}
+}
