@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/narrate"
@@ -67,6 +68,7 @@ type player struct {
 	level   narrate.Level
 	input   *bufio.Scanner // nil with Auto
 	shell   *shell
+	epoch   int64           // seconds since 1970: the one time that images carry, also those of a replay
 	events  []trace.Event   // since the reset
 	first   int             // index of the last step's first event
 	done    int             // number of the step that ran last, 0 before the first
@@ -111,7 +113,7 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 		return nil, err
 	}
 	p := &player{
-		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, settled: map[string]bool{}, beliefs: beliefs,
+		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, epoch: time.Now().Unix(), settled: map[string]bool{}, beliefs: beliefs,
 		screen: newScreen(o.Out, o.Width, o.Color),
 	}
 	if !o.Auto {

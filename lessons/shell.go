@@ -17,6 +17,7 @@ type shell struct {
 	engine   Engine
 	programs Programs
 	dir      string
+	epoch    int64 // SOURCE_DATE_EPOCH
 	out      redirect
 	runner   *interp.Runner
 }
@@ -39,8 +40,8 @@ func (r *redirect) to(w io.Writer) {
 	r.w = w
 }
 
-func newShell(engine Engine, programs Programs, dir string) (*shell, error) {
-	s := &shell{engine: engine, programs: programs, dir: dir}
+func newShell(engine Engine, programs Programs, dir string, epoch int64) (*shell, error) {
+	s := &shell{engine: engine, programs: programs, dir: dir, epoch: epoch}
 	s.out.to(io.Discard)
 	return s, s.restart()
 }
@@ -64,6 +65,7 @@ func (s *shell) restart() error {
 func (s *shell) environ() []string {
 	env := []string{
 		"HOME=" + s.dir, "PWD=" + s.dir, "LEARN_HOME=" + s.engine.Home(), "NO_COLOR=1", "LANG=C.UTF-8",
+		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", s.epoch), // so what is built twice has the same digests, however long that takes
 	}
 	for _, key := range []string{"PATH", "TMPDIR", "SYSTEMROOT", "XDG_RUNTIME_DIR"} {
 		if v, ok := os.LookupEnv(key); ok {

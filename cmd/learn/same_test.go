@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,30 @@ func playThrough(t *testing.T, e *lessonEngine, l lessons.Lesson) []trace.Event 
 	}
 	events, err := e.Trace(t.Context(), 0)
 	check(t, err)
-	return events
+	return relocated(events, e.dir)
+}
+
+// shortID is an id as a command line takes it from another command's output.
+var shortID = regexp.MustCompile(`^[0-9a-f]{12}$`)
+
+// relocated names what is another one each time by a word: a lesson's own folder, and ids of images in command lines.
+func relocated(events []trace.Event, dir string) []trace.Event {
+	out := slices.Clone(events)
+	for i := range out {
+		out[i].Attrs = slices.Clone(out[i].Attrs)
+		for j, a := range out[i].Attrs {
+			switch list := slices.Clone(a.Value.List()); {
+			case len(list) > 0:
+				for k := range list {
+					list[k] = shortID.ReplaceAllString(strings.ReplaceAll(list[k], dir, "LESSON"), "ID")
+				}
+				out[i].Attrs[j] = trace.Strings(a.Key, list)
+			case strings.Contains(a.Value.Str(), dir):
+				out[i].Attrs[j] = trace.String(a.Key, strings.ReplaceAll(a.Value.Str(), dir, "LESSON"))
+			}
+		}
+	}
+	return out
 }
 
 // TestLessons plays every lesson once on the kernel and twice on the simulator, and holds the traces against each other, event by event, and against what the

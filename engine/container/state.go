@@ -75,7 +75,8 @@ func agrees(s State, st driver.Status) bool {
 	return s.Running && st.State == driver.Running
 }
 
-// settle writes down what the task says, under the lock, and then tells what changed. What the supervisor saw is told first.
+// settle writes down what the task says, under the lock, and then tells what changed. What the supervisor saw is told first of all: that the
+// container's addresses are given back follows from it.
 func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Container, error) {
 	var after *Container
 	var done []transition
@@ -97,14 +98,12 @@ func (m *Manager) settle(ctx context.Context, id string, task driver.Task) (*Con
 				return err
 			}
 		}
+		importEvents(ctx, task)
 		done, err = m.settleTo(ctx, c, current, st)
 		return err
 	})
 	if err != nil {
 		return after, err
-	}
-	if len(done) > 0 {
-		importEvents(ctx, task)
 	}
 	m.announce(ctx, id, done)
 	return after, nil
