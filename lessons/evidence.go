@@ -193,3 +193,7 @@ func blobPath(digest string) string {
 	}
 	return "images/blobs/" + algorithm + "/" + hex
 }
+
+// EventLine is one event for reading outside of a lesson: its number, kind, sentence and the file in the engine's home
+// that shows it.
+func EventLine(e trace.Event) string { return eventLine(e, narrate.Full) }

@@ -85,6 +85,7 @@ var arrows = map[string][]string{
 
 	"bench":     {},
 	"lessons":   {"trace", "trace/vocab", "trace/world", "trace/narrate", "trace/view", "lessons"},
+	"exercises": {"lessons", "trace", "trace/vocab", "trace/world"},
 	"cmd/learn": {""},
 }
 

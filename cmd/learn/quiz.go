@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/exercises/quiz"
+	"github.com/learn-containers/learn/lessons"
+	"github.com/spf13/cobra"
+)
+
+// quizFlags are the options of learn quiz.
+type quizFlags struct {
+	auto       bool
+	seed       uint64
+	count      int
+	difficulty int
+}
+
+func (s *session) quizCommand() *cobra.Command {
+	f := quizFlags{}
+	topics := strings.Join(quiz.Topics(), ", ")
+	cmd := &cobra.Command{
+		Use:   "quiz [TOPIC]",
+		Short: "Answer generated questions, whose answers the engine finds",
+		Long: `learn quiz asks questions and shows at once what is right, and the events that prove it. Each question is new: files and commands are made up
+and carried out by the engine, in a home of their own. Topics: ` + topics + `; without one they are mixed.
+What you answered wrongly comes back at the end, and after 1, 3 and 7 days.`,
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: quiz.Topics(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("seed") && !f.auto {
+				f.seed = rand.Uint64() >> 32
+			}
+			return s.quiz(cmd.Context(), strings.Join(args, ""), f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.auto, "auto", false, "Print each question with its answer and evidence; a faulty question ends with exit code 1")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "Seed of the questions; without it they are new each time")
+	cmd.Flags().IntVar(&f.count, "count", 5, "Number of new questions")
+	cmd.Flags().IntVar(&f.difficulty, "difficulty", 0, "1 to 5; 0 follows your answers")
+	return cmd
+}
+
+// check finds what is wrong with the options.
+func (f quizFlags) check(topic string) error {
+	switch {
+	case topic != "" && !slices.Contains(quiz.Topics(), topic):
+		return fmt.Errorf("there is no topic %q; topics are %s", topic, strings.Join(quiz.Topics(), ", "))
+	case f.difficulty < 0 || f.difficulty > quiz.MaxDifficulty:
+		return fmt.Errorf("--difficulty %d: expected %d to %d, or 0 to follow your answers", f.difficulty, quiz.MinDifficulty, quiz.MaxDifficulty)
+	case f.count < 1:
+		return fmt.Errorf("--count %d: expected 1 or more", f.count)
+	}
+	return nil
+}
+
+// quiz asks questions, or proves them.
+func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
+	if err := f.check(topic); err != nil {
+		return err
+	}
+	if err := s.settle(); err != nil {
+		return err
+	}
+	q := &quizzing{session: s, flags: f, topic: topic, in: bufio.NewScanner(s.in)}
+	var err error
+	if q.beliefs, err = lessons.Misconceptions(); err != nil {
+		return err
+	}
+	if !f.auto {
+		if q.history, err = s.quizHistory(); err != nil {
+			return err
+		}
+	}
+	if q.engine, err = s.newLessonEngine("quiz", 1); err != nil {
+		return err
+	}
+	err = q.all(ctx)
+	if errors.Is(err, io.EOF) { // the learner has had enough
+		err = nil
+	}
+	return errors.Join(err, q.engine.end(context.WithoutCancel(ctx)))
+}
+
+// quizzing is one round of questions.
+type quizzing struct {
+	session *session
+	engine  *lessonEngine
+	flags   quizFlags
+	topic   string
+	in      *bufio.Scanner
+	beliefs map[string]lessons.Misconception
+	history quiz.History
+	again   []quiz.Item // answered wrongly in this round
+	asked   int
+	right   int
+}
+
+// all asks what is due, then new questions, then once more what was wrong.
+func (q *quizzing) all(ctx context.Context) error {
+	if !q.flags.auto {
+		defer q.summary()
+		for _, it := range q.history.Due(q.topic, time.Now()) {
+			if err := q.one(ctx, it, "You had this one wrong before."); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range q.flags.count {
+		if err := q.one(ctx, q.item(i), ""); err != nil {
+			return err
+		}
+	}
+	again := q.again
+	for _, it := range again {
+		if err := q.one(ctx, it, "Once more:"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// item names the new question number i.
+func (q *quizzing) item(i int) quiz.Item {
+	it := quiz.Item{Topic: q.topic, Seed: q.flags.seed + uint64(i), Difficulty: q.flags.difficulty}
+	if topics := quiz.Topics(); it.Topic == "" {
+		it.Topic = topics[i%len(topics)]
+	}
+	switch {
+	case it.Difficulty != 0:
+	case q.flags.auto:
+		it.Difficulty = quiz.MinDifficulty + i%quiz.MaxDifficulty
+	default:
+		it.Difficulty = q.history.Difficulty(it.Topic)
+	}
+	return it
+}
+
+func (q *quizzing) one(ctx context.Context, it quiz.Item, intro string) error {
+	question, err := quiz.Ask(ctx, q.engine, filepath.Join(q.engine.dir, "work"), it)
+	if err != nil {
+		return err
+	}
+	out := q.session.out
+	q.asked++
+	fmt.Fprintf(out, "Question %d: %s, difficulty %d, seed %d\n", q.asked, it.Topic, it.Difficulty, it.Seed)
+	if intro != "" {
+		fmt.Fprintln(out, intro)
+	}
+	fmt.Fprintf(out, "\n%s\n", question.Show())
+	if q.flags.auto {
+		q.reveal(question, "Answer")
+		return nil
+	}
+	right, belief, err := q.read(question)
+	if err != nil {
+		return err
+	}
+	q.tell(question, right, belief)
+	if right {
+		q.right++
+	} else {
+		q.again = append(q.again, it)
+	}
+	q.history = q.history.Add(quiz.Answer{Item: it, Right: right, Belief: belief, At: time.Now().UTC().Truncate(time.Second)})
+	return q.session.keepQuiz(q.history)
+}
+
+// read asks until there is an answer. q and the end of the input are io.EOF.
+func (q *quizzing) read(question quiz.Question) (right bool, belief string, err error) {
+	for {
+		fmt.Fprint(q.session.out, "Your answer, a number (q quits): ")
+		if !q.in.Scan() || strings.TrimSpace(q.in.Text()) == "q" {
+			fmt.Fprintln(q.session.out)
+			return false, "", errors.Join(q.in.Err(), io.EOF)
+		}
+		right, belief, err = question.Judge(q.in.Text())
+		if err == nil {
+			return right, belief, nil
+		}
+		fmt.Fprintln(q.session.out, err)
+	}
+}
+
+func (q *quizzing) tell(question quiz.Question, right bool, belief string) {
+	if right {
+		q.reveal(question, "Right")
+		return
+	}
+	q.reveal(question, "Wrong. The answer is")
+	if m, ok := q.beliefs[belief]; ok {
+		fmt.Fprintf(q.session.out, "It is often believed: %s\n%s\nWhere to see it: %s\n\n", m.Claim, m.Refutation, m.Evidence)
+	}
+}
+
+// evidenceShown is how many events are listed; more say no more.
+const evidenceShown = 3
+
+func (q *quizzing) reveal(question quiz.Question, word string) {
+	fmt.Fprintf(q.session.out, "%s: %s\nEvidence:\n", word, question.Key())
+	for _, line := range question.Evidence[:min(evidenceShown, len(question.Evidence))] {
+		fmt.Fprintln(q.session.out, "  "+line)
+	}
+	fmt.Fprintln(q.session.out)
+}
+
+func (q *quizzing) summary() {
+	fmt.Fprintf(q.session.out, "%d of %d right. Your answers are in %s\n", q.right, q.right+len(q.again), q.session.quizFile())
+}
+
+func (s *session) quizFile() string { return filepath.Join(s.home, "progress", "quiz.json") }
+
+// quizHistory reads the kept answers; no file means none.
+func (s *session) quizHistory() (quiz.History, error) {
+	data, err := os.ReadFile(s.quizFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return quiz.History{}, nil
+	}
+	if err != nil {
+		return quiz.History{}, fmt.Errorf("read answers: %w", err)
+	}
+	h, err := quiz.ParseHistory(data)
+	if err != nil {
+		return h, fmt.Errorf("read answers: %s: %w; mend it, or remove it to begin anew", s.quizFile(), err)
+	}
+	return h, nil
+}
+
+func (s *session) keepQuiz(h quiz.History) error {
+	if err := os.MkdirAll(filepath.Dir(s.quizFile()), 0o700); err != nil {
+		return fmt.Errorf("keep answers: %w", err)
+	}
+	return home.WriteJSON(s.quizFile(), h, 0o600)
+}

@@ -1,0 +1,186 @@
+package quiz
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/learn-containers/learn/lessons"
+	"github.com/learn-containers/learn/trace/world"
+)
+
+// Question is a plan that was carried out.
+type Question struct {
+	Item
+	Prompt   string
+	Number   bool
+	Choices  []Choice
+	Right    int // index of the right choice
+	Evidence []string
+}
+
+// Ask makes the item's plan, carries it out on e, which it empties first, and in the folder dir, which it empties too. An
+// error means that the question can't be asked: a command failed, or the key is no choice, or nothing proves it.
+func Ask(ctx context.Context, e lessons.Engine, dir string, it Item) (Question, error) {
+	plan, err := Make(it)
+	if err != nil {
+		return Question{}, err
+	}
+	q := Question{Item: it, Prompt: plan.Prompt, Number: plan.Number, Choices: plan.Choices}
+	ran, err := carryOut(ctx, e, dir, plan.Steps)
+	if err != nil {
+		return q, q.broken(err)
+	}
+	found, err := plan.Key(ran)
+	if err != nil {
+		return q, q.broken(err)
+	}
+	for _, ev := range found.Evidence {
+		q.Evidence = append(q.Evidence, lessons.EventLine(ev))
+	}
+	if err := q.settle(found.Answer); err != nil {
+		return q, q.broken(err)
+	}
+	return q, nil
+}
+
+func (q *Question) broken(err error) error {
+	return fmt.Errorf("ask %s question with seed %d and difficulty %d: %w", q.Topic, q.Seed, q.Difficulty, err)
+}
+
+// settle finds the right choice and proves that the question is a good one.
+func (q *Question) settle(key string) error {
+	q.Right = -1
+	seen := map[string]bool{}
+	for i, c := range q.Choices {
+		if seen[c.Text] {
+			return fmt.Errorf("two choices are %q; expected different ones", c.Text)
+		}
+		seen[c.Text] = true
+		if c.Text == key {
+			q.Right = i
+		} else if c.Belief == "" {
+			return fmt.Errorf("the wrong choice %q has no misconception", c.Text)
+		}
+	}
+	switch {
+	case q.Right < 0:
+		return fmt.Errorf("the engine says %q, which is no choice", key)
+	case len(q.Choices) < 2:
+		return fmt.Errorf("%q is the only choice; expected at least two", key)
+	case len(q.Evidence) == 0:
+		return fmt.Errorf("no event proves the key %q", key)
+	}
+	return nil
+}
+
+func carryOut(ctx context.Context, e lessons.Engine, dir string, steps []Step) (Ran, error) {
+	if err := e.Reset(ctx); err != nil {
+		return Ran{}, err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return Ran{}, fmt.Errorf("empty the workspace: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return Ran{}, fmt.Errorf("make the workspace: %w", err)
+	}
+	var ran Ran
+	for _, s := range steps {
+		if err := s.prepare(dir); err != nil {
+			return Ran{}, err
+		}
+		before := len(ran.Events)
+		if err := s.run(ctx, e, dir, &ran); err != nil {
+			return Ran{}, err
+		}
+		since, err := e.Trace(ctx, uint64(before))
+		if err != nil {
+			return Ran{}, fmt.Errorf("read the trace: %w", err)
+		}
+		ran.Events, ran.Last = append(ran.Events, since...), since
+	}
+	ran.World = world.Fold(ran.Events)
+	return ran, nil
+}
+
+func (s Step) prepare(dir string) error {
+	for _, f := range s.Files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("write %s: %w", f.Path, err)
+		}
+		if err := os.WriteFile(path, []byte(f.Text), 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", f.Path, err)
+		}
+	}
+	later := time.Now().Add(time.Hour)
+	for _, name := range s.Touch {
+		if err := os.Chtimes(filepath.Join(dir, filepath.FromSlash(name)), later, later); err != nil {
+			return fmt.Errorf("touch %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s Step) run(ctx context.Context, e lessons.Engine, dir string, ran *Ran) error {
+	if len(s.Argv) == 0 {
+		return ctx.Err()
+	}
+	var out bytes.Buffer
+	env := []string{"HOME=" + dir, "LEARN_HOME=" + e.Home(), "NO_COLOR=1", "LANG=C.UTF-8", "PATH=" + os.Getenv("PATH")}
+	ran.Code = e.Run(ctx, s.Argv, lessons.Streams{In: strings.NewReader(""), Out: &out, Err: &out}, dir, env)
+	ran.Out = out.String()
+	if ran.Code != 0 && !s.MayFail {
+		return fmt.Errorf("run %q: exit code %d: %s", strings.Join(s.Argv, " "), ran.Code, strings.TrimSpace(ran.Out))
+	}
+	return ctx.Err()
+}
+
+// Show is the question as plain lines.
+func (q Question) Show() string {
+	var b strings.Builder
+	b.WriteString(strings.TrimRight(q.Prompt, "\n") + "\n\n")
+	if q.Number {
+		return b.String()
+	}
+	for i, c := range q.Choices {
+		fmt.Fprintf(&b, "  %d) %s\n", i+1, c.Text)
+	}
+	return b.String()
+}
+
+// Judge reads an answer: the number of a choice or, where a number is asked for, that number. belief is the misconception
+// that a wrong answer comes from, empty if it is none of the known ones. The error says what was expected.
+func (q Question) Judge(given string) (right bool, belief string, err error) {
+	n, err := strconv.Atoi(strings.TrimSpace(given))
+	if q.Number {
+		if err != nil || n < 0 {
+			return false, "", fmt.Errorf("%q is no answer; expected a number, 0 or greater", given)
+		}
+		for i, c := range q.Choices {
+			if c.Text == strconv.Itoa(n) {
+				return q.verdict(i)
+			}
+		}
+		return false, "", nil
+	}
+	if err != nil || n < 1 || n > len(q.Choices) {
+		return false, "", fmt.Errorf("%q is no answer; expected a number from 1 to %d", given, len(q.Choices))
+	}
+	return q.verdict(n - 1)
+}
+
+func (q Question) verdict(i int) (bool, string, error) {
+	if i == q.Right {
+		return true, "", nil
+	}
+	return false, q.Choices[i].Belief, nil
+}
+
+// Key is the text of the right answer.
+func (q Question) Key() string { return q.Choices[q.Right].Text }
