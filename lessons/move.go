@@ -17,7 +17,7 @@ func (p *player) reset() error {
 		return err
 	}
 	var err error
-	if p.shell, err = newShell(p.Engine, p.Programs, p.Workspace, p.epoch); err != nil {
+	if p.shell, err = newShell(p.Engine, p.Programs, p.Workspace, p.Epoch); err != nil {
 		return err
 	}
 	p.events, p.first, p.done = nil, 0, 0

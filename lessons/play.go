@@ -24,6 +24,7 @@ type Options struct {
 	Width     int    // columns; 0 means 80
 	Color     bool   // Markdown through glamour, with colours; otherwise plain text
 	Seed      uint64 // of the lesson's variables; 0 means 1
+	Epoch     int64  // seconds since 1970, the date of all that the lesson builds; 0 means the beginning of this day
 }
 
 // Result is what came of playing a lesson.
@@ -68,7 +69,6 @@ type player struct {
 	level   narrate.Level
 	input   *bufio.Scanner // nil with Auto
 	shell   *shell
-	epoch   int64           // seconds since 1970: the one time that images carry, also those of a replay
 	events  []trace.Event   // since the reset
 	first   int             // index of the last step's first event
 	done    int             // number of the step that ran last, 0 before the first
@@ -85,6 +85,9 @@ func (l Lesson) Play(ctx context.Context, o Options) (Result, error) {
 	}
 	if o.Seed == 0 {
 		o.Seed = 1
+	}
+	if o.Epoch == 0 {
+		o.Epoch = time.Now().UTC().Truncate(24 * time.Hour).Unix()
 	}
 	o.Auto = o.Auto || o.In == nil
 	p, err := newPlayer(ctx, l, o)
@@ -113,7 +116,7 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 		return nil, err
 	}
 	p := &player{
-		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, epoch: time.Now().Unix(), settled: map[string]bool{}, beliefs: beliefs,
+		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, settled: map[string]bool{}, beliefs: beliefs,
 		screen: newScreen(o.Out, o.Width, o.Color),
 	}
 	if !o.Auto {

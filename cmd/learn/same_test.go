@@ -34,7 +34,7 @@ func playThrough(t *testing.T, e *lessonEngine, l lessons.Lesson) []trace.Event 
 	t.Helper()
 	e.withRegistry = l.Registry
 	var out bytes.Buffer
-	res, err := l.Play(t.Context(), lessons.Options{Engine: e, Programs: e, Out: &out, Workspace: filepath.Join(e.dir, "work"), Auto: true})
+	res, err := l.Play(t.Context(), lessons.Options{Engine: e, Programs: e, Out: &out, Workspace: filepath.Join(e.dir, "work"), Auto: true, Epoch: 1700000000})
 	if err != nil || !res.Finished {
 		t.Fatalf("play on %s: %v, finished %v\n%s", e.driver.Name, err, res.Finished, out.String())
 	}
