@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,10 +42,7 @@ func playThrough(t *testing.T, e *lessonEngine, l lessons.Lesson) []trace.Event 
 	return relocated(events, e.dir)
 }
 
-// shortID is an id as a command line takes it from another command's output.
-var shortID = regexp.MustCompile(`^[0-9a-f]{12}$`)
-
-// relocated names what is another one each time by a word: a lesson's own folder, and ids of images in command lines.
+// relocated names a lesson's own folder, which is another one each time, by a word.
 func relocated(events []trace.Event, dir string) []trace.Event {
 	out := slices.Clone(events)
 	for i := range out {
@@ -55,7 +51,7 @@ func relocated(events []trace.Event, dir string) []trace.Event {
 			switch list := slices.Clone(a.Value.List()); {
 			case len(list) > 0:
 				for k := range list {
-					list[k] = shortID.ReplaceAllString(strings.ReplaceAll(list[k], dir, "LESSON"), "ID")
+					list[k] = strings.ReplaceAll(list[k], dir, "LESSON")
 				}
 				out[i].Attrs[j] = trace.Strings(a.Key, list)
 			case strings.Contains(a.Value.Str(), dir):
