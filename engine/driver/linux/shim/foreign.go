@@ -327,6 +327,9 @@ func (s *shim) startForeign(conn *Conn, client streams, stage *Conn) (attached *
 	if s.pidfd, err = unix.PidfdOpen(s.pid, 0); err != nil {
 		return nil, fmt.Errorf("watch first process: %w", err)
 	}
+	if err := s.writeRecord(); err != nil {
+		return nil, err
+	}
 	wires := s.beginConnect()
 	defer s.keepConnection(wires)
 	if err := s.prepare(); err != nil {

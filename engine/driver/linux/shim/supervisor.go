@@ -176,6 +176,9 @@ func (s *shim) start(conn *Conn, req *Request, stage *Conn) (attached *attachmen
 	}
 	defer stage.Close()
 	s.noteCloned(stage == ahead)
+	if err := s.writeRecord(); err != nil { // first: by it others find what a killed supervisor leaves
+		return nil, err
+	}
 	wires := s.beginConnect()
 	defer s.keepConnection(wires) // whatever becomes of the start
 	if err := s.prepare(); err != nil {
@@ -231,12 +234,8 @@ func (s *shim) shownGroups() []string {
 	return names
 }
 
-// prepare does, while the stage is still waking up, what must stand before the program runs: the record, the socket, and the eye
-// on the writable layer.
+// prepare does, while the stage is still waking up, what must stand before the program runs: the socket, and the eye on the writable layer.
 func (s *shim) prepare() error {
-	if err := s.writeRecord(); err != nil {
-		return err
-	}
 	if err := s.listen(); err != nil {
 		return err
 	}
