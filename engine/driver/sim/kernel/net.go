@@ -45,16 +45,36 @@ func (im *image) waits(f func()) error {
 	return im.enter()
 }
 
+// aimer is a host that looks a name up apart from the wait for a connection.
+type aimer interface {
+	Aim(ctx context.Context, address string) (dial func(context.Context) (userland.Conn, error), err error)
+}
+
 func (d userDialer) Dial(ctx context.Context, address string) (userland.Conn, error) {
+	dial, err := d.aim(ctx, address)
+	if err != nil {
+		return nil, err
+	}
 	var conn userland.Conn
-	var err error
-	if gone := d.im.reaches(func() { conn, err = d.host.Dial(ctx, address) }); gone != nil {
+	if gone := d.im.reaches(func() { conn, err = dial(ctx) }); gone != nil {
 		return nil, gone
 	}
 	if err != nil {
 		return nil, err
 	}
 	return d.adopt(conn), nil
+}
+
+// aim looks a name up where the host can do that apart: it is work and no wait, so no time may be skipped meanwhile.
+func (d userDialer) aim(ctx context.Context, address string) (dial func(context.Context) (userland.Conn, error), err error) {
+	a, ok := d.host.(aimer)
+	if !ok {
+		return func(ctx context.Context) (userland.Conn, error) { return d.host.Dial(ctx, address) }, nil
+	}
+	if gone := d.im.really(func() { dial, err = a.Aim(ctx, address) }); gone != nil {
+		return nil, gone
+	}
+	return dial, err
 }
 
 func (d userDialer) Listen(ctx context.Context, address string) (userland.Listener, error) {

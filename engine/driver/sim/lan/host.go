@@ -115,10 +115,24 @@ func (h *Host) Close() error {
 // ENETUNREACH when there is no way, EHOSTUNREACH when nobody in the network has that address, ETIMEDOUT when it is in a network that lets
 // nobody in; *net.DNSError for a name that leads nowhere. ctx bounds the dialling, not the connection.
 func (h *Host) Dial(ctx context.Context, address string) (userland.Conn, error) {
+	dial, err := h.Aim(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx)
+}
+
+// Aim is the part of Dial that looks the name up; what it returns is the rest, and may wait for others.
+func (h *Host) Aim(ctx context.Context, address string) (dial func(context.Context) (userland.Conn, error), err error) {
 	targets, err := h.targets(ctx, address)
 	if err != nil {
 		return nil, dialError(nil, err)
 	}
+	return func(ctx context.Context) (userland.Conn, error) { return h.dialAny(ctx, targets) }, nil
+}
+
+// dialAny connects to the first target that answers.
+func (h *Host) dialAny(ctx context.Context, targets []netip.AddrPort) (userland.Conn, error) {
 	var first error
 	for _, to := range targets {
 		c, err := h.dial(ctx, to)
