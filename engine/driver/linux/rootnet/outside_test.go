@@ -37,7 +37,7 @@ func TestWayOut(t *testing.T) {
 			}
 			dir := t.TempDir()
 			must(t, os.Symlink(path, filepath.Join(dir, tool)))
-			out, err := machineTest(dir, "^TestReachesOut$").CombinedOutput()
+			out, err := machineTest(t.TempDir(), dir, "^TestReachesOut$").CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "--- PASS: TestReachesOut") {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -49,15 +49,15 @@ func TestWayOut(t *testing.T) {
 			}
 			dir := t.TempDir()
 			must(t, os.Symlink(path, filepath.Join(dir, tool)))
-			diesWithSupervisor(t, machineTest(dir, "^TestHoldsOut$"))
+			diesWithSupervisor(t, machineTest(t.TempDir(), dir, "^TestHoldsOut$"))
 		})
 	}
 }
 
-// machineTest runs a test of this binary on a machine of its own.
-func machineTest(path, name string) *exec.Cmd {
+// machineTest runs a test of this binary on a machine of its own. What it leaves when it is killed lies in dir.
+func machineTest(dir, path, name string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", name)
-	cmd.Env = []string{"PATH=" + path, "TMPDIR=" + os.TempDir(), enterVariable + "=" + insideMachine}
+	cmd.Env = []string{"PATH=" + path, "TMPDIR=" + dir, enterVariable + "=" + insideMachine}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL,
 		UidMappings: []syscall.SysProcIDMap{{Size: 1}}, GidMappings: []syscall.SysProcIDMap{{Size: 1}}}
 	return cmd
