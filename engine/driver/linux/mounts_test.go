@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/learn-containers/learn/engine/driver"
@@ -282,17 +283,28 @@ func TestNetworkOfTheHost(t *testing.T) {
 	}
 }
 
-// loopbackWorks: a network namespace begins with an interface that is switched off.
+// loopbackWorks: a network namespace begins with an interface that is switched off; where it is the test's own, it is switched on.
 func loopbackWorks() bool {
+	if lo, err := netlink.LinkByName("lo"); ownsNetwork() && err == nil {
+		_ = netlink.LinkSetUp(lo) // if that fails, it shows
+	}
 	lo, err := net.InterfaceByName("lo")
 	return err == nil && lo.Flags&net.FlagUp != 0
 }
 
-// hostSettings are those that a container gets of its own. That packets are passed on is no such one: any bridge on the machine turns it on.
+// ownsNetwork: TestAsOrdinaryUser runs the tests once in a network namespace that nobody else is in.
+func ownsNetwork() bool { return Detect().Rootless && os.Getenv(enterVariable) == "" }
+
+// hostSettings are those that a container gets of its own. Others on the machine turn the last one on and off with their first and last bridge, so
+// it is only looked at where there are no others.
 func hostSettings(t testing.TB) string {
 	t.Helper()
+	names := []string{"ip_unprivileged_port_start", "ping_group_range"}
+	if ownsNetwork() {
+		names = append(names, "ip_forward")
+	}
 	var all string
-	for _, name := range []string{"ip_unprivileged_port_start", "ping_group_range"} {
+	for _, name := range names {
 		data, _ := os.ReadFile("/proc/sys/net/ipv4/" + name)
 		all += string(data)
 	}

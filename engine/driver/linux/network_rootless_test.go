@@ -145,9 +145,10 @@ func outsideServer(t *testing.T) {
 // networkTestsOf are the tests of this file that have to pass in one of the ways in which an ordinary user's are run.
 func networkTestsOf(t *testing.T, way string) []string {
 	all := []string{"TestNetworkOfOrdinaryUser", "TestNetworkAfterSupervisorWasKilled"}
-	if way != "nested" { // only there the outside can be made up
+	if way != "nested" { // only there the network is theirs alone, and the outside can be made up
 		return all
 	}
+	all = append(all, "TestNetworkOfTheHost ")
 	if _, err := rootnet.CheckTools(os.Getenv("PATH")); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Errorf("the way out can't be tested: %v", err)
