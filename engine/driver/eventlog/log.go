@@ -26,6 +26,8 @@ type Log struct {
 	held []byte
 	wait int    // how many notes are to come before those that come by themselves
 	late []byte // those, meanwhile
+
+	resumed chan struct{} // not nil: closed when wait is 0 again
 }
 
 // Note is the event that says that kind happened.
@@ -114,6 +116,7 @@ func (l *Log) Resume(first ...trace.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wait = max(l.wait-1, 0)
+	defer l.release()
 	if l.f == nil {
 		return
 	}
@@ -121,6 +124,31 @@ func (l *Log) Resume(first ...trace.Event) {
 		l.held = appendLine(l.held, e)
 	}
 	l.catchUp()
+}
+
+func (l *Log) release() {
+	if l.wait == 0 && l.resumed != nil {
+		close(l.resumed)
+		l.resumed = nil
+	}
+}
+
+// Settle waits until nobody postpones. Whoever records an end calls it first: the one who caused the end may not have come to say so yet.
+func (l *Log) Settle() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	if l.wait == 0 {
+		l.mu.Unlock()
+		return
+	}
+	if l.resumed == nil {
+		l.resumed = make(chan struct{})
+	}
+	resumed := l.resumed
+	l.mu.Unlock()
+	<-resumed
 }
 
 // Hold keeps notes in memory until Flush: a start makes dozens of small ones.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -123,6 +124,30 @@ func TestCloseWritesWhatIsHeld(t *testing.T) {
 	}
 }
 
+func TestSettleWaitsForWhoPostpones(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events")
+	l := begin(t, path)
+	l.Settle() // nobody does
+	l.Postpone()
+	l.Fact("end")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.Settle()
+		l.Close()
+	}()
+	select {
+	case <-ended:
+		t.Error("it did not wait")
+	case <-time.After(20 * time.Millisecond):
+	}
+	l.Resume(Note("cause"))
+	<-ended
+	if got := written(t, path); got != "cause end" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestALogThatIsNotThere(t *testing.T) {
 	var off Log
 	for _, l := range []*Log{nil, &off} {
@@ -131,6 +156,7 @@ func TestALogThatIsNotThere(t *testing.T) {
 		l.Observed("b")
 		l.Postpone()
 		l.Resume(Note("c"))
+		l.Settle()
 		l.Flush()
 		l.Close()
 		if l.On() {

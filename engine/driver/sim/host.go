@@ -268,6 +268,7 @@ func (h *host) finish(leave func()) {
 	}
 	h.events.Fact(vocab.ProcExit, exitAttrs(h.spec.ID, h.proc.HostPID(), h.exit)...)
 	h.group.remove(h.events)
+	h.events.Settle() // a signal that ended it
 	h.events.Close()
 	h.witness.close()
 	h.machine.publish()

@@ -31,6 +31,7 @@ func (s *shim) finish(ws unix.WaitStatus) {
 	s.withdraw()
 	s.endTrace()
 	s.groups.remove()
+	s.eventLog().Settle() // a signal that ended it
 	s.witness.close()
 	if err := writeFile(s.cfg.Dir, ExitFile, s.exit, !s.cfg.Ephemeral); err != nil {
 		fmt.Fprintln(os.Stderr, "supervisor: record exit:", err)
