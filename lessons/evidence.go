@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/narrate"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -17,7 +18,7 @@ const shortestPrefix = 6
 
 // askEvidence asks for an event or a file and judges the answer.
 func (p *player) askEvidence(q *Evidence) error {
-	value, err := evaluate(q.Key.Source, p.environment())
+	value, err := expression.Evaluate(q.Key.Source, p.environment())
 	if err != nil {
 		return p.broken(q.Key, err)
 	}
@@ -59,8 +60,8 @@ func (p *player) askEvidence(q *Evidence) error {
 func evidenceKeys(q *Evidence, value any) ([]string, error) {
 	var keys []string
 	var err error
-	each(value, func(v any) {
-		n, isNumber := number(v)
+	expression.Each(value, func(v any) {
+		n, isNumber := expression.Number(v)
 		text, isText := v.(string)
 		switch {
 		case q.Kind == "event" && isNumber && n > 0:
@@ -68,7 +69,7 @@ func evidenceKeys(q *Evidence, value any) ([]string, error) {
 		case q.Kind == "path" && isText && text != "":
 			keys = append(keys, text)
 		default:
-			err = fmt.Errorf("the key is %s; expected %s", show(v), map[string]string{"event": "an event's number, such as find(trace, ...).seq", "path": "a path in the engine's home"}[q.Kind])
+			err = fmt.Errorf("the key is %s; expected %s", expression.Show(v), map[string]string{"event": "an event's number, such as find(trace, ...).seq", "path": "a path in the engine's home"}[q.Kind])
 		}
 	})
 	if err == nil && len(keys) == 0 {
@@ -164,7 +165,7 @@ func telling(e trace.Event, level narrate.Level) string {
 func attributes(e trace.Event) string {
 	parts := make([]string, len(e.Attrs))
 	for i, a := range e.Attrs {
-		parts[i] = a.Key + "=" + narrate.Clean(show(a.Value.String()))
+		parts[i] = a.Key + "=" + narrate.Clean(expression.Show(a.Value.String()))
 	}
 	return strings.Join(parts, " ")
 }

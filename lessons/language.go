@@ -60,7 +60,7 @@ func sides(fsys fs.FS, file string) ([]Side, error) {
 	for _, name := range names {
 		lang := translate.Lang(name)
 		if lang == "" {
-			return nil, &Error{name, 1, "the name has no language; expected one such as lesson.zh-CN.yaml"}
+			return nil, &Error{File: name, Line: 1, Text: "the name has no language; expected one such as lesson.zh-CN.yaml"}
 		}
 		source, err := fs.ReadFile(fsys, name)
 		if err != nil {

@@ -110,15 +110,6 @@ type Expr struct {
 	Line   int
 }
 
-// Error is a fault in a lesson's file.
-type Error struct {
-	File string
-	Line int
-	Text string // what was found, and what was expected
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
-
 // NotFoundError says that no lesson matches, or more than one does.
 type NotFoundError struct {
 	Name    string

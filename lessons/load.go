@@ -48,7 +48,7 @@ func Load(fsys fs.FS) ([]Lesson, error) {
 			return nil, err
 		}
 		if other, taken := byID[l.ID]; taken {
-			return nil, &Error{name, 1, fmt.Sprintf("id %q is taken by %s; expected an id of its own", l.ID, other)}
+			return nil, &Error{File: name, Line: 1, Text: fmt.Sprintf("id %q is taken by %s; expected an id of its own", l.ID, other)}
 		}
 		byID[l.ID] = name
 		all = append(all, l)

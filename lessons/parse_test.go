@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/learn-containers/learn/lessons/expression"
 )
 
 const head = "---\nid: one\ntitle: One\n---\n"
@@ -55,7 +56,7 @@ The end.
 	}
 	want := Lesson{
 		ID: "one", Title: "A lesson", File: "one/lesson.md", Needs: []string{"zero"}, Targets: []string{"M-ONE"}, Minutes: 5,
-		Vars:     []Var{{"n", "rand(4, 9)", 8}},
+		Vars:     []Var{{Name: "n", Source: "rand(4, 9)", Line: 8}},
 		Sections: []Section{{"First", 13, 1}, {"Second", 58, 3}},
 		Steps: []Step{
 			{
@@ -190,14 +191,14 @@ func TestFill(t *testing.T) {
 		{"{{n", "{{n"}, {"{}}", "{}}"},
 	}
 	for _, test := range tests {
-		if got, err := fill(test.in, values); got != test.want || err != nil {
-			t.Errorf("fill(%q) = %q, %v; want %q", test.in, got, err, test.want)
+		if got, err := expression.Fill(test.in, values); got != test.want || err != nil {
+			t.Errorf("Fill(%q) = %q, %v; want %q", test.in, got, err, test.want)
 		}
 	}
 }
 
 func TestValues(t *testing.T) {
-	l := Lesson{ID: "a", Vars: []Var{{"n", "rand(4, 9)", 1}, {"w", "word()", 2}, {"v", "word()", 3}, {"p", `pick("x", n)`, 4}, {"c", "7", 5}, {"s", "plain", 6}}}
+	l := Lesson{ID: "a", Vars: []Var{{Name: "n", Source: "rand(4, 9)", Line: 1}, {Name: "w", Source: "word()", Line: 2}, {Name: "v", Source: "word()", Line: 3}, {Name: "p", Source: `pick("x", n)`, Line: 4}, {Name: "c", Source: "7", Line: 5}, {Name: "s", Source: "plain", Line: 6}}}
 	first, err := l.Values(3)
 	if err != nil {
 		t.Fatal(err)

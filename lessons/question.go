@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace/narrate"
 )
 
@@ -49,10 +50,10 @@ func (p *player) readNumber(prompt string, most int) (int, error) {
 func (p *player) settle(g guess) error {
 	q := g.question
 	env := p.environment()
-	value, err := evaluate(q.Key.Source, env)
-	key, ok := number(value)
+	value, err := expression.Evaluate(q.Key.Source, env)
+	key, ok := expression.Number(value)
 	if err == nil && (!ok || key < 1 || key > len(q.Choices)) {
-		err = fmt.Errorf("the key is %s; expected the number of a choice, 1 to %d", show(value), len(q.Choices))
+		err = fmt.Errorf("the key is %s; expected the number of a choice, 1 to %d", expression.Show(value), len(q.Choices))
 	}
 	if err != nil {
 		return p.broken(q.Key, err)
@@ -84,10 +85,10 @@ func (p *player) settle(g guess) error {
 	return nil
 }
 
-func (p *player) proof(proof []Proof, env environment) error {
+func (p *player) proof(proof []Proof, env expression.Roots) error {
 	p.line(p.say(sayEvidence))
 	for _, part := range proof {
-		value, err := evaluate(part.Expr.Source, env)
+		value, err := expression.Evaluate(part.Expr.Source, env)
 		if err != nil {
 			return p.broken(part.Expr, err)
 		}
@@ -100,11 +101,11 @@ func (p *player) proof(proof []Proof, env environment) error {
 func (p *player) describe(value any) string {
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return show(value)
+		return expression.Show(value)
 	}
-	seq, _ := number(fields["seq"])
+	seq, _ := expression.Number(fields["seq"])
 	if seq < 1 || seq > len(p.events) {
-		return show(value)
+		return expression.Show(value)
 	}
 	e := p.events[seq-1]
 	return fmt.Sprintf("event %d, %s: %s", seq, e.Kind, telling(e, narrate.Full))
@@ -138,7 +139,9 @@ func (p *player) answered(a Answer) {
 
 // broken reports an expression that can't be evaluated: a fault of the lesson, not of the learner.
 func (p *player) broken(x Expr, err error) error {
-	return &Error{p.lesson.File, x.Line, err.Error()}
+	return &Error{File: p.lesson.File, Line: x.Line, Text: err.Error()}
 }
 
-func (p *player) environment() environment { return environmentOf(p.events, p.first, p.vars) }
+func (p *player) environment() expression.Roots {
+	return expression.NewRoots(p.events, p.first, p.vars)
+}

@@ -119,19 +119,15 @@ func (k *checker) askedAgain() {
 	k.fault(k.headerLine("needs"), "no question of an earlier lesson is asked again; expected a choice that reveals one of the targets of %s", strings.Join(k.draft.Needs, ", "))
 }
 
-// intents: before a command stands what it is for. The commands of one block share that.
+// intents: before a command stands what it is for. Commands with nothing between them share that.
 func (k *checker) intents() {
-	last := 0
+	together := false
 	for _, s := range k.draft.Steps {
-		together := last > 0 && !k.fenceBetween(last, s.Line)
-		last = s.Line
+		together = together && len(s.Before) == 0
 		told := slices.ContainsFunc(s.Before, func(b lessons.Block) bool { return b.Prose != "" || b.Predict != nil })
 		if !told && !together {
 			k.fault(s.Line, "nothing says what this step is for; expected a sentence or a prediction before the block")
 		}
+		together = len(s.After) == 0
 	}
-}
-
-func (k *checker) fenceBetween(from, to int) bool {
-	return slices.ContainsFunc(k.lines[from:min(to, len(k.lines))], func(line string) bool { return strings.HasPrefix(line, "```") })
 }
