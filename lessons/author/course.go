@@ -3,6 +3,7 @@ package author
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -15,7 +16,8 @@ type Course struct {
 	beliefs map[string]lessons.Misconception
 }
 
-// NewCourse makes a course of the program's lessons and those of an author, which take the place of lessons with the same id.
+// NewCourse makes a course of the program's lessons and those of an author, which take the place of lessons with the same id. Lessons of a
+// folder of their own come after the program's; those beside some of the program's are counted with them.
 func NewCourse(own []Draft) (Course, error) {
 	content, err := lessons.Content()
 	if err != nil {
@@ -28,13 +30,30 @@ func NewCourse(own []Draft) (Course, error) {
 	if err != nil {
 		return Course{}, err
 	}
+	program := slices.Clone(drafts)
 	drafts = slices.DeleteFunc(drafts, func(d Draft) bool {
 		return slices.ContainsFunc(own, func(o Draft) bool { return o.ID == d.ID })
 	})
+	apart := map[string]int{}
+	for _, d := range own {
+		if !besides(program, d) {
+			apart[d.ID] = 1
+		}
+	}
 	drafts = append(drafts, own...)
-	slices.SortStableFunc(drafts, func(a, b Draft) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortStableFunc(drafts, func(a, b Draft) int {
+		return cmp.Or(cmp.Compare(apart[a.ID], apart[b.ID]), cmp.Compare(a.Number, b.Number))
+	})
 	beliefs, err := lessons.Misconceptions()
 	return Course{drafts, beliefs}, err
+}
+
+// besides tells whether a lesson of the program lies in the same folder of lessons.
+func besides(program []Draft, d Draft) bool {
+	return slices.ContainsFunc(program, func(p Draft) bool {
+		_, err := fs.Stat(d.Files, p.File)
+		return err == nil
+	})
 }
 
 func (c Course) find(id string) (Draft, bool) {
@@ -47,13 +66,8 @@ func (c Course) find(id string) (Draft, bool) {
 
 // before lists the lessons that come earlier than d.
 func (c Course) before(d Draft) []Draft {
-	var out []Draft
-	for _, other := range c.drafts {
-		if other.ID != d.ID && other.Number < d.Number {
-			out = append(out, other)
-		}
-	}
-	return out
+	i := slices.IndexFunc(c.drafts, func(other Draft) bool { return other.ID == d.ID })
+	return c.drafts[:max(i, 0)]
 }
 
 // needed lists the lessons that are played before d, because it or one of them needs them.

@@ -27,6 +27,7 @@ func (k *checker) header() {
 // needs must name lessons that come before.
 func (k *checker) needs() {
 	line := k.headerLine("needs")
+	before := k.course.before(k.draft)
 	for _, id := range k.draft.Needs {
 		other, ok := k.course.find(id)
 		switch {
@@ -34,7 +35,7 @@ func (k *checker) needs() {
 			k.fault(line, "needs names %q, and there is no such lesson; expected the id of an earlier one", id)
 		case id == k.draft.ID:
 			k.fault(line, "the lesson needs itself; expected the ids of earlier ones")
-		case k.draft.Number > 0 && other.Number >= k.draft.Number:
+		case k.draft.Number > 0 && !slices.ContainsFunc(before, func(d Draft) bool { return d.ID == id }):
 			k.fault(line, "needs names %q, which is lesson %d and comes later than this one, %d", id, other.Number, k.draft.Number)
 		}
 	}
