@@ -79,14 +79,19 @@ func (e *lessonEngine) Reset(ctx context.Context) error {
 	if err := e.empty(ctx); err != nil {
 		return err
 	}
+	e.listen()
+	opened, err := e.open(trace.With(ctx, e.recorder))
+	e.engine = opened
+	return err
+}
+
+// listen begins a new trace.
+func (e *lessonEngine) listen() {
 	e.events = &trace.Collect{}
 	e.recorder = trace.New(e.events)
 	if e.driver.sim != nil {
 		e.recorder.SetClock(e.driver.ticks())
 	}
-	opened, err := e.open(trace.With(ctx, e.recorder))
-	e.engine = opened
-	return err
 }
 
 // open opens the engine. Ids and made-up names follow from the lesson and its seed, so that a replay is the same to the letter.

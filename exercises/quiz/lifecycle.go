@@ -100,11 +100,11 @@ func standing(ran Ran, name string, withCode bool) (Finding, error) {
 	c := ran.World.Container(id)
 	switch {
 	case !c.Exists:
-		f.Answer = gone
+		f.Answers = []string{gone}
 	case withCode && c.State == "exited":
-		f.Answer = fmt.Sprintf("exited with code %d", c.ExitCode)
+		f.Answers = []string{fmt.Sprintf("exited with code %d", c.ExitCode)}
 	default:
-		f.Answer = c.State
+		f.Answers = []string{c.State}
 	}
 	return f, nil
 }
