@@ -25,7 +25,9 @@ func (s *session) proveExercise(ctx context.Context, x exercises.Exercise, seed 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.end(context.WithoutCancel(ctx)), os.RemoveAll(filepath.Join(e.dir, "work"))) }()
+	defer func() {
+		err = errors.Join(err, e.end(context.WithoutCancel(ctx)), os.RemoveAll(filepath.Join(e.dir, "work")))
+	}()
 	p := proof{engine: e, task: t}
 	if err := p.solution(ctx); err != nil {
 		return fmt.Errorf("prove exercise %s with seed %d on %s: %w", x.ID, seed, e.driver.Name, err)
