@@ -3,6 +3,8 @@ package lessons
 import (
 	"fmt"
 	"strings"
+
+	"github.com/learn-containers/learn/lessons/expression"
 )
 
 // Lesson is one parsed lesson. It is a value that nothing changes; templates in it are filled in when it is played.
@@ -105,10 +107,7 @@ type Check struct {
 }
 
 // Expr is the source of an expression and where it stands.
-type Expr struct {
-	Source string
-	Line   int
-}
+type Expr = expression.Expr
 
 // NotFoundError says that no lesson matches, or more than one does.
 type NotFoundError struct {
