@@ -6,7 +6,9 @@ import "io"
 type Page struct{ s screen }
 
 // NewPage writes to out, in lines of width columns.
-func NewPage(out io.Writer, width int, color bool) Page { return Page{newScreen(out, width, color)} }
+func NewPage(out io.Writer, width int, color bool) Page {
+	return Page{newScreen(out, width, color, words{})}
+}
 
 // Prose writes Markdown below an empty line.
 func (p Page) Prose(markdown string) { p.s.prose(markdown) }

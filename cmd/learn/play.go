@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
+	"github.com/learn-containers/learn/lessons/author"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -21,6 +23,7 @@ type playFlags struct {
 	auto  bool
 	level string
 	seed  uint64
+	lang  string
 }
 
 func (s *session) playCommand() *cobra.Command {
@@ -36,7 +39,7 @@ func (s *session) playCommand() *cobra.Command {
 			}
 			lesson := s.nextLesson(all)
 			if len(args) > 0 {
-				if lesson, err = lessons.Find(all, args[0]); err != nil {
+				if lesson, err = findLesson(all, args[0]); err != nil {
 					return err
 				}
 			}
@@ -46,7 +49,27 @@ func (s *session) playCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&f.auto, "auto", false, "Play through without waiting; a check that fails ends with exit code 1")
 	cmd.Flags().StringVar(&f.level, "level", "short", "How much to tell after each step: none, short, full or kernel")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "Seed of the lesson's names and numbers")
+	cmd.Flags().StringVar(&f.lang, "lang", "", "Language, such as zh-CN; what has no translation is shown in English (LEARN_LANG, LC_ALL, LANG)")
 	return cmd
+}
+
+// findLesson finds a lesson of the program by what it is called, or one of an author by its path.
+func findLesson(all []lessons.Lesson, name string) (lessons.Lesson, error) {
+	if !strings.ContainsAny(name, `/\.`) {
+		return lessons.Find(all, name)
+	}
+	place, err := author.Open(name)
+	if err != nil {
+		return lessons.Lesson{}, err
+	}
+	if len(place.Names) != 1 {
+		return lessons.Lesson{}, fmt.Errorf("play %s: there are %d lessons; expected the path of one", name, len(place.Names))
+	}
+	drafts, faults := place.Read()
+	if len(faults) > 0 {
+		return lessons.Lesson{}, errors.New(faults[0].String())
+	}
+	return drafts[0].Lesson, nil
 }
 
 func (s *session) listCommand() *cobra.Command {
@@ -150,6 +173,10 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if err := s.settle(); err != nil {
 		return err
 	}
+	lang, err := language(l, f.lang)
+	if err != nil {
+		return err
+	}
 	if l.Limits && s.driver == "" && s.nativeErr == nil {
 		s.nativeErr = nativeLimits() // then the simulated machine has them
 	}
@@ -158,7 +185,7 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 		return err
 	}
 	e.withRegistry = l.Registry
-	opts := lessons.Options{Engine: e, Programs: e, Out: s.out, Workspace: filepath.Join(e.dir, "work"), Auto: f.auto, Level: f.level, Width: s.width(), Color: s.color(s.out), Seed: f.seed}
+	opts := lessons.Options{Engine: e, Programs: e, Out: s.out, Workspace: filepath.Join(e.dir, "work"), Auto: f.auto, Lang: lang, Level: f.level, Width: s.width(), Color: s.color(s.out), Seed: f.seed}
 	if !f.auto && term.IsTerminal(int(s.in.Fd())) {
 		opts.In = s.in
 	}
