@@ -68,7 +68,7 @@ The end.
 					{Line: 17, File: &File{Path: "dir/Dockerfile.a", Content: "FROM x\n\n", Mode: 0o755, Lang: "dockerfile"}},
 					{Line: 22, Predict: &Predict{
 						ID: "p", Confidence: true, Question: "How many?", Choices: []Choice{{"one or so", "M-ONE"}, {"two", ""}},
-						Key: Expr{"1", 29}, Why: "so", Proof: []Proof{{"a", Expr{"1 + 1", 33}}},
+						Key: Expr{Source: "1", Line: 29}, Why: "so", Proof: []Proof{{"a", Expr{Source: "1 + 1", Line: 33}}},
 					}},
 				},
 			},
@@ -76,14 +76,14 @@ The end.
 				Number: 2, Command: "cat <<E\nhello\nE", Line: 39,
 				After: []Block{
 					{Line: 44, Prose: "Text for the answer."},
-					{Line: 46, Evidence: &Evidence{ID: "e", Kind: "path", Question: "Where?", Key: Expr{`"a"`, 49}}},
+					{Line: 46, Evidence: &Evidence{ID: "e", Kind: "path", Question: "Where?", Key: Expr{Source: `"a"`, Line: 49}}},
 				},
 			},
 			{
 				Number: 3, Section: 1, Command: "false {{n}}", Exit: 3, Line: 61,
 				Before: []Block{{Line: 52, Prose: "Text for what comes next.\n\n```sh\nnot ours\n```"}, {Line: 58, Heading: "Second"}},
 				After: []Block{{Line: 64, Check: &Check{
-					ID: "c", Says: "it is so", Now: Expr{"1 == 1", 66}, Only: Expr{`.kind == "command"`, 67},
+					ID: "c", Says: "it is so", Now: Expr{Source: "1 == 1", Line: 66}, Only: Expr{Source: `.kind == "command"`, Line: 67},
 				}}},
 			},
 		},

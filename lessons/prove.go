@@ -76,13 +76,9 @@ func (l Lesson) proveExpr(x Expr, vars map[string]any, kind ...expr.Option) erro
 	if err := expression.Compile(x.Source, expression.Roots{}, kind...); err != nil {
 		return &Error{File: l.File, Line: x.Line, Text: fmt.Sprintf("expression %q: %s", x.Source, expression.FirstLine(err))}
 	}
-	for _, word := range strings.Split(x.Source, "vars.")[1:] {
-		end := strings.IndexFunc(word, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') })
-		if end >= 0 {
-			word = word[:end]
-		}
-		if _, ok := vars[word]; !ok {
-			return &Error{File: l.File, Line: x.Line, Text: fmt.Sprintf("expression %q names vars.%s; expected a variable of the front matter", x.Source, word)}
+	for _, name := range expression.VarsIn(x.Source) {
+		if _, ok := vars[name]; !ok {
+			return &Error{File: l.File, Line: x.Line, Text: fmt.Sprintf("expression %q names vars.%s; expected a variable of the front matter", x.Source, name)}
 		}
 	}
 	return nil

@@ -17,6 +17,12 @@ import (
 	"github.com/learn-containers/learn/trace/world"
 )
 
+// Expr is the source of an expression and where it stands.
+type Expr struct {
+	Source string
+	Line   int
+}
+
 // state is a World as expressions see it: its fields, and its questions under lower-case names.
 type state struct {
 	world.World
@@ -48,7 +54,7 @@ type Roots struct {
 	Before state            `expr:"before"`
 	After  state            `expr:"after"`
 	Now    state            `expr:"now"`
-	Trace  []map[string]any `expr:"trace"`  // events of the step just run: attributes, seq, kind, phase, error
+	Trace  []map[string]any `expr:"trace"`  // events of the step just run: attributes, seq, at_ms, kind, phase, error
 	Lesson []map[string]any `expr:"lesson"` // events since the lesson began
 	Vars   map[string]any   `expr:"vars"`
 	KiB    int              `expr:"KiB"`
@@ -76,7 +82,7 @@ func (v Roots) At(w world.World) Roots {
 }
 
 func eventFields(e trace.Event) map[string]any {
-	m := make(map[string]any, len(e.Attrs)+6)
+	m := make(map[string]any, len(e.Attrs)+7)
 	for _, a := range e.Attrs {
 		switch a.Value.Type() {
 		case "string":
@@ -89,6 +95,7 @@ func eventFields(e trace.Event) map[string]any {
 			m[a.Key] = a.Value.List()
 		}
 	}
+	m["at_ms"] = int(e.At.Milliseconds())
 	m["seq"], m["kind"], m["phase"], m["span"], m["parent"] = int(e.Seq), e.Kind, string(e.Phase), int(e.Span), int(e.Parent)
 	m["error"] = e.Err
 	return m

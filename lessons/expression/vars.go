@@ -137,3 +137,16 @@ func FirstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }
+
+// VarsIn lists the variables that an expression names as vars.NAME.
+func VarsIn(source string) []string {
+	var names []string
+	for _, word := range strings.Split(source, "vars.")[1:] {
+		end := strings.IndexFunc(word, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') })
+		if end >= 0 {
+			word = word[:end]
+		}
+		names = append(names, word)
+	}
+	return names
+}
