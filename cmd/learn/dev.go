@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/lessons/author"
 	"github.com/learn-containers/learn/lessons/translate"
@@ -21,7 +23,7 @@ const courseFolder = "lessons/content"
 func (s *session) devCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "For authors: check, begin and translate lessons",
+		Short: "For authors: check and begin lessons and exercises, translate lessons",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -33,21 +35,38 @@ func (s *session) devCheckCommand() *cobra.Command {
 	var play, strict bool
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
-		Short: "Say what is wrong with lessons, as file:line: text",
+		Short: "Say what is wrong with lessons and exercises, as file:line: text",
 		Long: `learn dev check reads lessons and says what is wrong with them: expressions, commands and templates; lessons that are needed; misconceptions
 that are in no catalogue or in no question; too few predictions, evidence or checks; nothing asked again from an earlier lesson; commands without
-an intent; dead links; words and kinds of events that are none; translations that are stale, missing or of no text. PATH is a lesson.md, its
-folder or a folder of lessons; without one the lessons of the program are checked. A warning alone is no reason for exit code 1.`,
+an intent; dead links; words and kinds of events that are none; translations that are stale, missing or of no text. Of exercises it
+proves expressions, scripts, templates and names; with --play also that each fails untouched, is solved by its solution with five seeds, and that each
+wrong attempt is taken for its own misconception. PATH is a lesson.md or exercise.md, its folder or a folder of such folders; without one everything in
+the program is checked. A warning alone is no reason for exit code 1.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.devCheck(cmd, args, play, strict)
 		},
 	}
-	cmd.Flags().BoolVar(&play, "play", false, "Also play each lesson on the simulator, and warn of events for which the text has no word yet")
+	cmd.Flags().BoolVar(&play, "play", false, "Also play each lesson on the simulator, and warn of events for which the text has no word yet; carry each exercise out")
 	cmd.Flags().BoolVar(&strict, "strict", false, "Take warnings as faults")
 	return cmd
 }
 
 func (s *session) devCheck(cmd *cobra.Command, paths []string, play, strict bool) error {
+	rest, tasks, err := splitPaths(paths)
+	if err != nil {
+		return err
+	}
+	var lessonsErr, tasksErr error
+	if len(paths) == 0 || len(rest) > 0 {
+		lessonsErr = s.devLessons(cmd.Context(), rest, play, strict)
+	}
+	if len(tasks) > 0 {
+		tasksErr = s.devExercises(cmd.Context(), tasks, play)
+	}
+	return errors.Join(lessonsErr, tasksErr)
+}
+
+func (s *session) devLessons(ctx context.Context, paths []string, play, strict bool) error {
 	places, err := placesOf(paths)
 	if err != nil {
 		return err
@@ -65,7 +84,7 @@ func (s *session) devCheck(cmd *cobra.Command, paths []string, play, strict bool
 	for _, d := range drafts {
 		found = append(found, course.Check(d)...)
 		if play {
-			more, err := s.devPlay(cmd.Context(), course, d)
+			more, err := s.devPlay(ctx, course, d)
 			if err != nil {
 				return err
 			}
@@ -125,13 +144,13 @@ func (s *session) devNewCommand() *cobra.Command {
 	var folder string
 	var about strings.Builder
 	var kinds []string
-	for _, m := range author.Makers() {
+	for _, m := range makers() {
 		kinds = append(kinds, m.Kind)
 		fmt.Fprintf(&about, "  %-8s %s\n", m.Kind, m.About)
 	}
 	cmd := &cobra.Command{
 		Use:       "new KIND NAME",
-		Short:     "Begin a lesson that can be played at once",
+		Short:     "Begin a lesson that can be played or an exercise that can be proven at once",
 		Long:      "learn dev new begins something of the course. KIND is one of\n\n" + about.String(),
 		Args:      cobra.RangeArgs(1, 2),
 		ValidArgs: kinds,
@@ -140,16 +159,35 @@ func (s *session) devNewCommand() *cobra.Command {
 			if i < 0 {
 				return fmt.Errorf("make %s: there is no such kind; expected %s", args[0], strings.Join(kinds, " or "))
 			}
-			file, err := author.Makers()[i].Make(folder, strings.Join(args[1:], ""))
+			file, err := makers()[i].Make(folderFor(kinds[i], folder), strings.Join(args[1:], ""))
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "%s\n\nPlay it with learn play %s, prove it with learn dev check --play %s.\n", file, file, file)
+			fmt.Fprintln(s.out, file)
+			if kinds[i] == "lesson" {
+				fmt.Fprintf(s.out, "\nPlay it with learn play %s.", file)
+			}
+			fmt.Fprintf(s.out, "\nProve it with learn dev check --play %s.\n", file)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&folder, "dir", courseFolder, "Folder of lessons")
+	cmd.Flags().StringVar(&folder, "dir", "", "Folder of lessons ("+courseFolder+") or exercises ("+tasksFolder+")")
 	return cmd
+}
+
+// makers are those of lessons, and one for exercises.
+func makers() []author.Maker {
+	return append(author.Makers(), author.Maker{Kind: "exercise", About: "a folder with an exercise that is proven as it is, in a folder of exercises", Make: exercises.New})
+}
+
+func folderFor(kind, folder string) string {
+	switch {
+	case folder != "":
+		return folder
+	case kind == "exercise":
+		return tasksFolder
+	}
+	return courseFolder
 }
 
 func (s *session) devTranslateCommand() *cobra.Command {
