@@ -99,11 +99,9 @@ func (j *judge) show(value any) string {
 func (j *judge) compute(text string, roots Roots) (string, error) {
 	var b strings.Builder
 	for {
-		before, rest, found := strings.Cut(text, "((")
+		before, inner, after, found := cutComputed(text)
 		b.WriteString(before)
-		inner, after, closed := strings.Cut(rest, "))")
-		if !found || !closed {
-			b.WriteString(strings.TrimSuffix("(("+rest, "(("))
+		if !found {
 			return b.String(), nil
 		}
 		value, err := expression.Evaluate(inner, roots)
@@ -119,12 +117,48 @@ func (j *judge) compute(text string, roots Roots) (string, error) {
 func computed(text string) []string {
 	var out []string
 	for {
-		_, rest, found := strings.Cut(text, "((")
-		inner, after, closed := strings.Cut(rest, "))")
-		if !found || !closed {
+		_, inner, after, found := cutComputed(text)
+		if !found {
 			return out
 		}
 		out = append(out, inner)
 		text = after
 	}
+}
+
+// cutComputed slices text around its first ((expression)). Without one, before is the whole text.
+func cutComputed(text string) (before, inner, after string, found bool) {
+	before, rest, found := strings.Cut(text, "((")
+	if !found {
+		return text, "", "", false
+	}
+	end := closing(rest)
+	if end < 0 {
+		return text, "", "", false
+	}
+	return before, rest[:end], rest[end+len("))"):], true
+}
+
+// closing finds the )) that belongs to no parenthesis and no quoted text of the expression before it; -1 if there is none.
+func closing(s string) int {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quote != 0 && c == '\\' && quote != '`':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case strings.HasPrefix(s[i:], "))"):
+			return i
+		}
+	}
+	return -1
 }
