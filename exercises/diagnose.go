@@ -7,7 +7,6 @@ import (
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/narrate"
 )
 
 // explain fills in why a check does not hold: its proof and the first diagnosis that fits. The check's own event and file stand in for those that
@@ -85,14 +84,14 @@ func (j *judge) event(seq uint64) *trace.Event {
 	return nil
 }
 
-// show is a value for people: an event as its sentence.
+// show is a value for people: an event as its sentence. It may have several lines, and whatever a program printed.
 func (j *judge) show(value any) string {
 	if seq, ok := seqOf(value); ok {
 		if e := j.event(seq); e != nil {
 			return lessons.EventLine(*e)
 		}
 	}
-	return narrate.Clean(expression.Show(value))
+	return expression.Show(value)
 }
 
 // compute replaces each ((expression)) by its value on the learner's state.
@@ -126,39 +125,19 @@ func computed(text string) []string {
 	}
 }
 
-// cutComputed slices text around its first ((expression)). Without one, before is the whole text.
+// cutComputed cuts a text around its first ((expression)), which may have brackets of its own. Without one, before is the whole text.
 func cutComputed(text string) (before, inner, after string, found bool) {
-	before, rest, found := strings.Cut(text, "((")
-	if !found {
-		return text, "", "", false
-	}
-	end := closing(rest)
-	if end < 0 {
-		return text, "", "", false
-	}
-	return before, rest[:end], rest[end+len("))"):], true
-}
-
-// closing finds the )) that belongs to no parenthesis and no quoted text of the expression before it; -1 if there is none.
-func closing(s string) int {
-	depth, quote := 0, byte(0)
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case quote != 0 && c == '\\' && quote != '`':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'' || c == '`':
-			quote = c
+	before, rest, _ := strings.Cut(text, "((")
+	depth := 0
+	for i, c := range rest {
+		switch {
 		case c == '(':
 			depth++
 		case c == ')' && depth > 0:
 			depth--
-		case strings.HasPrefix(s[i:], "))"):
-			return i
+		case c == ')' && strings.HasPrefix(rest[i:], "))"):
+			return before, rest[:i], rest[i+2:], true
 		}
 	}
-	return -1
+	return text, "", "", false
 }
