@@ -13,6 +13,8 @@ type Host struct {
 	// Probe runs argv in the container as its own user and gives its exit code and the beginning of its output. When cancel is closed it
 	// kills what runs, and returns soon.
 	Probe func(argv []string, cancel <-chan struct{}) (code int, output string, err error)
+	// Ending says that the container's first process has ended, or is about to and takes the others along. Stop is sure to follow.
+	Ending func() bool
 	// Keep writes the record down. res is the probe that changed it, nil for none; changed tells that the status is another one.
 	Keep func(r Record, res *Result, changed bool)
 }
@@ -150,6 +152,9 @@ func (m *Monitor) probe() (order, *Result) {
 		if out.err != nil {
 			res.ExitCode, res.Output = -1, out.err.Error()
 		}
+	}
+	if m.host.Ending() { // and the probe with it: that says nothing of how the container was
+		return <-m.orders, nil
 	}
 	res.End = m.host.Now().UTC()
 	return 0, res
