@@ -43,7 +43,7 @@ func Start(c *Check, h Host, started time.Time, before Record) *Monitor {
 	m := &Monitor{check: c, host: h, started: started, orders: make(chan order), obeyed: make(chan struct{}), over: make(chan struct{})}
 	r := Begin(before)
 	h.Keep(r, nil, true)
-	go m.run(r)
+	go m.run(r, m.arm(r)) // armed here: the interval begins with the start, however late the goroutine gets its turn
 	return m
 }
 
@@ -77,8 +77,8 @@ func (m *Monitor) order(o order) {
 	}
 }
 
-// run is the monitor's goroutine.
-func (m *Monitor) run(r Record) {
+// run is the monitor's goroutine. w is the wait for the first probe.
+func (m *Monitor) run(r Record, w wait) {
 	defer close(m.over)
 	paused := false
 	for {
@@ -87,10 +87,11 @@ func (m *Monitor) run(r Record) {
 			o = <-m.orders
 		} else {
 			var res *Result
-			if o, res = m.next(r); res != nil {
+			if o, res = m.next(w); res != nil {
 				changed := false
 				r, changed = m.check.count(r, *res, m.started)
 				m.host.Keep(r, res, changed)
+				w = m.arm(r)
 				continue
 			}
 		}
@@ -104,19 +105,31 @@ func (m *Monitor) run(r Record) {
 		if o == end {
 			return
 		}
+		if !paused {
+			w = m.arm(r)
+		}
 		m.obeyed <- struct{}{}
 	}
 }
 
-// next waits for the time of the next probe and makes it, or gives the order that came before it ended.
-func (m *Monitor) next(r Record) (order, *Result) {
+// wait is for the time of a probe.
+type wait struct {
+	due  <-chan struct{} // closed at that time
+	stop func() bool
+}
+
+func (m *Monitor) arm(r Record) wait {
 	due := make(chan struct{})
-	stop := m.host.After(m.check.wait(r, m.started, m.host.Now()), func() { close(due) })
-	defer stop()
+	return wait{due, m.host.After(m.check.wait(r, m.started, m.host.Now()), func() { close(due) })}
+}
+
+// next waits for the time of the next probe and makes it, or gives the order that came before it ended.
+func (m *Monitor) next(w wait) (order, *Result) {
+	defer w.stop()
 	select {
 	case o := <-m.orders:
 		return o, nil
-	case <-due:
+	case <-w.due:
 	}
 	return m.probe()
 }
