@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/narrate"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -17,7 +18,7 @@ const shortestPrefix = 6
 
 // askEvidence asks for an event or a file and judges the answer.
 func (p *player) askEvidence(q *Evidence) error {
-	value, err := evaluate(q.Key.Source, p.environment())
+	value, err := expression.Evaluate(q.Key.Source, p.environment())
 	if err != nil {
 		return p.broken(q.Key, err)
 	}
@@ -28,19 +29,19 @@ func (p *player) askEvidence(q *Evidence) error {
 	p.evidenceQuestion(q)
 	given := ""
 	if !p.Auto {
-		what := map[string]string{"event": "Number of the event (e lists them)", "path": "Path of the file"}[q.Kind]
-		if given, err = p.read(what); err != nil {
+		what := map[string]phrase{"event": sayEventNumber, "path": sayFilePath}[q.Kind]
+		if given, err = p.read(p.say(what)); err != nil {
 			return err
 		}
 	}
 	right := p.isEvidence(q.Kind, given, keys)
 	switch {
 	case p.Auto:
-		p.verdict("The evidence:")
+		p.verdict(p.say(sayEvidence))
 	case right:
-		p.verdict("Right:")
+		p.verdict(p.say(sayFound))
 	default:
-		p.verdict(fmt.Sprintf("%q is not it. The evidence:", narrate.Clean(given)))
+		p.verdict(p.say(sayNotFound, "given", narrate.Clean(given)))
 	}
 	for _, key := range keys {
 		p.bullet(p.evidenceText(q.Kind, key))
@@ -59,8 +60,8 @@ func (p *player) askEvidence(q *Evidence) error {
 func evidenceKeys(q *Evidence, value any) ([]string, error) {
 	var keys []string
 	var err error
-	each(value, func(v any) {
-		n, isNumber := number(v)
+	expression.Each(value, func(v any) {
+		n, isNumber := expression.Number(v)
 		text, isText := v.(string)
 		switch {
 		case q.Kind == "event" && isNumber && n > 0:
@@ -68,7 +69,7 @@ func evidenceKeys(q *Evidence, value any) ([]string, error) {
 		case q.Kind == "path" && isText && text != "":
 			keys = append(keys, text)
 		default:
-			err = fmt.Errorf("the key is %s; expected %s", show(v), map[string]string{"event": "an event's number, such as find(trace, ...).seq", "path": "a path in the engine's home"}[q.Kind])
+			err = fmt.Errorf("the key is %s; expected %s", expression.Show(v), map[string]string{"event": "an event's number, such as find(trace, ...).seq", "path": "a path in the engine's home"}[q.Kind])
 		}
 	})
 	if err == nil && len(keys) == 0 {
@@ -116,22 +117,22 @@ func (p *player) evidenceText(kind, key string) string {
 // evidenceList shows every event of the last step, with its number and the file that it is about.
 func (p *player) evidenceList() {
 	if p.done == 0 {
-		p.line("No step has run yet.")
+		p.line(p.say(sayNoStep))
 		return
 	}
 	for _, e := range p.events[p.first:] {
 		p.bullet(eventLine(e, narrate.Full))
 	}
-	p.line("Files are below $LEARN_HOME, " + p.Engine.Home())
+	p.line(p.say(sayHomeIs, "home", p.Engine.Home()))
 }
 
 // why tells the last step again with everything that is known about it.
 func (p *player) why() {
 	if p.done == 0 {
-		p.line("No step has run yet.")
+		p.line(p.say(sayNoStep))
 		return
 	}
-	p.line(fmt.Sprintf("Step %d in full:", p.done))
+	p.line(p.say(sayInFull, "n", p.done))
 	p.narration(p.events[p.first:], narrate.Kernel)
 }
 
@@ -164,7 +165,7 @@ func telling(e trace.Event, level narrate.Level) string {
 func attributes(e trace.Event) string {
 	parts := make([]string, len(e.Attrs))
 	for i, a := range e.Attrs {
-		parts[i] = a.Key + "=" + narrate.Clean(show(a.Value.String()))
+		parts[i] = a.Key + "=" + narrate.Clean(expression.Show(a.Value.String()))
 	}
 	return strings.Join(parts, " ")
 }

@@ -1,5 +1,7 @@
 package lessons
 
+import "github.com/learn-containers/learn/lessons/expression"
+
 // filled returns the lesson with all templates replaced. The receiver is not changed.
 func (l Lesson) filled(values map[string]any) (Lesson, error) {
 	f := filler{file: l.File, values: values}
@@ -25,9 +27,9 @@ type filler struct {
 }
 
 func (f *filler) text(s string) string {
-	out, err := fill(s, f.values)
+	out, err := expression.Fill(s, f.values)
 	if err != nil && f.err == nil {
-		f.err = &Error{f.file, f.line, err.Error()}
+		f.err = &Error{File: f.file, Line: f.line, Text: err.Error()}
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package lessons
 import (
 	"fmt"
 
+	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/learn-containers/learn/trace/world"
@@ -15,11 +16,11 @@ func (p *player) check(c *Check) error {
 		return err
 	}
 	if len(why) == 0 {
-		p.verdict("Checked: " + c.Says + ".")
+		p.verdict(p.say(sayChecked, "says", c.Says))
 		return nil
 	}
 	p.result.ChecksFailed++
-	p.verdict("Not so: " + c.Says + ".")
+	p.verdict(p.say(sayNotSo, "says", c.Says))
 	for _, w := range why {
 		p.bullet(w)
 	}
@@ -34,7 +35,7 @@ func (p *player) judge(c *Check) ([]string, error) {
 	env := p.environment()
 	var why []string
 	for _, x := range c.exprs() {
-		is, err := holds(x.Source, env)
+		is, err := expression.Holds(x.Source, env)
 		if err == nil && !is && x == c.Ever {
 			is, err = p.everHeld(x, env)
 		}
@@ -49,21 +50,21 @@ func (p *player) judge(c *Check) ([]string, error) {
 }
 
 // everHeld looks for a state since the lesson began in which x held.
-func (p *player) everHeld(x Expr, env environment) (bool, error) {
+func (p *player) everHeld(x Expr, env expression.Roots) (bool, error) {
 	r := world.NewReplay(p.events)
 	for r.Next() {
-		if is, err := holds(x.Source, env.at(r.World())); err != nil || is {
+		if is, err := expression.Holds(x.Source, env.At(r.World())); err != nil || is {
 			return is, err
 		}
 	}
 	return false, nil
 }
 
-func (p *player) reasonsFor(c *Check, x Expr, env environment) []string {
+func (p *player) reasonsFor(c *Check, x Expr, env expression.Roots) []string {
 	if c.Only.Source == "" || x != forEach(c.Only) {
-		return reasons(x.Source, env)
+		return expression.Reasons(x.Source, env)
 	}
-	found, err := evaluate("find(trace, not ("+c.Only.Source+"))", env)
+	found, err := expression.Evaluate("find(trace, not ("+c.Only.Source+"))", env)
 	if err != nil {
 		return []string{x.Source + " is not true"}
 	}

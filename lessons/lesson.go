@@ -3,6 +3,8 @@ package lessons
 import (
 	"fmt"
 	"strings"
+
+	"github.com/learn-containers/learn/lessons/expression"
 )
 
 // Lesson is one parsed lesson. It is a value that nothing changes; templates in it are filled in when it is played.
@@ -19,6 +21,14 @@ type Lesson struct {
 	Sections  []Section
 	Steps     []Step
 	Closing   []Block // what follows the last step
+	Sides     []Side  // its translations; Parse finds none, Load does
+}
+
+// Side is a translation as it lies beside the lesson, not yet read.
+type Side struct {
+	Lang   string // BCP 47, such as zh-CN
+	File   string // for messages
+	Source []byte
 }
 
 // Section is a heading and the steps below it.
@@ -97,19 +107,7 @@ type Check struct {
 }
 
 // Expr is the source of an expression and where it stands.
-type Expr struct {
-	Source string
-	Line   int
-}
-
-// Error is a fault in a lesson's file.
-type Error struct {
-	File string
-	Line int
-	Text string // what was found, and what was expected
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
+type Expr = expression.Expr
 
 // NotFoundError says that no lesson matches, or more than one does.
 type NotFoundError struct {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/learn-containers/learn/lessons/expression"
 )
 
 const head = "---\nid: one\ntitle: One\n---\n"
@@ -55,7 +56,7 @@ The end.
 	}
 	want := Lesson{
 		ID: "one", Title: "A lesson", File: "one/lesson.md", Needs: []string{"zero"}, Targets: []string{"M-ONE"}, Minutes: 5,
-		Vars:     []Var{{"n", "rand(4, 9)", 8}},
+		Vars:     []Var{{Name: "n", Source: "rand(4, 9)", Line: 8}},
 		Sections: []Section{{"First", 13, 1}, {"Second", 58, 3}},
 		Steps: []Step{
 			{
@@ -67,7 +68,7 @@ The end.
 					{Line: 17, File: &File{Path: "dir/Dockerfile.a", Content: "FROM x\n\n", Mode: 0o755, Lang: "dockerfile"}},
 					{Line: 22, Predict: &Predict{
 						ID: "p", Confidence: true, Question: "How many?", Choices: []Choice{{"one or so", "M-ONE"}, {"two", ""}},
-						Key: Expr{"1", 29}, Why: "so", Proof: []Proof{{"a", Expr{"1 + 1", 33}}},
+						Key: Expr{Source: "1", Line: 29}, Why: "so", Proof: []Proof{{"a", Expr{Source: "1 + 1", Line: 33}}},
 					}},
 				},
 			},
@@ -75,14 +76,14 @@ The end.
 				Number: 2, Command: "cat <<E\nhello\nE", Line: 39,
 				After: []Block{
 					{Line: 44, Prose: "Text for the answer."},
-					{Line: 46, Evidence: &Evidence{ID: "e", Kind: "path", Question: "Where?", Key: Expr{`"a"`, 49}}},
+					{Line: 46, Evidence: &Evidence{ID: "e", Kind: "path", Question: "Where?", Key: Expr{Source: `"a"`, Line: 49}}},
 				},
 			},
 			{
 				Number: 3, Section: 1, Command: "false {{n}}", Exit: 3, Line: 61,
 				Before: []Block{{Line: 52, Prose: "Text for what comes next.\n\n```sh\nnot ours\n```"}, {Line: 58, Heading: "Second"}},
 				After: []Block{{Line: 64, Check: &Check{
-					ID: "c", Says: "it is so", Now: Expr{"1 == 1", 66}, Only: Expr{`.kind == "command"`, 67},
+					ID: "c", Says: "it is so", Now: Expr{Source: "1 == 1", Line: 66}, Only: Expr{Source: `.kind == "command"`, Line: 67},
 				}}},
 			},
 		},
@@ -190,14 +191,14 @@ func TestFill(t *testing.T) {
 		{"{{n", "{{n"}, {"{}}", "{}}"},
 	}
 	for _, test := range tests {
-		if got, err := fill(test.in, values); got != test.want || err != nil {
-			t.Errorf("fill(%q) = %q, %v; want %q", test.in, got, err, test.want)
+		if got, err := expression.Fill(test.in, values); got != test.want || err != nil {
+			t.Errorf("Fill(%q) = %q, %v; want %q", test.in, got, err, test.want)
 		}
 	}
 }
 
 func TestValues(t *testing.T) {
-	l := Lesson{ID: "a", Vars: []Var{{"n", "rand(4, 9)", 1}, {"w", "word()", 2}, {"v", "word()", 3}, {"p", `pick("x", n)`, 4}, {"c", "7", 5}, {"s", "plain", 6}}}
+	l := Lesson{ID: "a", Vars: []Var{{Name: "n", Source: "rand(4, 9)", Line: 1}, {Name: "w", Source: "word()", Line: 2}, {Name: "v", Source: "word()", Line: 3}, {Name: "p", Source: `pick("x", n)`, Line: 4}, {Name: "c", Source: "7", Line: 5}, {Name: "s", Source: "plain", Line: 6}}}
 	first, err := l.Values(3)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr"
+	"github.com/learn-containers/learn/lessons/expression"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -18,7 +19,7 @@ func (l Lesson) Prove() error {
 	}
 	for _, s := range filled.Steps {
 		if _, err := parseCommand(s.Command); err != nil {
-			return &Error{l.File, s.Line, fmt.Sprintf("the command is no valid shell: %v", err)}
+			return &Error{File: l.File, Line: s.Line, Text: fmt.Sprintf("the command is no valid shell: %v", err)}
 		}
 		for _, b := range append(append([]Block(nil), s.Before...), s.After...) {
 			if err := l.proveBlock(b, vars); err != nil {
@@ -72,16 +73,12 @@ func forEach(only Expr) Expr {
 }
 
 func (l Lesson) proveExpr(x Expr, vars map[string]any, kind ...expr.Option) error {
-	if err := compile(x, kind...); err != nil {
-		return &Error{l.File, x.Line, fmt.Sprintf("expression %q: %s", x.Source, firstLine(err))}
+	if err := expression.Compile(x.Source, expression.Roots{}, kind...); err != nil {
+		return &Error{File: l.File, Line: x.Line, Text: fmt.Sprintf("expression %q: %s", x.Source, expression.FirstLine(err))}
 	}
-	for _, word := range strings.Split(x.Source, "vars.")[1:] {
-		end := strings.IndexFunc(word, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') })
-		if end >= 0 {
-			word = word[:end]
-		}
-		if _, ok := vars[word]; !ok {
-			return &Error{l.File, x.Line, fmt.Sprintf("expression %q names vars.%s; expected a variable of the front matter", x.Source, word)}
+	for _, name := range expression.VarsIn(x.Source) {
+		if _, ok := vars[name]; !ok {
+			return &Error{File: l.File, Line: x.Line, Text: fmt.Sprintf("expression %q names vars.%s; expected a variable of the front matter", x.Source, name)}
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace/narrate"
 )
 
@@ -23,15 +24,15 @@ func (p *player) ask(q *Predict) (guess, error) {
 		return g, nil
 	}
 	var err error
-	if g.choice, err = p.readNumber("Your prediction", len(q.Choices)); err != nil || !q.Confidence {
+	if g.choice, err = p.readNumber(p.say(sayYourPrediction), len(q.Choices)); err != nil || !q.Confidence {
 		return g, err
 	}
-	g.confidence, err = p.readNumber("How sure are you? 1 a guess, 2 fairly, 3 certain", 3)
+	g.confidence, err = p.readNumber(p.say(sayHowSure), 3)
 	return g, err
 }
 
 func (p *player) readNumber(prompt string, most int) (int, error) {
-	prompt = fmt.Sprintf("%s, 1 to %d", prompt, most)
+	prompt = p.say(sayRange, "prompt", prompt, "most", most)
 	for {
 		line, err := p.read(prompt)
 		if err != nil {
@@ -40,7 +41,7 @@ func (p *player) readNumber(prompt string, most int) (int, error) {
 		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= most {
 			return n, nil
 		}
-		p.line(fmt.Sprintf("%q is no choice; expected a number from 1 to %d.", narrate.Clean(line), most))
+		p.line(p.say(sayNoChoice, "given", narrate.Clean(line), "most", most))
 	}
 }
 
@@ -49,10 +50,10 @@ func (p *player) readNumber(prompt string, most int) (int, error) {
 func (p *player) settle(g guess) error {
 	q := g.question
 	env := p.environment()
-	value, err := evaluate(q.Key.Source, env)
-	key, ok := number(value)
+	value, err := expression.Evaluate(q.Key.Source, env)
+	key, ok := expression.Number(value)
 	if err == nil && (!ok || key < 1 || key > len(q.Choices)) {
-		err = fmt.Errorf("the key is %s; expected the number of a choice, 1 to %d", show(value), len(q.Choices))
+		err = fmt.Errorf("the key is %s; expected the number of a choice, 1 to %d", expression.Show(value), len(q.Choices))
 	}
 	if err != nil {
 		return p.broken(q.Key, err)
@@ -60,13 +61,13 @@ func (p *player) settle(g guess) error {
 	right := q.Choices[key-1].Text
 	switch {
 	case p.Auto:
-		p.verdict(fmt.Sprintf("What happened: %d. %s", key, right))
+		p.verdict(p.say(sayHappened, "n", key, "choice", right))
 	case g.choice == key:
-		p.verdict(fmt.Sprintf("Right: %d. %s", key, right))
+		p.verdict(p.say(sayRight, "n", key, "choice", right))
 	default:
-		p.verdict(fmt.Sprintf("You said %d. What happened: %d. %s", g.choice, key, right))
+		p.verdict(p.say(sayWrong, "given", g.choice, "n", key, "choice", right))
 		if g.confidence == 3 {
-			p.line("You were certain, so this one is worth a second look.")
+			p.line(p.say(sayCertain))
 		}
 	}
 	if g.choice != key {
@@ -84,14 +85,14 @@ func (p *player) settle(g guess) error {
 	return nil
 }
 
-func (p *player) proof(proof []Proof, env environment) error {
-	p.line("The evidence:")
+func (p *player) proof(proof []Proof, env expression.Roots) error {
+	p.line(p.say(sayEvidence))
 	for _, part := range proof {
-		value, err := evaluate(part.Expr.Source, env)
+		value, err := expression.Evaluate(part.Expr.Source, env)
 		if err != nil {
 			return p.broken(part.Expr, err)
 		}
-		p.bullet(part.Label + ": " + p.describe(value))
+		p.bullet(p.say(sayProof, "label", part.Label, "value", p.describe(value)))
 	}
 	return nil
 }
@@ -100,11 +101,11 @@ func (p *player) proof(proof []Proof, env environment) error {
 func (p *player) describe(value any) string {
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return show(value)
+		return expression.Show(value)
 	}
-	seq, _ := number(fields["seq"])
+	seq, _ := expression.Number(fields["seq"])
 	if seq < 1 || seq > len(p.events) {
-		return show(value)
+		return expression.Show(value)
 	}
 	e := p.events[seq-1]
 	return fmt.Sprintf("event %d, %s: %s", seq, e.Kind, telling(e, narrate.Full))
@@ -113,9 +114,9 @@ func (p *player) describe(value any) string {
 // refute answers the belief that a wrong choice shows.
 func (p *player) refute(id string) {
 	if m, ok := p.beliefs[id]; ok {
-		p.line("A common belief: " + m.Claim)
-		p.line("But: " + m.Refutation)
-		p.line("See for yourself: " + m.Evidence)
+		p.line(p.say(sayBelief, "claim", m.Claim))
+		p.line(p.say(sayBut, "refutation", m.Refutation))
+		p.line(p.say(saySee, "evidence", m.Evidence))
 	}
 }
 
@@ -138,7 +139,9 @@ func (p *player) answered(a Answer) {
 
 // broken reports an expression that can't be evaluated: a fault of the lesson, not of the learner.
 func (p *player) broken(x Expr, err error) error {
-	return &Error{p.lesson.File, x.Line, err.Error()}
+	return &Error{File: p.lesson.File, Line: x.Line, Text: err.Error()}
 }
 
-func (p *player) environment() environment { return environmentOf(p.events, p.first, p.vars) }
+func (p *player) environment() expression.Roots {
+	return expression.NewRoots(p.events, p.first, p.vars)
+}

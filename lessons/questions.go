@@ -3,49 +3,50 @@ package lessons
 import (
 	"strings"
 
+	"github.com/learn-containers/learn/lessons/markdown"
 	"gopkg.in/yaml.v3"
 )
 
 // predict parses a question with choices: Markdown, "- [ ] text {M-ID}" lines, then YAML from key: on.
-func (p *lessonParser) predict(f fenced) error {
-	if err := p.only(f, "id", "kind", "confidence"); err != nil {
+func (p *lessonParser) predict(f markdown.Fence) error {
+	if err := p.doc.Only(f, "id", "kind", "confidence"); err != nil {
 		return err
 	}
-	if kind := f.attrs["kind"]; kind != "choice" && kind != "" {
-		return p.fail(f.line, "kind=%s of a predict block; expected choice", kind)
+	if kind := f.Attrs["kind"]; kind != "choice" && kind != "" {
+		return p.fail(f.Line, "kind=%s of a predict block; expected choice", kind)
 	}
 	id, err := p.takeID(f)
 	if err != nil {
 		return err
 	}
-	_, confidence := f.attrs["confidence"]
+	_, confidence := f.Attrs["confidence"]
 	q := &Predict{ID: id, Confidence: confidence}
 	body, answer, answerLine := splitAnswer(f)
-	if err := p.choices(q, body, f.line); err != nil {
+	if err := p.choices(q, body, f.Line); err != nil {
 		return err
 	}
-	fields, err := p.yamlFields(answer, answerLine-1)
+	fields, err := p.doc.FieldsBelow(answer, answerLine-1)
 	if err != nil {
 		return err
 	}
 	for _, field := range fields {
-		switch field.key {
+		switch field.Key {
 		case "key":
 			q.Key = exprOf(field)
 		case "why":
-			q.Why = field.value.Value
+			q.Why = field.Value.Value
 		case "proof":
 			if q.Proof, err = p.proof(field, answerLine-1); err != nil {
 				return err
 			}
 		default:
-			return p.fail(field.line, "unknown key %q of a prediction; expected key, why or proof", field.key)
+			return p.fail(field.Line, "unknown key %q of a prediction; expected key, why or proof", field.Key)
 		}
 	}
 	if q.Key.Source == "" || len(q.Proof) == 0 {
-		return p.fail(f.line, "prediction %s is incomplete; expected key: and proof: below the choices", id)
+		return p.fail(f.Line, "prediction %s is incomplete; expected key: and proof: below the choices", id)
 	}
-	p.pending = append(p.pending, Block{Line: f.line, Predict: q})
+	p.pending = append(p.pending, Block{Line: f.Line, Predict: q})
 	return nil
 }
 
@@ -93,18 +94,18 @@ func (p *lessonParser) reveals(c *Choice, line int) error {
 	return nil
 }
 
-func (p *lessonParser) proof(f field, base int) ([]Proof, error) {
-	fields, err := p.mapping(f.value, base)
+func (p *lessonParser) proof(f markdown.Field, base int) ([]Proof, error) {
+	fields, err := p.doc.Mapping(f.Value, base)
 	var out []Proof
 	for _, field := range fields {
-		out = append(out, Proof{Label: field.key, Expr: exprOf(field)})
+		out = append(out, Proof{Label: field.Key, Expr: exprOf(field)})
 	}
 	return out, err
 }
 
 // evidence parses a question for an event or a file: Markdown, then YAML from key: on.
-func (p *lessonParser) evidence(f fenced) error {
-	if err := p.only(f, "id", "kind"); err != nil {
+func (p *lessonParser) evidence(f markdown.Fence) error {
+	if err := p.doc.Only(f, "id", "kind"); err != nil {
 		return err
 	}
 	id, err := p.takeID(f)
@@ -112,11 +113,11 @@ func (p *lessonParser) evidence(f fenced) error {
 		return err
 	}
 	body, answer, answerLine := splitAnswer(f)
-	q := &Evidence{ID: id, Kind: orElse(f.attrs["kind"], "event"), Question: strings.TrimSpace(body)}
+	q := &Evidence{ID: id, Kind: orElse(f.Attrs["kind"], "event"), Question: strings.TrimSpace(body)}
 	if q.Kind != "event" && q.Kind != "path" {
-		return p.fail(f.line, "kind=%s of an evidence block; expected event or path", q.Kind)
+		return p.fail(f.Line, "kind=%s of an evidence block; expected event or path", q.Kind)
 	}
-	fields, err := p.yamlFields(answer, answerLine-1)
+	fields, err := p.doc.FieldsBelow(answer, answerLine-1)
 	if err != nil {
 		return err
 	}
@@ -126,38 +127,38 @@ func (p *lessonParser) evidence(f fenced) error {
 		}
 	}
 	if q.Key.Source == "" || q.Question == "" {
-		return p.fail(f.line, "evidence %s is incomplete; expected a question and key: below it", id)
+		return p.fail(f.Line, "evidence %s is incomplete; expected a question and key: below it", id)
 	}
 	if len(p.lesson.Steps) == 0 {
-		return p.fail(f.line, "an evidence question before the first command; expected it below a console block")
+		return p.fail(f.Line, "an evidence question before the first command; expected it below a console block")
 	}
-	p.pending = append(p.pending, Block{Line: f.line, Evidence: q})
+	p.pending = append(p.pending, Block{Line: f.Line, Evidence: q})
 	return nil
 }
 
-func (p *lessonParser) evidenceField(q *Evidence, f field) error {
-	switch f.key {
+func (p *lessonParser) evidenceField(q *Evidence, f markdown.Field) error {
+	switch f.Key {
 	case "key":
 		q.Key = exprOf(f)
 	case "why":
-		q.Why = f.value.Value
+		q.Why = f.Value.Value
 	case "reveals":
-		if q.Reveals = f.value.Value; f.value.Kind != yaml.ScalarNode || !isMisconception(q.Reveals) {
-			return p.fail(f.line, "reveals %q; expected an id such as M-LAYER-COPY", q.Reveals)
+		if q.Reveals = f.Value.Value; f.Value.Kind != yaml.ScalarNode || !isMisconception(q.Reveals) {
+			return p.fail(f.Line, "reveals %q; expected an id such as M-LAYER-COPY", q.Reveals)
 		}
 	default:
-		return p.fail(f.line, "unknown key %q of an evidence question; expected key, why or reveals", f.key)
+		return p.fail(f.Line, "unknown key %q of an evidence question; expected key, why or reveals", f.Key)
 	}
 	return nil
 }
 
 // splitAnswer cuts a question's body before its first line that starts with "key:". answerLine is that line's number.
-func splitAnswer(f fenced) (question, answer string, answerLine int) {
-	lines := strings.SplitAfter(f.body, "\n")
+func splitAnswer(f markdown.Fence) (question, answer string, answerLine int) {
+	lines := strings.SplitAfter(f.Body, "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(line, "key:") {
-			return strings.Join(lines[:i], ""), strings.Join(lines[i:], ""), f.line + 1 + i
+			return strings.Join(lines[:i], ""), strings.Join(lines[i:], ""), f.Line + 1 + i
 		}
 	}
-	return f.body, "", f.line + 1 + len(lines)
+	return f.Body, "", f.Line + 1 + len(lines)
 }

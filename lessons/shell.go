@@ -40,6 +40,20 @@ func (r *redirect) to(w io.Writer) {
 	r.w = w
 }
 
+// Shell runs command lines in a folder, where docker and learn are an engine. Variables and the folder stay from line to line.
+type Shell struct{ sh *shell }
+
+// NewShell starts in dir. programs may be nil: then the machine's own are used. epoch is SOURCE_DATE_EPOCH for what is built, in seconds since 1970.
+func NewShell(engine Engine, programs Programs, dir string, epoch int64) (*Shell, error) {
+	s, err := newShell(engine, programs, dir, epoch)
+	return &Shell{s}, err
+}
+
+// Run carries out a script, whose output and errors go to out, and returns its exit code. An error is of the shell itself or of ctx.
+func (s *Shell) Run(ctx context.Context, script string, out io.Writer) (int, error) {
+	return s.sh.run(ctx, script, out)
+}
+
 func newShell(engine Engine, programs Programs, dir string, epoch int64) (*shell, error) {
 	s := &shell{engine: engine, programs: programs, dir: dir, epoch: epoch}
 	s.out.to(io.Discard)

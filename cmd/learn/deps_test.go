@@ -85,7 +85,7 @@ var arrows = map[string][]string{
 
 	"bench":     {},
 	"lessons":   {"trace", "trace/vocab", "trace/world", "trace/narrate", "trace/view", "lessons"},
-	"exercises": {"lessons", "trace", "trace/vocab", "trace/world"},
+	"exercises": {"lessons", "exercises", "trace", "trace/vocab", "trace/world", "trace/narrate"},
 	"cmd/learn": {""},
 }
 
@@ -132,6 +132,6 @@ func TestImportArrows(t *testing.T) {
 // allowed: a row that ends in a folder of its own (a driver's, lessons) covers what is below it.
 func allowed(row []string, to string) bool {
 	return slices.ContainsFunc(row, func(a string) bool {
-		return a == "" || a == to || (a == "engine/driver/linux" || a == "engine/driver/linux/bundle" || a == "engine/driver/sim" || a == "engine/userland" || a == "lessons") && strings.HasPrefix(to, a+"/")
+		return a == "" || a == to || (a == "engine/driver/linux" || a == "engine/driver/linux/bundle" || a == "engine/driver/sim" || a == "engine/userland" || a == "lessons" || a == "exercises") && strings.HasPrefix(to, a+"/")
 	})
 }

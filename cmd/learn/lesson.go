@@ -20,6 +20,7 @@ import (
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/tracefile"
+	"github.com/learn-containers/learn/trace/vocab"
 	"github.com/spf13/cobra"
 )
 
@@ -78,14 +79,19 @@ func (e *lessonEngine) Reset(ctx context.Context) error {
 	if err := e.empty(ctx); err != nil {
 		return err
 	}
+	e.listen()
+	opened, err := e.open(trace.With(ctx, e.recorder))
+	e.engine = opened
+	return err
+}
+
+// listen begins a new trace.
+func (e *lessonEngine) listen() {
 	e.events = &trace.Collect{}
 	e.recorder = trace.New(e.events)
 	if e.driver.sim != nil {
 		e.recorder.SetClock(e.driver.ticks())
 	}
-	opened, err := e.open(trace.With(ctx, e.recorder))
-	e.engine = opened
-	return err
 }
 
 // open opens the engine. Ids and made-up names follow from the lesson and its seed, so that a replay is the same to the letter.
@@ -140,7 +146,7 @@ func removeAll(ctx context.Context, e *engine.Engine) error {
 
 // Trace implements lessons.Engine: looking at every container takes in what its supervisor recorded.
 func (e *lessonEngine) Trace(ctx context.Context, since uint64) ([]trace.Event, error) {
-	if _, err := e.engine.Containers.List(trace.With(ctx, e.recorder), true); err != nil {
+	if _, err := e.engine.Containers.List(recordedBy(ctx, e.recorder), true); err != nil {
 		return nil, err
 	}
 	all := e.events.Events()
@@ -155,8 +161,13 @@ func (e *lessonEngine) Run(ctx context.Context, argv []string, io lessons.Stream
 		}
 		argv = argv[1:]
 	}
-	app := &docker.App{
-		Open:    func(context.Context) (*engine.Engine, error) { return e.engine, nil },
+	return docker.Execute(recordedBy(ctx, e.recorder), scriptApp(e.engine, io, dir, env), argv[1:])
+}
+
+// scriptApp is the docker command line for a script on an engine that is open.
+func scriptApp(opened *engine.Engine, io lessons.Streams, dir string, env []string) *docker.App {
+	return &docker.App{
+		Open:    func(context.Context) (*engine.Engine, error) { return opened, nil },
 		In:      io.In,
 		Out:     io.Out,
 		Err:     io.Err,
@@ -164,9 +175,26 @@ func (e *lessonEngine) Run(ctx context.Context, argv []string, io lessons.Stream
 		Environ: lookup(env),
 		Plain:   true,
 
-		Parallel: 1, // so that a lesson always has the same trace
+		Parallel: 1, // so that a script always has the same trace
 	}
-	return docker.Execute(trace.With(ctx, e.recorder), app, argv[1:])
+}
+
+// recordedBy is ctx with the recorder, and in the step where ctx is if it has that recorder already.
+func recordedBy(ctx context.Context, r *trace.Recorder) context.Context {
+	if trace.From(ctx) == r {
+		return ctx
+	}
+	return trace.With(ctx, r)
+}
+
+// Mark implements exercises.Marker.
+func (e *lessonEngine) Mark(ctx context.Context, exercise, check string) (context.Context, func(error)) {
+	return markCheck(ctx, e.recorder, exercise, check)
+}
+
+func markCheck(ctx context.Context, r *trace.Recorder, exercise, check string) (context.Context, func(error)) {
+	inside, end := trace.Step(trace.With(ctx, r), vocab.ExerciseCheck, trace.String("exercise", exercise), trace.String("check", check))
+	return inside, func(err error) { end(err) }
 }
 
 // learn runs those of learn's own commands that make sense inside a lesson.
@@ -199,17 +227,22 @@ func (e *lessonEngine) Program(ctx context.Context, argv []string, s lessons.Str
 	if !userland.Has(argv[0]) {
 		return 0, false
 	}
+	return runProgram(ctx, e.driver, argv, s, dir, env), true
+}
+
+// runProgram runs one of the small programs on this machine's files, on the simulated machine's clock if there is one.
+func runProgram(ctx context.Context, d openedDriver, argv []string, s lessons.Streams, dir string, env []string) int {
 	machine := userland.OS()
 	machine.Stdin, machine.Stdout, machine.Stderr = s.In, s.Out, s.Err
 	machine.Dir, machine.Environ = dir, env
 	if host, ok := machine.FS.(hostFiles); ok && runtime.GOOS == "windows" {
 		machine.FS, machine.Dir = driveFS{host}, offDrive(dir)
 	}
-	if e.driver.sim != nil {
-		machine.Threads = hostThreads{e.driver.sim}
-		machine.Now = e.driver.sim.Now
+	if d.sim != nil {
+		machine.Threads = hostThreads{d.sim}
+		machine.Now = d.sim.Now
 	}
-	return userland.Run(ctx, machine, argv), true
+	return userland.Run(ctx, machine, argv)
 }
 
 // keepTrace stores the lesson's trace under its id, in place of that of an earlier run.

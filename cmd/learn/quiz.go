@@ -83,7 +83,7 @@ func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
 			return err
 		}
 	}
-	if q.engine, err = s.newLessonEngine("quiz", 1); err != nil {
+	if q.engine, err = s.newQuizEngine(); err != nil {
 		return err
 	}
 	err = q.all(ctx)
@@ -96,7 +96,7 @@ func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
 // quizzing is one round of questions.
 type quizzing struct {
 	session *session
-	engine  *lessonEngine
+	engine  *quizEngine
 	flags   quizFlags
 	topic   string
 	in      *bufio.Scanner
@@ -180,7 +180,7 @@ func (q *quizzing) one(ctx context.Context, it quiz.Item, intro string) error {
 // read asks until there is an answer. q and the end of the input are io.EOF.
 func (q *quizzing) read(question quiz.Question) (right bool, belief string, err error) {
 	for {
-		fmt.Fprint(q.session.out, "Your answer, a number (q quits): ")
+		fmt.Fprintf(q.session.out, "Your answer, %s (q quits): ", question.How())
 		if !q.in.Scan() || strings.TrimSpace(q.in.Text()) == "q" {
 			fmt.Fprintln(q.session.out)
 			return false, "", errors.Join(q.in.Err(), io.EOF)

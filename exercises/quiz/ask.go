@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,9 +17,10 @@ import (
 type Question struct {
 	Item
 	Prompt   string
-	Number   bool
+	Kind     Kind
 	Choices  []Choice
-	Right    int // index of the right choice
+	Orders   []Sequence // wrong orders with the misconceptions behind them, for ByOrder
+	Right    []int      // indexes of the right choices, rising; for ByOrder those of all, in the right order
 	Evidence []string
 }
 
@@ -31,7 +31,7 @@ func Ask(ctx context.Context, e lessons.Engine, dir string, it Item) (Question, 
 	if err != nil {
 		return Question{}, err
 	}
-	q := Question{Item: it, Prompt: plan.Prompt, Number: plan.Number, Choices: plan.Choices}
+	q := Question{Item: it, Prompt: plan.Prompt, Kind: plan.Kind, Choices: plan.Choices, Orders: plan.Orders}
 	ran, err := carryOut(ctx, e, dir, plan.Steps)
 	if err != nil {
 		return q, q.broken(err)
@@ -43,7 +43,7 @@ func Ask(ctx context.Context, e lessons.Engine, dir string, it Item) (Question, 
 	for _, ev := range found.Evidence {
 		q.Evidence = append(q.Evidence, lessons.EventLine(ev))
 	}
-	if err := q.settle(found.Answer); err != nil {
+	if err := q.settle(found.Answers); err != nil {
 		return q, q.broken(err)
 	}
 	return q, nil
@@ -51,32 +51,6 @@ func Ask(ctx context.Context, e lessons.Engine, dir string, it Item) (Question, 
 
 func (q *Question) broken(err error) error {
 	return fmt.Errorf("ask %s question with seed %d and difficulty %d: %w", q.Topic, q.Seed, q.Difficulty, err)
-}
-
-// settle finds the right choice and proves that the question is a good one.
-func (q *Question) settle(key string) error {
-	q.Right = -1
-	seen := map[string]bool{}
-	for i, c := range q.Choices {
-		if seen[c.Text] {
-			return fmt.Errorf("two choices are %q; expected different ones", c.Text)
-		}
-		seen[c.Text] = true
-		if c.Text == key {
-			q.Right = i
-		} else if c.Belief == "" {
-			return fmt.Errorf("the wrong choice %q has no misconception", c.Text)
-		}
-	}
-	switch {
-	case q.Right < 0:
-		return fmt.Errorf("the engine says %q, which is no choice", key)
-	case len(q.Choices) < 2:
-		return fmt.Errorf("%q is the only choice; expected at least two", key)
-	case len(q.Evidence) == 0:
-		return fmt.Errorf("no event proves the key %q", key)
-	}
-	return nil
 }
 
 func carryOut(ctx context.Context, e lessons.Engine, dir string, steps []Step) (Ran, error) {
@@ -145,7 +119,7 @@ func (s Step) run(ctx context.Context, e lessons.Engine, dir string, ran *Ran) e
 func (q Question) Show() string {
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(q.Prompt, "\n") + "\n\n")
-	if q.Number {
+	if q.Kind == ByNumber {
 		return b.String()
 	}
 	for i, c := range q.Choices {
@@ -153,34 +127,3 @@ func (q Question) Show() string {
 	}
 	return b.String()
 }
-
-// Judge reads an answer: the number of a choice or, where a number is asked for, that number. belief is the misconception
-// that a wrong answer comes from, empty if it is none of the known ones. The error says what was expected.
-func (q Question) Judge(given string) (right bool, belief string, err error) {
-	n, err := strconv.Atoi(strings.TrimSpace(given))
-	if q.Number {
-		if err != nil || n < 0 {
-			return false, "", fmt.Errorf("%q is no answer; expected a number, 0 or greater", given)
-		}
-		for i, c := range q.Choices {
-			if c.Text == strconv.Itoa(n) {
-				return q.verdict(i)
-			}
-		}
-		return false, "", nil
-	}
-	if err != nil || n < 1 || n > len(q.Choices) {
-		return false, "", fmt.Errorf("%q is no answer; expected a number from 1 to %d", given, len(q.Choices))
-	}
-	return q.verdict(n - 1)
-}
-
-func (q Question) verdict(i int) (bool, string, error) {
-	if i == q.Right {
-		return true, "", nil
-	}
-	return false, q.Choices[i].Belief, nil
-}
-
-// Key is the text of the right answer.
-func (q Question) Key() string { return q.Choices[q.Right].Text }

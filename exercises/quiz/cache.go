@@ -32,13 +32,13 @@ func (cacheTopic) Make(r *rand.Rand, difficulty int) Plan {
 			{Files: edit.files, Touch: edit.touch, Argv: build("app")},
 		},
 		Prompt: "This Dockerfile was built once:\n\n" + numbered(rec.lines) + "\n" + edit.says + "\n\n",
-		Number: difficulty >= 4 && r.IntN(2) == 0,
+		Kind:   numberIf(difficulty >= 4 && r.IntN(2) == 0),
 	}
-	p.Prompt += map[bool]string{false: "Which steps does the next docker build carry out again?", true: "How many steps does the next docker build carry out again?"}[p.Number]
+	p.Prompt += map[bool]string{false: "Which steps does the next docker build carry out again?", true: "How many steps does the next docker build carry out again?"}[p.Kind == ByNumber]
 	for _, c := range edit.choices {
-		p.Choices = append(p.Choices, Choice{stepsText(c.steps, p.Number), c.belief})
+		p.Choices = append(p.Choices, Choice{stepsText(c.steps, p.Kind == ByNumber), c.belief})
 	}
-	p.Key = func(ran Ran) (Finding, error) { return rerun(ran, p.Number) }
+	p.Key = func(ran Ran) (Finding, error) { return rerun(ran, p.Kind == ByNumber) }
 	return p
 }
 
@@ -185,5 +185,5 @@ func rerun(ran Ran, number bool) (Finding, error) {
 	if len(miss) == 0 {
 		evidence = hit
 	}
-	return Finding{stepsText(steps, number), evidence}, nil
+	return one(stepsText(steps, number), evidence), nil
 }

@@ -42,7 +42,7 @@ func (entrypointTopic) Make(r *rand.Rand, difficulty int) Plan {
 	plan.Key = func(ran Ran) (Finding, error) {
 		for i, e := range ran.Last {
 			if e.Kind == vocab.ContainerCreate {
-				return Finding{list(e.Attr("command").List()), ran.Last[i : i+1]}, nil
+				return one(list(e.Attr("command").List()), ran.Last[i:i+1]), nil
 			}
 		}
 		return Finding{}, fmt.Errorf("the trace has no container")

@@ -17,7 +17,7 @@ type layersTopic struct{}
 func (layersTopic) Topic() string { return "layers" }
 
 func (layersTopic) Make(r *rand.Rand, difficulty int) Plan {
-	kinds := []func(*rand.Rand, int) Plan{countLayers, deletedBytes}
+	kinds := []func(*rand.Rand, int) Plan{countLayers, deletedBytes, whichLayerWins, whatIsVisible, lookUpOrder}
 	return pick(r, kinds)(r, difficulty)
 }
 
@@ -32,7 +32,7 @@ func countLayers(r *rand.Rand, difficulty int) Plan {
 	p := Plan{
 		Steps:  []Step{{Files: []File{dockerfile(lines)}, Argv: build("app")}},
 		Prompt: "This Dockerfile is built:\n\n" + numbered(lines) + "\nlearn/base has one layer. How many layers does the image have, with that one?",
-		Number: difficulty >= 3,
+		Kind:   numberIf(difficulty >= 3),
 	}
 	runs := 0
 	for _, l := range lines {
@@ -48,7 +48,7 @@ func countLayers(r *rand.Rand, difficulty int) Plan {
 		if !img.Exists {
 			return Finding{}, fmt.Errorf("the trace has no image app")
 		}
-		return Finding{strconv.Itoa(len(img.Layers)), ofKind(ran.Last, vocab.LayerCommit, trace.End)}, nil
+		return one(strconv.Itoa(len(img.Layers)), ofKind(ran.Last, vocab.LayerCommit, trace.End)), nil
 	}
 	return p
 }
@@ -79,11 +79,11 @@ func deletedBytes(r *rand.Rand, difficulty int) Plan {
 			case !a.Exists || !b.Exists || a.Size == 0:
 				return f, fmt.Errorf("the trace lacks one of the images")
 			case b.Size >= 2*a.Size:
-				f.Answer = "at least twice those of first"
+				f.Answers = []string{"at least twice those of first"}
 			case b.Size >= a.Size:
-				f.Answer = "not smaller than those of first"
+				f.Answers = []string{"not smaller than those of first"}
 			default:
-				f.Answer = fmt.Sprintf("smaller than those of first, by about %d KiB", (a.Size-b.Size)>>10)
+				f.Answers = []string{fmt.Sprintf("smaller than those of first, by about %d KiB", (a.Size-b.Size)>>10)}
 			}
 			return f, nil
 		},

@@ -4,14 +4,15 @@
 // and reads the key off the trace and the World folded from it. It is not a store of questions, and it knows no rule of
 // the engine: no key is ever computed by a second model of what should happen.
 //
-// Invariants: the same topic, seed and difficulty give the same plan on every machine; a Question has exactly one right
-// choice, no two equal ones, and evidence; every wrong choice names the misconception that it comes from.
+// Invariants: the same topic, seed and difficulty give the same plan on every machine; a Question has a right and a wrong
+// answer, no two equal choices, and evidence; every wrong choice names the misconception that it comes from.
 package quiz
 
 import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/learn-containers/learn/trace"
@@ -35,8 +36,9 @@ type Generator interface {
 type Plan struct {
 	Steps   []Step // carried out in order; the question is about what the last one does
 	Prompt  string
-	Number  bool     // the learner types the number instead of choosing; each choice's text is a number
-	Choices []Choice // may have equal ones, of which the first counts
+	Kind    Kind
+	Choices []Choice   // may have equal ones, of which the first counts
+	Orders  []Sequence // wrong orders that people think of, for the kind Order
 	Key     func(Ran) (Finding, error)
 }
 
@@ -51,8 +53,27 @@ type Step struct {
 // File is a file of the workspace; its path has slashes.
 type File struct{ Path, Text string }
 
-// Choice is a possible answer. Belief is the id of the misconception that it comes from, should it be wrong.
+// Kind is how a question is answered.
+type Kind string
+
+// The kinds. Of the choices, one is right (Choice), or several are (Multi), or all are and have to be put in order (Order). Where a
+// number is asked for, nobody sees the choices; their texts are the numbers that people think of.
+const (
+	ByChoice Kind = "choice"
+	ByMulti  Kind = "multi"
+	ByNumber Kind = "number"
+	ByOrder  Kind = "order"
+)
+
+// Choice is a possible answer. Belief is the id of the misconception that it comes from, should it be wrong. Among several right
+// choices it is also what makes people leave this one out.
 type Choice struct{ Text, Belief string }
+
+// Sequence is an order of the choices' texts, and the misconception that leads to it.
+type Sequence struct {
+	Texts  []string
+	Belief string
+}
 
 // Ran is what came of carrying out a plan.
 type Ran struct {
@@ -65,9 +86,12 @@ type Ran struct {
 
 // Finding is a key and the events that prove it.
 type Finding struct {
-	Answer   string // equals the text of one choice
+	Answers  []string // texts of choices: the right one, all right ones, or all in their order
 	Evidence []trace.Event
 }
+
+// one is the finding that a single answer is right.
+func one(answer string, evidence []trace.Event) Finding { return Finding{[]string{answer}, evidence} }
 
 // Item names a question: it can be made again from it.
 type Item struct {
@@ -78,7 +102,7 @@ type Item struct {
 
 // Generators returns those of all topics, in the order in which a mixed quiz takes them.
 func Generators() []Generator {
-	return []Generator{cacheTopic{}, layersTopic{}, lifecycleTopic{}, entrypointTopic{}}
+	return []Generator{cacheTopic{}, layersTopic{}, lifecycleTopic{}, entrypointTopic{}, cowTopic{}, tagsTopic{}, expansionTopic{}, dockerignoreTopic{}, volumesTopic{}, portsTopic{}, transferTopic{}}
 }
 
 // Topics names them.
@@ -102,6 +126,9 @@ func Make(it Item) (Plan, error) {
 			r := rand.New(rand.NewPCG(it.Seed, h.Sum64()))
 			p := g.Make(r, it.Difficulty)
 			p.Choices = distinct(p.Choices)
+			if p.Kind == "" {
+				p.Kind = ByChoice
+			}
 			r.Shuffle(len(p.Choices), func(i, j int) { p.Choices[i], p.Choices[j] = p.Choices[j], p.Choices[i] })
 			return p, nil
 		}
@@ -121,6 +148,14 @@ func distinct(all []Choice) []Choice {
 	return out
 }
 
+// numberIf is the kind of a question that can ask for a number or offer some.
+func numberIf(number bool) Kind {
+	if number {
+		return ByNumber
+	}
+	return ByChoice
+}
+
 func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 // words picks n different short words.
@@ -133,8 +168,9 @@ func words(r *rand.Rand, n int) []string {
 // numbered shows lines with their numbers, as the steps of a build are counted.
 func numbered(lines []string) string {
 	var b strings.Builder
+	width := len(strconv.Itoa(len(lines)))
 	for i, l := range lines {
-		fmt.Fprintf(&b, "    %d  %s\n", i+1, l)
+		fmt.Fprintf(&b, "    %*d  %s\n", width, i+1, l)
 	}
 	return b.String()
 }

@@ -89,7 +89,7 @@ func TestSettle(t *testing.T) {
 		"right without": {[]Choice{{"a", ""}, b}, []string{"event 1"}, ""},
 	} {
 		q := Question{Choices: c.choices, Evidence: c.proof}
-		err := q.settle("a")
+		err := q.settle([]string{"a"})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v; want %q", name, err, c.want)
 		}
@@ -100,20 +100,50 @@ func TestSettle(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	choices := []Choice{{"4", "M-A"}, {"2", ""}, {"7", "M-B"}}
+	choices := []Choice{{"4", "M-A"}, {"2", "M-D"}, {"7", "M-B"}}
+	right := map[Kind][]int{ByChoice: {1}, ByNumber: {1}, ByMulti: {0, 1}, ByOrder: {1, 2, 0}}
 	for _, c := range []struct {
-		number bool
+		kind   Kind
 		given  string
 		right  bool
 		belief string
 		faulty bool
 	}{
-		{false, "2", true, "", false}, {false, " 3 ", false, "M-B", false}, {false, "4", false, "", true}, {false, "0", false, "", true}, {false, "x", false, "", true},
-		{true, "2", true, "", false}, {true, "7", false, "M-B", false}, {true, "5", false, "", false}, {true, "-1", false, "", true}, {true, "", false, "", true},
+		{ByChoice, "2", true, "", false}, {ByChoice, " 3 ", false, "M-B", false}, {ByChoice, "4", false, "", true}, {ByChoice, "0", false, "", true},
+		{ByChoice, "x", false, "", true}, {ByChoice, "1 2", false, "", true},
+		{ByNumber, "2", true, "", false}, {ByNumber, "7", false, "M-B", false}, {ByNumber, "5", false, "", false}, {ByNumber, "-1", false, "", true}, {ByNumber, "", false, "", true},
+		{ByMulti, "2, 1", true, "", false}, {ByMulti, "1 2 3", false, "M-B", false}, {ByMulti, "1", false, "M-D", false}, {ByMulti, "1 1", false, "", true}, {ByMulti, " ", false, "", true},
+		{ByOrder, "2 3 1", true, "", false}, {ByOrder, "3 2 1", false, "M-C", false}, {ByOrder, "1,2,3", false, "", false}, {ByOrder, "2 3", false, "", true},
 	} {
-		right, belief, err := Question{Number: c.number, Choices: choices, Right: 1}.Judge(c.given)
+		q := Question{Kind: c.kind, Choices: choices, Right: right[c.kind], Orders: []Sequence{{[]string{"7", "2", "4"}, "M-C"}}}
+		right, belief, err := q.Judge(c.given)
 		if right != c.right || belief != c.belief || (err != nil) != c.faulty {
 			t.Errorf("%+v: got %v, %q, %v", c, right, belief, err)
+		}
+	}
+}
+
+func TestSettleKinds(t *testing.T) {
+	all := []Choice{{"a", "M-A"}, {"b", "M-B"}, {"c", "M-C"}}
+	wrong := []Sequence{{[]string{"a", "b", "c"}, "M-A"}}
+	for name, c := range map[string]struct {
+		kind Kind
+		key  []string
+		want string
+	}{
+		"some":               {ByMulti, []string{"c", "a"}, ""},
+		"all are right":      {ByMulti, []string{"c", "a", "b"}, "all choices"},
+		"none":               {ByMulti, nil, "nothing"},
+		"one twice":          {ByMulti, []string{"a", "a"}, "twice"},
+		"order":              {ByOrder, []string{"c", "a", "b"}, ""},
+		"order of some":      {ByOrder, []string{"c", "a"}, "2 of 3"},
+		"the wrong is right": {ByOrder, []string{"a", "b", "c"}, "no wrong order"},
+		"two for one":        {ByChoice, []string{"a", "b"}, "expected one"},
+	} {
+		q := Question{Kind: c.kind, Choices: all, Orders: wrong, Evidence: []string{"event 1"}}
+		err := q.settle(c.key)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error is %v; want %q", name, err, c.want)
 		}
 	}
 }
@@ -209,7 +239,15 @@ func TestPlans(t *testing.T) {
 					t.Errorf("%s, seed %d: %q is not in the catalogue", topic, i, c.Belief)
 				}
 			}
-			if len(p.Choices) < 2 || without > 1 {
+			for _, s := range p.Orders {
+				if _, known := beliefs[s.Belief]; !known {
+					t.Errorf("%s, seed %d: %q is not in the catalogue", topic, i, s.Belief)
+				}
+			}
+			if p.Kind == ByOrder {
+				continue
+			}
+			if len(p.Choices) < 2 || without > 1 || without > 0 && p.Kind == ByMulti {
 				t.Errorf("%s, seed %d: choices are %v", topic, i, p.Choices)
 			}
 		}

@@ -18,6 +18,12 @@ var engineBook = []phrase{
 			return text{say: "Process " + f.plain("pid") + " opened the engine with the " + f.str("driver") + " driver.",
 				how: "No daemon is running: every command is a process that works on the same folder."}
 		}},
+	{kind: vocab.ExerciseCheck, from: Full, doing: "the check",
+		tell: func(f *facts) text {
+			return text{say: "Check " + f.str("check") + " of exercise " + f.str("exercise") + " tries something.",
+				why: "What happens until it is done is the check's doing and not the learner's."}
+		},
+		done: func(f *facts) text { return text{min: Full, say: "The check has tried what it wanted to."} }},
 	{kind: vocab.EngineOpen, from: Full,
 		tell: func(f *facts) text {
 			return text{say: "The engine works in " + f.path("home") + " with the " + f.str("driver") + " driver.",

@@ -21,6 +21,7 @@ type Kind struct {
 const (
 	Command       = "command"
 	CommandStart  = "command.start"
+	ExerciseCheck = "exercise.check"
 	EngineOpen    = "engine.open"
 	Recover       = "recover"
 	RecoverRemove = "recover.remove"
@@ -155,6 +156,7 @@ const (
 var Kinds = []Kind{
 	{Command, true, "a command line that the engine carries out", []Attr{{"argv", "list", "the words of the command"}}, []Attr{{"exit_code", "int", "what the command returned to its caller"}}},
 	{CommandStart, false, "a process opened the engine", []Attr{{"pid", "int", "its process id"}, {"driver", "string", "linux or sim"}}, nil},
+	{ExerciseCheck, true, "an exercise's check tries something on the engine", []Attr{{"exercise", "string", "its id"}, {"check", "string", "the check's id"}}, nil},
 	{EngineOpen, false, "which machine is below the engine", []Attr{{"home", "string", "the engine's folder"}, {"driver", "string", "the driver"}, {"reason", "string", "why this driver"}}, nil},
 	{Recover, true, "what a killed process left behind is put right", []Attr{{"operation", "string", "what was under way"}, {"pid", "int", "the process that died"}}, []Attr{{"removed", "int", "how many things were removed"}}},
 	{RecoverRemove, false, "one leftover is removed", []Attr{{"what", "string", "container, snapshot, blob, temporary file, cgroup"}, {"path", "string", "its path or id"}}, nil},

@@ -1,4 +1,4 @@
-package lessons
+package expression
 
 import (
 	"encoding/json"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// show formats a value for people: text as it is, lists one after another, digests in docker's short form.
-func show(value any) string {
+// Show formats a value for people: text as it is, lists one after another, digests in docker's short form.
+func Show(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return "nothing"
@@ -41,7 +41,7 @@ func showList(r reflect.Value) string {
 	}
 	parts := make([]string, r.Len())
 	for i := range parts {
-		parts[i] = show(r.Index(i).Interface())
+		parts[i] = Show(r.Index(i).Interface())
 	}
 	return strings.Join(parts, ", ")
 }
@@ -55,8 +55,8 @@ func shortDigest(s string) string {
 	return hex[:12]
 }
 
-// number converts what an expression gave for an event or a choice.
-func number(value any) (int, bool) {
+// Number converts what an expression gave for an event or a choice.
+func Number(value any) (int, bool) {
 	r := reflect.ValueOf(value)
 	switch {
 	case !r.IsValid():
@@ -71,8 +71,8 @@ func number(value any) (int, bool) {
 	return 0, false
 }
 
-// each calls f for a value or, if it is a list, for each of its items.
-func each(value any, f func(any)) {
+// Each calls f for a value or, if it is a list, for each of its items.
+func Each(value any, f func(any)) {
 	r := reflect.ValueOf(value)
 	if !r.IsValid() || r.Kind() != reflect.Slice {
 		f(value)

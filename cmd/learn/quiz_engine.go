@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/learn-containers/learn/lessons"
+	"github.com/learn-containers/learn/trace"
+)
+
+// quizEngine is an engine for many questions, one after the other. Each finds the same home: the built-in image, unpacked, and nothing
+// else. That is made once and put back by Reset, since making it takes longer than the questions do.
+type quizEngine struct {
+	*lessonEngine
+	before  still         // the home that a question finds
+	prelude []trace.Event // how it came to be
+}
+
+func (s *session) newQuizEngine() (*quizEngine, error) {
+	e, err := s.newLessonEngine("quiz", 1)
+	if err != nil {
+		return nil, err
+	}
+	e.withRegistry = true
+	return &quizEngine{lessonEngine: e}, nil
+}
+
+// Reset implements lessons.Engine: no question sees what another has left, and the first of a round is no exception.
+func (e *quizEngine) Reset(ctx context.Context) error {
+	if e.prelude == nil {
+		if err := e.furnish(ctx); err != nil {
+			return err
+		}
+	}
+	if err := e.quiet(ctx); err != nil {
+		return err
+	}
+	if err := e.before.restore(); err != nil {
+		return errors.Join(err, e.furnish(ctx)) // begin with an empty home next time
+	}
+	if err := e.openDriver(); err != nil {
+		return err
+	}
+	e.listen()
+	ctx = trace.With(ctx, e.recorder)
+	trace.Import(ctx, e.prelude)
+	opened, err := e.open(ctx)
+	e.engine = opened
+	return err
+}
+
+// furnish makes the home that all questions begin with.
+func (e *quizEngine) furnish(ctx context.Context) error {
+	if err := e.lessonEngine.Reset(ctx); err != nil {
+		return err
+	}
+	for _, line := range []string{"docker create --name first learn/base", "docker rm first"} { // which unpacks the image
+		var said strings.Builder
+		if code := e.Run(ctx, strings.Fields(line), lessons.Streams{In: strings.NewReader(""), Out: io.Discard, Err: &said}, e.dir, nil); code != 0 {
+			return fmt.Errorf("unpack the built-in image: %s: exit code %d: %s", line, code, strings.TrimSpace(said.String()))
+		}
+	}
+	e.prelude = slices.DeleteFunc(slices.Clone(e.events.Events()), func(ev trace.Event) bool {
+		area, _, _ := strings.Cut(ev.Kind, ".")
+		return !slices.Contains([]string{"blob", "image", "layer"}, area)
+	})
+	if err := e.quiet(ctx); err != nil {
+		return err
+	}
+	var err error
+	e.before, err = takeStill(e.Home())
+	return err
+}
+
+// quiet ends everything that works in the home.
+func (e *quizEngine) quiet(ctx context.Context) error {
+	if e.engine == nil {
+		return e.driver.close()
+	}
+	defer func() { e.engine = nil }()
+	return errors.Join(removeAll(ctx, e.engine), e.closeRegistry(), e.driver.close())
+}
