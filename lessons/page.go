@@ -21,3 +21,6 @@ func (p Page) Bullet(text string) { p.s.bullet(text) }
 
 // Verdict writes one paragraph below an empty line.
 func (p Page) Verdict(text string) { p.s.verdict(text) }
+
+// Raw writes one line as it is.
+func (p Page) Raw(text string) { p.s.raw(text) }
