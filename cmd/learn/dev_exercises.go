@@ -4,97 +4,105 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
+	"github.com/learn-containers/learn/lessons/author"
 )
 
-// tasksFolder is where the exercises of the program lie in its own source.
-const tasksFolder = "exercises/content"
+// programExercises stands for the exercises of the program among the paths of learn dev check.
+const programExercises = "exercises"
 
-// exercisesAt reads the exercises that a path names: an exercise.md, its folder, or a folder of such folders. found is false where none is.
-func exercisesAt(path string) (all []exercises.Exercise, found bool, err error) {
-	if filepath.Base(path) == "exercise.md" {
-		path = filepath.Dir(path)
-	}
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return nil, false, err
-	}
-	if _, err := os.Stat(filepath.Join(path, "exercise.md")); err == nil {
-		x, err := exercises.Parse(os.DirFS(path), filepath.Base(path))
-		return []exercises.Exercise{x}, true, err
-	}
-	if below, err := filepath.Glob(filepath.Join(path, "*", "exercise.md")); err != nil || len(below) == 0 {
-		return nil, false, err
-	}
-	all, err = exercises.Load(os.DirFS(path))
-	return all, true, err
+// proofSeeds is with how many seeds an exercise must be solvable.
+const proofSeeds = 5
+
+// exerciseSet is the exercises that a path means.
+type exerciseSet struct {
+	root string // how their folder is shown
+	all  []exercises.Exercise
 }
 
-// splitPaths takes the exercises out of what is to be checked; without any path they are those of the program.
-func splitPaths(paths []string) (rest []string, all []exercises.Exercise, err error) {
-	if len(paths) == 0 {
-		all, err = exercises.Embedded()
-		return nil, all, err
+// exercisesIn reads the exercises that a path means: those of the program, those of a folder, or the one whose folder or file it is. found is
+// false when it means none.
+func exercisesIn(name string) (set exerciseSet, found bool, err error) {
+	if name == programExercises {
+		set.all, err = exercises.Embedded()
+		return set, true, err
 	}
-	for _, p := range paths {
-		more, found, err := exercisesAt(p)
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case found:
-			all = append(all, more...)
-		default:
-			rest = append(rest, p)
+	folder := name
+	if filepath.Base(name) == "exercise.md" {
+		folder = filepath.Dir(name)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "exercise.md")); err == nil {
+		whole, err := filepath.Abs(folder)
+		if err != nil {
+			return set, true, fmt.Errorf("open exercise: %w", err)
 		}
+		x, err := exercises.Parse(os.DirFS(whole), filepath.Base(whole))
+		return exerciseSet{filepath.ToSlash(filepath.Join(folder, "..")), []exercises.Exercise{x}}, true, err
 	}
-	return rest, all, nil
+	names, err := fs.Glob(os.DirFS(folder), "*/exercise.md")
+	if err != nil || len(names) == 0 {
+		return set, false, nil // that is for those who look for lessons to complain about
+	}
+	set.all, err = exercises.Load(os.DirFS(folder))
+	set.root = filepath.ToSlash(folder)
+	return set, true, err
 }
 
-// seedsProven is how many seeds an exercise's solution has to pass.
-const seedsProven = 5
-
-// devExercises proves exercises, with play also on the simulator, and says what is wrong.
-func (s *session) devExercises(ctx context.Context, all []exercises.Exercise, play bool) error {
+// devExercises proves exercises: untouched they must fail, solved they must pass, and each wrong attempt must be told. They run in a home of
+// their own.
+func (s *session) devExercises(ctx context.Context, set exerciseSet) ([]author.Finding, error) {
 	course, err := lessons.Embedded()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	catalogue, err := lessons.Misconceptions()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	faults := 0
-	for _, x := range all {
+	var found []author.Finding
+	for _, x := range set.all {
 		err := x.Prove(course, catalogue)
-		for seed := uint64(1); play && err == nil && seed <= seedsProven; seed++ {
-			err = s.simulated().proveExercise(ctx, x, seed, seed == 1)
-		}
 		if err == nil {
-			continue
+			err = s.solveExercise(ctx, x)
 		}
 		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			found = append(found, exerciseFault(set.root, x.Path, err))
+		}
+	}
+	return found, nil
+}
+
+// solveExercise carries an exercise out with several seeds, and its wrong attempts with the first.
+func (s *session) solveExercise(ctx context.Context, x exercises.Exercise) error {
+	dir, err := os.MkdirTemp("", "learn-dev-")
+	if err != nil {
+		return fmt.Errorf("prove exercise: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	for seed := uint64(1); seed <= proofSeeds; seed++ {
+		alone := newSession(s.in, s.out, s.err)
+		alone.home, alone.driver = dir, simName
+		if err := alone.proveExercise(ctx, x, seed, seed == 1); err != nil {
 			return err
 		}
-		faults++
-		if !errors.As(err, new(*exercises.Error)) {
-			err = fmt.Errorf("%s:1: %w", x.Path, err)
-		}
-		fmt.Fprintln(s.out, err)
-	}
-	fmt.Fprintf(s.out, "Exercises checked: %d. Faults: %d.\n", len(all), faults)
-	if faults > 0 {
-		return exitCode(1)
 	}
 	return nil
 }
 
-// simulated is the session on the simulator, whatever driver it has.
-func (s *session) simulated() *session {
-	c := *s
-	c.driver, c.drivers = simName, nil
-	return &c
+// exerciseFault gives an error its place: the one that it names, or the exercise's file.
+func exerciseFault(root, folder string, err error) author.Finding {
+	var fault *exercises.Error
+	if errors.As(err, &fault) {
+		return author.Finding{File: path.Join(root, fault.File), Line: fault.Line, Text: fault.Text}
+	}
+	return author.Finding{File: path.Join(root, folder, "exercise.md"), Line: 1, Text: err.Error()}
 }
