@@ -7,7 +7,6 @@ import (
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/trace"
-	"github.com/learn-containers/learn/trace/narrate"
 )
 
 // explain fills in why a check does not hold: its proof and the first diagnosis that fits. The check's own event and file stand in for those that
@@ -85,14 +84,14 @@ func (j *judge) event(seq uint64) *trace.Event {
 	return nil
 }
 
-// show is a value for people: an event as its sentence.
+// show is a value for people: an event as its sentence. It may have several lines, and whatever a program printed.
 func (j *judge) show(value any) string {
 	if seq, ok := seqOf(value); ok {
 		if e := j.event(seq); e != nil {
 			return lessons.EventLine(*e)
 		}
 	}
-	return narrate.Clean(expression.Show(value))
+	return expression.Show(value)
 }
 
 // compute replaces each ((expression)) by its value on the learner's state.

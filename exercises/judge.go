@@ -34,7 +34,10 @@ type Marker interface {
 }
 
 // Verdict is what a judged exercise came to.
-type Verdict struct{ Findings []Finding }
+type Verdict struct {
+	Findings     []Finding
+	Home, Folder string // the engine's and the learner's, in which the findings' files lie
+}
 
 // Solved tells whether every check holds.
 func (v Verdict) Solved() bool { return v.First() == nil }
@@ -75,7 +78,7 @@ func (t Task) Judge(ctx context.Context, b Bench) (Verdict, error) {
 		return Verdict{}, fmt.Errorf("read the engine's trace: %w", err)
 	}
 	j.history = learners(j.events)
-	var v Verdict
+	v := Verdict{Home: b.Engine.Home(), Folder: b.Folder}
 	for _, c := range t.Checks {
 		f, err := j.check(ctx, c)
 		if err != nil {

@@ -29,19 +29,19 @@ func (p *player) askEvidence(q *Evidence) error {
 	p.evidenceQuestion(q)
 	given := ""
 	if !p.Auto {
-		what := map[string]string{"event": "Number of the event (e lists them)", "path": "Path of the file"}[q.Kind]
-		if given, err = p.read(what); err != nil {
+		what := map[string]phrase{"event": sayEventNumber, "path": sayFilePath}[q.Kind]
+		if given, err = p.read(p.say(what)); err != nil {
 			return err
 		}
 	}
 	right := p.isEvidence(q.Kind, given, keys)
 	switch {
 	case p.Auto:
-		p.verdict("The evidence:")
+		p.verdict(p.say(sayEvidence))
 	case right:
-		p.verdict("Right:")
+		p.verdict(p.say(sayFound))
 	default:
-		p.verdict(fmt.Sprintf("%q is not it. The evidence:", narrate.Clean(given)))
+		p.verdict(p.say(sayNotFound, "given", narrate.Clean(given)))
 	}
 	for _, key := range keys {
 		p.bullet(p.evidenceText(q.Kind, key))
@@ -117,22 +117,22 @@ func (p *player) evidenceText(kind, key string) string {
 // evidenceList shows every event of the last step, with its number and the file that it is about.
 func (p *player) evidenceList() {
 	if p.done == 0 {
-		p.line("No step has run yet.")
+		p.line(p.say(sayNoStep))
 		return
 	}
 	for _, e := range p.events[p.first:] {
 		p.bullet(eventLine(e, narrate.Full))
 	}
-	p.line("Files are below $LEARN_HOME, " + p.Engine.Home())
+	p.line(p.say(sayHomeIs, "home", p.Engine.Home()))
 }
 
 // why tells the last step again with everything that is known about it.
 func (p *player) why() {
 	if p.done == 0 {
-		p.line("No step has run yet.")
+		p.line(p.say(sayNoStep))
 		return
 	}
-	p.line(fmt.Sprintf("Step %d in full:", p.done))
+	p.line(p.say(sayInFull, "n", p.done))
 	p.narration(p.events[p.first:], narrate.Kernel)
 }
 

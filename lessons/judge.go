@@ -16,11 +16,11 @@ func (p *player) check(c *Check) error {
 		return err
 	}
 	if len(why) == 0 {
-		p.verdict("Checked: " + c.Says + ".")
+		p.verdict(p.say(sayChecked, "says", c.Says))
 		return nil
 	}
 	p.result.ChecksFailed++
-	p.verdict("Not so: " + c.Says + ".")
+	p.verdict(p.say(sayNotSo, "says", c.Says))
 	for _, w := range why {
 		p.bullet(w)
 	}

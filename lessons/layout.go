@@ -3,6 +3,8 @@ package lessons
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // isFence tells whether a line opens or closes a block of code.
@@ -21,7 +23,7 @@ func unfold(markdown string) []string {
 			out = append(out, line)
 			open = false
 		case open && itemIndent(text) == 0 && !strings.HasPrefix(text, "#"):
-			out[len(out)-1] += " " + text
+			out[len(out)-1] = join(out[len(out)-1], text)
 		default:
 			out = append(out, text)
 			open = !strings.HasPrefix(text, "#")
@@ -70,32 +72,35 @@ func itemIndent(s string) int {
 	return 0
 }
 
-// wrap fills lines of at most width characters after lead, which stands as it is; the second and later lines begin with
-// indent. A longer word has a line of its own.
+// wrap fills lines of at most width columns after lead, which stands as it is; the second and later lines begin with
+// indent. A longer word has a line of its own. Text without spaces between its words, such as Chinese, is broken between characters.
 func wrap(lead, text, indent string, width int) string {
 	var b strings.Builder
 	b.WriteString(lead)
 	column, start := columns(lead), true
-	for _, word := range strings.Fields(text) {
-		n := columns(word)
+	for _, p := range pieces(text) {
+		gap := 0
+		if p.spaced {
+			gap = 1
+		}
 		switch {
 		case start:
-		case column+1+n > width:
+		case column+gap+p.width > width:
 			b.WriteString("\n" + indent)
 			column = columns(indent)
 		default:
-			b.WriteByte(' ')
-			column++
+			b.WriteString(strings.Repeat(" ", gap))
+			column += gap
 		}
-		b.WriteString(word)
-		column += n
+		b.WriteString(p.text)
+		column += p.width
 		start = false
 	}
 	return b.String()
 }
 
-// columns counts the characters of s that a terminal shows: colours take no room.
-func columns(s string) int { return utf8.RuneCountInString(uncolored(s)) }
+// columns counts the columns that s takes on a terminal: a Chinese character takes two, colours take none.
+func columns(s string) int { return uniseg.StringWidth(uncolored(s)) }
 
 // uncolored removes colour sequences (ESC [ ... m).
 func uncolored(s string) string {

@@ -21,6 +21,14 @@ type Lesson struct {
 	Sections  []Section
 	Steps     []Step
 	Closing   []Block // what follows the last step
+	Sides     []Side  // its translations; Parse finds none, Load does
+}
+
+// Side is a translation as it lies beside the lesson, not yet read.
+type Side struct {
+	Lang   string // BCP 47, such as zh-CN
+	File   string // for messages
+	Source []byte
 }
 
 // Section is a heading and the steps below it.

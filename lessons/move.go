@@ -62,7 +62,7 @@ func (p *player) goTo(n int) error {
 			return err
 		}
 	}
-	p.line(fmt.Sprintf("Everything is as it was before step %d.", n))
+	p.line(p.say(sayWentTo, "n", n))
 	return nil
 }
 

@@ -6,7 +6,9 @@ import "io"
 type Page struct{ s screen }
 
 // NewPage writes to out, in lines of width columns.
-func NewPage(out io.Writer, width int, color bool) Page { return Page{newScreen(out, width, color)} }
+func NewPage(out io.Writer, width int, color bool) Page {
+	return Page{newScreen(out, width, color, words{})}
+}
 
 // Prose writes Markdown below an empty line.
 func (p Page) Prose(markdown string) { p.s.prose(markdown) }
@@ -19,3 +21,6 @@ func (p Page) Bullet(text string) { p.s.bullet(text) }
 
 // Verdict writes one paragraph below an empty line.
 func (p Page) Verdict(text string) { p.s.verdict(text) }
+
+// Raw writes one line as it is.
+func (p Page) Raw(text string) { p.s.raw(text) }

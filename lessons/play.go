@@ -18,13 +18,15 @@ type Options struct {
 	Programs  Programs  // nil: the machine's own programs
 	In        io.Reader // the learner's answers, one a line; nil means Auto
 	Out       io.Writer
-	Workspace string // folder that Play empties and fills; files and commands of the lesson live there
-	Auto      bool   // no waiting, questions answered by their keys; a check that fails ends the lesson
-	Level     string // narration after each step: short (default), full, kernel or none
-	Width     int    // columns; 0 means 80
-	Color     bool   // Markdown through glamour, with colours; otherwise plain text
-	Seed      uint64 // of the lesson's variables; 0 means 1
-	Epoch     int64  // seconds since 1970, the date of all that the lesson builds; 0 means the beginning of this day
+	Workspace string                               // folder that Play empties and fills; files and commands of the lesson live there
+	Auto      bool                                 // no waiting, questions answered by their keys; a check that fails ends the lesson
+	Lang      string                               // language, as Languages has it; empty means the original. What is not translated is shown as it is
+	Level     string                               // narration after each step: short (default), full, kernel or none
+	Width     int                                  // columns; 0 means 80
+	Color     bool                                 // Markdown through glamour, with colours; otherwise plain text
+	Seed      uint64                               // of the lesson's variables; 0 means 1
+	OnStep    func(step int, events []trace.Event) // called after each step with what happened in it; nil means nobody asks
+	Epoch     int64                                // seconds since 1970, the date of all that the lesson builds; 0 means the beginning of this day
 }
 
 // Result is what came of playing a lesson.
@@ -103,11 +105,19 @@ func (l Lesson) Play(ctx context.Context, o Options) (Result, error) {
 }
 
 func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
+	l, err := l.In(o.Lang)
+	if err != nil {
+		return nil, err
+	}
 	full, vars, err := l.play(o.Seed)
 	if err != nil {
 		return nil, err
 	}
-	beliefs, err := Misconceptions()
+	beliefs, err := MisconceptionsIn(o.Lang)
+	if err != nil {
+		return nil, err
+	}
+	words, err := wordsIn(o.Lang)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +127,7 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 	}
 	p := &player{
 		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, settled: map[string]bool{}, beliefs: beliefs,
-		screen: newScreen(o.Out, o.Width, o.Color),
+		screen: newScreen(o.Out, o.Width, o.Color, words),
 	}
 	if !o.Auto {
 		p.input = bufio.NewScanner(o.In)
@@ -146,7 +156,7 @@ func narrationLevel(name string) (narrate.Level, error) {
 func (p *player) play() error {
 	p.title(p.lesson)
 	if p.input != nil {
-		p.verdict(shortHelp)
+		p.verdict(p.say(sayKeys))
 	}
 	for n := 1; n <= len(p.lesson.Steps)+1; {
 		err := p.visit(n)
@@ -176,7 +186,7 @@ func (p *player) visit(n int) error {
 				return err
 			}
 		}
-		return p.wait("Enter finishes the lesson")
+		return p.wait(p.say(sayEnterFinishes))
 	}
 	step := p.lesson.Steps[n-1]
 	asked, err := p.before(step)
@@ -184,7 +194,7 @@ func (p *player) visit(n int) error {
 		return err
 	}
 	p.command(n, len(p.lesson.Steps), step.Command)
-	if err := p.wait("Enter runs it"); err != nil {
+	if err := p.wait(p.say(sayEnterRuns)); err != nil {
 		return err
 	}
 	if err := p.run(step); err != nil {
@@ -206,9 +216,12 @@ func (p *player) run(step Step) error {
 	if err != nil {
 		return err
 	}
+	if p.OnStep != nil {
+		p.OnStep(step.Number, p.events[p.first:])
+	}
 	p.narration(p.events[p.first:], p.level)
 	if code != step.Exit {
-		text := fmt.Sprintf("the command returned %d; expected %d", code, step.Exit)
+		text := p.say(sayReturned, "code", code, "want", step.Exit)
 		if err := p.fault(text); err != nil {
 			return err
 		}
@@ -224,7 +237,7 @@ func (p *player) fault(text string) error {
 	if p.Auto {
 		return &FailedError{p.lesson.ID, p.done, text}
 	}
-	p.line("Not as planned: " + text + ".")
+	p.line(p.say(sayNotPlanned, "what", text))
 	return nil
 }
 

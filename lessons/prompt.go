@@ -17,17 +17,6 @@ func (m *moveTo) Error() string { return fmt.Sprintf("go to step %d", m.step) }
 // errQuit ends a lesson early because the learner said so, or because the input ended.
 var errQuit = errors.New("quit")
 
-const shortHelp = "Keys, each followed by Enter: n next, b back, g N go to step N, w why, e evidence, ? help, q quit."
-
-const longHelp = `n or Enter  run the command, or go on
-b           back: everything becomes as it was before the step above
-g N         go to step N, forward or back
-w           why: what the step just run did, down to the system calls
-e           evidence: every event of that step with its number, and the file it is about
-?           this help
-q           quit; the lesson begins anew next time
-A question with choices takes the choice's number. A question for evidence takes an event's number or a path.`
-
 // wait lets the learner decide to go on. The error is a *moveTo or errQuit if it is something else.
 func (p *player) wait(hint string) error {
 	if p.Auto {
@@ -41,7 +30,7 @@ func (p *player) wait(hint string) error {
 		if line == "" || line == "n" || line == "next" {
 			return nil
 		}
-		p.line(fmt.Sprintf("%q is no key here. %s", narrate.Clean(line), shortHelp))
+		p.line(p.say(sayNoKey, "key", narrate.Clean(line), "keys", p.say(sayKeys)))
 	}
 }
 
@@ -67,9 +56,9 @@ func (p *player) read(prompt string) (string, error) {
 			if to, err := strconv.Atoi(strings.TrimSpace(rest)); err == nil && to >= 1 && to <= len(p.lesson.Steps) {
 				return "", &moveTo{to}
 			}
-			p.line(fmt.Sprintf("g takes the number of a step, 1 to %d.", len(p.lesson.Steps)))
+			p.line(p.say(sayGoTakes, "last", len(p.lesson.Steps)))
 		case "?", "h", "help":
-			p.raw(longHelp)
+			p.raw(p.say(sayHelp))
 		case "w", "why":
 			p.why()
 		case "e", "evidence":

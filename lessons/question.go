@@ -24,15 +24,15 @@ func (p *player) ask(q *Predict) (guess, error) {
 		return g, nil
 	}
 	var err error
-	if g.choice, err = p.readNumber("Your prediction", len(q.Choices)); err != nil || !q.Confidence {
+	if g.choice, err = p.readNumber(p.say(sayYourPrediction), len(q.Choices)); err != nil || !q.Confidence {
 		return g, err
 	}
-	g.confidence, err = p.readNumber("How sure are you? 1 a guess, 2 fairly, 3 certain", 3)
+	g.confidence, err = p.readNumber(p.say(sayHowSure), 3)
 	return g, err
 }
 
 func (p *player) readNumber(prompt string, most int) (int, error) {
-	prompt = fmt.Sprintf("%s, 1 to %d", prompt, most)
+	prompt = p.say(sayRange, "prompt", prompt, "most", most)
 	for {
 		line, err := p.read(prompt)
 		if err != nil {
@@ -41,7 +41,7 @@ func (p *player) readNumber(prompt string, most int) (int, error) {
 		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= most {
 			return n, nil
 		}
-		p.line(fmt.Sprintf("%q is no choice; expected a number from 1 to %d.", narrate.Clean(line), most))
+		p.line(p.say(sayNoChoice, "given", narrate.Clean(line), "most", most))
 	}
 }
 
@@ -61,13 +61,13 @@ func (p *player) settle(g guess) error {
 	right := q.Choices[key-1].Text
 	switch {
 	case p.Auto:
-		p.verdict(fmt.Sprintf("What happened: %d. %s", key, right))
+		p.verdict(p.say(sayHappened, "n", key, "choice", right))
 	case g.choice == key:
-		p.verdict(fmt.Sprintf("Right: %d. %s", key, right))
+		p.verdict(p.say(sayRight, "n", key, "choice", right))
 	default:
-		p.verdict(fmt.Sprintf("You said %d. What happened: %d. %s", g.choice, key, right))
+		p.verdict(p.say(sayWrong, "given", g.choice, "n", key, "choice", right))
 		if g.confidence == 3 {
-			p.line("You were certain, so this one is worth a second look.")
+			p.line(p.say(sayCertain))
 		}
 	}
 	if g.choice != key {
@@ -86,13 +86,13 @@ func (p *player) settle(g guess) error {
 }
 
 func (p *player) proof(proof []Proof, env expression.Roots) error {
-	p.line("The evidence:")
+	p.line(p.say(sayEvidence))
 	for _, part := range proof {
 		value, err := expression.Evaluate(part.Expr.Source, env)
 		if err != nil {
 			return p.broken(part.Expr, err)
 		}
-		p.bullet(part.Label + ": " + p.describe(value))
+		p.bullet(p.say(sayProof, "label", part.Label, "value", p.describe(value)))
 	}
 	return nil
 }
@@ -114,9 +114,9 @@ func (p *player) describe(value any) string {
 // refute answers the belief that a wrong choice shows.
 func (p *player) refute(id string) {
 	if m, ok := p.beliefs[id]; ok {
-		p.line("A common belief: " + m.Claim)
-		p.line("But: " + m.Refutation)
-		p.line("See for yourself: " + m.Evidence)
+		p.line(p.say(sayBelief, "claim", m.Claim))
+		p.line(p.say(sayBut, "refutation", m.Refutation))
+		p.line(p.say(saySee, "evidence", m.Evidence))
 	}
 }
 

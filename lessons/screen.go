@@ -20,13 +20,14 @@ const (
 // screen writes a lesson's parts as linear text. Nothing of it moves the cursor, so a log or a screen reader gets
 // the same as a terminal.
 type screen struct {
+	words
 	out    io.Writer
 	width  int
 	render func(markdown string) string
 }
 
-func newScreen(out io.Writer, width int, color bool) screen {
-	s := screen{out: out, width: max(width, leastWidth)}
+func newScreen(out io.Writer, width int, color bool, w words) screen {
+	s := screen{words: w, out: out, width: max(width, leastWidth)}
 	s.render = s.plainText
 	if color {
 		md := glamourMarkdown()
@@ -69,7 +70,7 @@ func (s screen) prose(markdown string) {
 func (s screen) title(l Lesson) {
 	text := "# " + l.Title
 	if l.Minutes > 0 {
-		text += fmt.Sprintf("\n\nAbout %s, %s.", narrate.Count(int64(l.Minutes), "minute"), narrate.Count(int64(len(l.Steps)), "step"))
+		text += "\n\n" + s.say(sayAbout, "minutes", s.count(l.Minutes, sayMinute, sayMinutes), "steps", s.count(len(l.Steps), sayStep, saySteps))
 	}
 	s.prose(text)
 }
@@ -77,23 +78,23 @@ func (s screen) title(l Lesson) {
 func (s screen) sectionTitle(title string) { s.prose("## " + title) }
 
 func (s screen) file(f *File) {
-	s.prose("File `" + f.Path + "`:\n\n```" + f.Lang + "\n" + strings.TrimRight(f.Content, "\n") + "\n```")
+	s.prose(s.say(sayFile, "path", f.Path) + "\n\n```" + f.Lang + "\n" + strings.TrimRight(f.Content, "\n") + "\n```")
 }
 
 func (s screen) command(n, of int, command string) {
-	s.prose(fmt.Sprintf("Step %d of %d:\n\n```console\n$ %s\n```", n, of, strings.ReplaceAll(command, "\n", "\n> ")))
+	s.prose(s.say(sayCommand, "n", n, "of", of) + "\n\n```console\n$ " + strings.ReplaceAll(command, "\n", "\n> ") + "\n```")
 }
 
 func (s screen) question(q *Predict) {
 	var b strings.Builder
-	b.WriteString("Predict: " + q.Question + "\n\n")
+	b.WriteString(s.say(sayPredict, "question", q.Question) + "\n\n")
 	for i, c := range q.Choices {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, c.Text)
 	}
 	s.prose(b.String())
 }
 
-func (s screen) evidenceQuestion(q *Evidence) { s.prose("Find the evidence: " + q.Question) }
+func (s screen) evidenceQuestion(q *Evidence) { s.prose(s.say(sayFind, "question", q.Question)) }
 
 // verdict stands apart from what is above it.
 func (s screen) verdict(text string) {
@@ -150,11 +151,11 @@ func (s screen) narration(events []trace.Event, level narrate.Level) {
 }
 
 func (s screen) summary(r Result) {
-	s.verdict("The lesson is done.")
+	s.verdict(s.say(sayDone))
 	if asked := r.Right + r.Wrong; asked > 0 {
-		s.line(fmt.Sprintf("You answered %d of %s right.", r.Right, narrate.Count(int64(asked), "question")))
+		s.line(s.say(sayScore, "right", r.Right, "questions", s.count(asked, sayQuestion, sayQuestions)))
 	}
 	if r.ChecksFailed > 0 {
-		s.line(fmt.Sprintf("%s did not hold.", narrate.Count(int64(r.ChecksFailed), "check")))
+		s.line(s.say(sayFailed, "checks", s.count(r.ChecksFailed, sayCheck, sayChecks)))
 	}
 }

@@ -55,7 +55,8 @@ the work, and a tracer tells you every step it took. Without a command it carrie
 		RunE:          func(cmd *cobra.Command, _ []string) error { return s.carryOn(cmd.Context()) },
 	}
 	s.register(root.PersistentFlags())
-	root.AddCommand(s.playCommand(), s.quizCommand(), s.listCommand(), s.traceCommand(), s.whyCommand(), s.doctorCommand(), s.runtimeCommand(), s.registryCommand(), s.versionCommand(), s.dockerHelp())
+	root.AddCommand(s.exerciseCommands()...)
+	root.AddCommand(s.playCommand(), s.quizCommand(), s.listCommand(), s.devCommand(), s.traceCommand(), s.whyCommand(), s.doctorCommand(), s.runtimeCommand(), s.registryCommand(), s.versionCommand(), s.dockerHelp())
 	return root
 }
 

@@ -72,6 +72,7 @@ type session struct {
 	in        *os.File
 	out, err  *os.File
 	drivers   map[string]openedDriver // by the home's folder
+	exercise  string                  // id of the exercise in whose home it works, or empty
 	nativeErr error                   // why the driver that uses the kernel can't be had, as far as that is known
 }
 
@@ -126,6 +127,10 @@ func homePath() string {
 
 // docker runs one docker command line.
 func (s *session) docker(ctx context.Context, words []string) int {
+	if err := s.enterExercise(); err != nil {
+		fmt.Fprintln(s.err, "learn:", err)
+		return 125
+	}
 	if code, done := s.enter(words); done {
 		return code
 	}

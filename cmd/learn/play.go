@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/learn-containers/learn/engine/home"
+	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
+	"github.com/learn-containers/learn/lessons/author"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -20,6 +23,7 @@ type playFlags struct {
 	auto  bool
 	level string
 	seed  uint64
+	lang  string
 }
 
 func (s *session) playCommand() *cobra.Command {
@@ -35,7 +39,7 @@ func (s *session) playCommand() *cobra.Command {
 			}
 			lesson := s.nextLesson(all)
 			if len(args) > 0 {
-				if lesson, err = lessons.Find(all, args[0]); err != nil {
+				if lesson, err = findLesson(all, args[0]); err != nil {
 					return err
 				}
 			}
@@ -45,37 +49,74 @@ func (s *session) playCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&f.auto, "auto", false, "Play through without waiting; a check that fails ends with exit code 1")
 	cmd.Flags().StringVar(&f.level, "level", "short", "How much to tell after each step: none, short, full or kernel")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "Seed of the lesson's names and numbers")
+	cmd.Flags().StringVar(&f.lang, "lang", "", "Language, such as zh-CN; what has no translation is shown in English (LEARN_LANG, LC_ALL, LANG)")
 	return cmd
 }
 
-func (s *session) listCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "list",
-		Short: "List the lessons and what you finished",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			all, err := lessons.Embedded()
-			if err != nil {
-				return err
-			}
-			done := s.progress()
-			wide := 0
-			for _, l := range all {
-				wide = max(wide, len(l.ID))
-			}
-			for i, l := range all {
-				state := "      "
-				if _, ok := done[l.ID]; ok {
-					state = "done  "
-				}
-				fmt.Fprintf(s.out, "%2d  %s%-*s  %s (%d min)\n", i+1, state, wide, l.ID, l.Title, l.Minutes)
-			}
-			return nil
-		},
+// findLesson finds a lesson of the program by what it is called, or one of an author by its path.
+func findLesson(all []lessons.Lesson, name string) (lessons.Lesson, error) {
+	if !strings.ContainsAny(name, `/\.`) {
+		return lessons.Find(all, name)
 	}
+	place, err := author.Open(name)
+	if err != nil {
+		return lessons.Lesson{}, err
+	}
+	if len(place.Names) != 1 {
+		return lessons.Lesson{}, fmt.Errorf("play %s: there are %d lessons; expected the path of one", name, len(place.Names))
+	}
+	drafts, faults := place.Read()
+	if len(faults) > 0 {
+		return lessons.Lesson{}, errors.New(faults[0].String())
+	}
+	return drafts[0].Lesson, nil
 }
 
-// carryOn greets and plays the first lesson that is not finished.
+func (s *session) listCommand() *cobra.Command {
+	var lessonsOnly bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the lessons with their exercises, and what you finished",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return s.list(lessonsOnly) },
+	}
+	cmd.Flags().BoolVar(&lessonsOnly, "lessons", false, "Only the lessons")
+	return cmd
+}
+
+func (s *session) list(lessonsOnly bool) error {
+	all, err := lessons.Embedded()
+	if err != nil {
+		return err
+	}
+	tasks, err := exercises.Embedded()
+	if err != nil {
+		return err
+	}
+	played, done := s.progress(), s.exercisesDone()
+	wide := 0
+	for _, l := range all {
+		wide = max(wide, len(l.ID))
+	}
+	for _, x := range tasks {
+		wide = max(wide, len(x.ID)+2)
+	}
+	for i, l := range all {
+		state := ""
+		if _, ok := played[l.ID]; ok {
+			state = "done"
+		}
+		fmt.Fprintf(s.out, "%2d  %-7s %-*s  %s (%d min)\n", i+1, state, wide, l.ID, l.Title, l.Minutes)
+		for _, x := range tasks {
+			if x.After == l.ID && !lessonsOnly {
+				fmt.Fprintf(s.out, "    %-7s - %-*s  %s\n", done[x.ID].State, wide-2, x.ID, x.Title)
+			}
+		}
+	}
+	return nil
+}
+
+// carryOn greets and goes on with what is not finished: the lessons in their order, each with its exercises.
 func (s *session) carryOn(ctx context.Context) error {
 	if err := s.settle(); err != nil { // first of all: it may begin the command anew
 		return err
@@ -84,15 +125,37 @@ func (s *session) carryOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	done := s.progress()
-	if len(done) == 0 {
+	tasks, err := exercises.Embedded()
+	if err != nil {
+		return err
+	}
+	played, done := s.progress(), s.exercisesDone()
+	if len(played) == 0 && len(done) == 0 {
 		fmt.Fprintf(s.out, "Welcome to learn. You are about to build images and run containers for real,\nand to be told every step that the engine takes.\nEverything is kept in %s.\n\n", s.home)
 	}
-	if len(done) == len(all) {
-		fmt.Fprintln(s.out, "You finished every lesson. learn play LESSON plays one again; learn list names them.")
-		return nil
+	for _, l := range all {
+		if _, ok := played[l.ID]; !ok {
+			return s.play(ctx, l, playFlags{level: "short", seed: 1})
+		}
+		for _, x := range tasks {
+			if x.After == l.ID && done[x.ID].State == "" {
+				return s.practise(ctx, x)
+			}
+		}
 	}
-	return s.play(ctx, s.nextLesson(all), playFlags{level: "short", seed: 1})
+	fmt.Fprintln(s.out, "You finished everything. learn list names the lessons and exercises, learn play and learn start go back to one, learn quiz asks questions.")
+	return nil
+}
+
+// practise shows an exercise and watches it, if there is somebody to watch for. Once it is solved, it goes on.
+func (s *session) practise(ctx context.Context, x exercises.Exercise) error {
+	if _, err := s.begin(ctx, x, "", 0); err != nil || !term.IsTerminal(int(s.in.Fd())) {
+		return err
+	}
+	if err := s.watch(ctx, x); err != nil || s.exercisesDone()[x.ID].State == "" {
+		return err
+	}
+	return s.carryOn(ctx)
 }
 
 func (s *session) nextLesson(all []lessons.Lesson) lessons.Lesson {
@@ -110,6 +173,10 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if err := s.settle(); err != nil {
 		return err
 	}
+	lang, err := language(l, f.lang)
+	if err != nil {
+		return err
+	}
 	if l.Limits && s.driver == "" && s.nativeErr == nil {
 		s.nativeErr = nativeLimits() // then the simulated machine has them
 	}
@@ -118,7 +185,7 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 		return err
 	}
 	e.withRegistry = l.Registry
-	opts := lessons.Options{Engine: e, Programs: e, Out: s.out, Workspace: filepath.Join(e.dir, "work"), Auto: f.auto, Level: f.level, Width: s.width(), Color: s.color(s.out), Seed: f.seed}
+	opts := lessons.Options{Engine: e, Programs: e, Out: s.out, Workspace: filepath.Join(e.dir, "work"), Auto: f.auto, Lang: lang, Level: f.level, Width: s.width(), Color: s.color(s.out), Seed: f.seed}
 	if !f.auto && term.IsTerminal(int(s.in.Fd())) {
 		opts.In = s.in
 	}

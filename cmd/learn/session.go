@@ -19,14 +19,9 @@ import (
 
 // record connects the trace to what the user asked for: a file, the narration, both or nothing. done writes what is still waiting.
 func (s *session) record(ctx context.Context) (_ context.Context, done func() error, err error) {
-	var sinks []trace.Sink
-	done = func() error { return nil }
-	if s.trace != "" {
-		f, err := tracefile.OpenFile(s.trace)
-		if err != nil {
-			return ctx, nil, err
-		}
-		sinks, done = append(sinks, f), f.Close
+	sinks, done, err := s.traceFiles()
+	if err != nil {
+		return ctx, nil, err
 	}
 	if s.explain != "" {
 		level, err := narrate.ParseLevel(s.explain)
@@ -45,6 +40,33 @@ func (s *session) record(ctx context.Context) (_ context.Context, done func() er
 	ctx = trace.With(ctx, trace.New(trace.Tee(sinks...)))
 	trace.Fact(ctx, vocab.CommandStart, trace.Int("pid", int64(os.Getpid())), trace.String("driver", d.Name))
 	return ctx, done, nil
+}
+
+// traceFiles opens the files that events are appended to: the one the user named, and that of the exercise.
+func (s *session) traceFiles() (sinks []trace.Sink, done func() error, err error) {
+	var files []*tracefile.FileSink
+	done = func() error {
+		var errs []error
+		for _, f := range files {
+			errs = append(errs, f.Close())
+		}
+		return errors.Join(errs...)
+	}
+	paths := []string{s.trace}
+	if s.exercise != "" {
+		paths = append(paths, s.exerciseTrace(s.exercise))
+	}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		f, err := tracefile.OpenFile(path)
+		if err != nil {
+			return nil, nil, errors.Join(err, done())
+		}
+		files, sinks = append(files, f), append(sinks, f)
+	}
+	return sinks, done, nil
 }
 
 // open opens the engine in a home on the driver that the settings ask for.
@@ -112,7 +134,7 @@ func (s *session) app() *docker.App {
 		Die:        die,
 		Plain:      s.plain,
 	}
-	if s.explain != "" {
+	if s.explain != "" || s.exercise != "" {
 		app.Parallel = 1 // a story is told in order
 	}
 	if term.IsTerminal(int(s.in.Fd())) {
