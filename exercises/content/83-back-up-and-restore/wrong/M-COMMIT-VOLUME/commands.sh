@@ -1,3 +1,3 @@
 docker commit {{name}} {{name}}-saved
-docker save -o backup.tar {{name}}-saved
+docker run --rm --network none {{name}}-saved tar -cf - /data >backup.tar || true
 docker volume create {{copy}}
