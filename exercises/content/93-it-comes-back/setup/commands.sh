@@ -1,2 +1,0 @@
-docker build -q -t {{shop}} .
-docker run --name {{shop}} {{shop}} || true

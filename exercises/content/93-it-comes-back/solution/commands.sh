@@ -1,2 +1,0 @@
-docker rm {{shop}}
-docker run -d --name {{shop}} --restart on-failure:{{most}} {{shop}}

@@ -1,3 +1,0 @@
-docker build -q -t {{shop}} .
-docker rm {{shop}}
-docker run --name {{shop}} {{shop}} || true
