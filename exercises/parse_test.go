@@ -272,11 +272,12 @@ func TestLoadAndFind(t *testing.T) {
 	add("20-late", "late", "Late bread")
 	add("05-early", "early", "Early bread")
 	add("07-eaten", "eaten", "Bread")
+	add("100-last", "last", "The last bread")
 	all, err := Load(fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"late": "late", "20": "late", "5": "early", "LATE B": "late", "ea": "", "x": "", "": ""} {
+	for name, want := range map[string]string{"late": "late", "100": "last", "20": "late", "5": "early", "LATE B": "late", "ea": "", "x": "", "": ""} {
 		x, err := Find(all, name)
 		if x.ID != want || (err == nil) != (want != "") {
 			t.Errorf("Find(%q) is %q, %v; expected %q", name, x.ID, err, want)
@@ -285,8 +286,12 @@ func TestLoadAndFind(t *testing.T) {
 	if _, err := Find(all, "ea"); err == nil || !strings.Contains(err.Error(), "[early eaten]") {
 		t.Errorf("error is %v; expected the names that it may mean", err)
 	}
-	if all[0].ID != "early" || all[2].ID != "late" {
-		t.Errorf("order is %s, %s, %s; expected that of the folders", all[0].ID, all[1].ID, all[2].ID)
+	var order []string
+	for _, x := range all {
+		order = append(order, x.ID)
+	}
+	if want := []string{"early", "eaten", "late", "last"}; !cmp.Equal(order, want) {
+		t.Errorf("order is %q; expected that of the numbers, %q", order, want)
 	}
 	add("30-again", "late", "Later")
 	if _, err := Load(fsys); err == nil || !strings.Contains(err.Error(), `id "late" is taken by 20-late/exercise.md`) {
