@@ -172,7 +172,7 @@ func (q *quizzing) all(ctx context.Context) error {
 	if !q.flags.auto {
 		defer q.summary()
 		for _, it := range q.history.Due(q.topic, time.Now()) {
-			if err := q.one(ctx, it, "You had this one wrong before."); err != nil {
+			if err := q.due(ctx, it); err != nil {
 				return err
 			}
 		}
@@ -207,12 +207,30 @@ func (q *quizzing) item(i int) quiz.Item {
 	return it
 }
 
+// due asks a question that has come back. One that can't be asked any more keeps nobody from the others.
+func (q *quizzing) due(ctx context.Context, it quiz.Item) error {
+	question, err := q.ask(ctx, it)
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(q.session.err, "learn: left out: %v\n", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return q.put(question, "You had this one wrong before.")
+}
+
 func (q *quizzing) one(ctx context.Context, it quiz.Item, intro string) error {
 	question, err := q.ask(ctx, it)
 	if err != nil {
 		return err
 	}
-	out := q.session.out
+	return q.put(question, intro)
+}
+
+// put shows a question and takes the answer in.
+func (q *quizzing) put(question quiz.Question, intro string) error {
+	it, out := question.Item, q.session.out
 	q.asked++
 	fmt.Fprintf(out, "Question %d: %s, difficulty %d, seed %d\n", q.asked, it.Topic, it.Difficulty, it.Seed)
 	if intro != "" {

@@ -39,8 +39,10 @@ func (e *quizEngine) Reset(ctx context.Context) error {
 	if err := e.quiet(ctx); err != nil {
 		return err
 	}
-	if err := e.before.restore(); err != nil {
-		return errors.Join(err, e.furnish(ctx)) // begin with an empty home next time
+	if e.before.restore() != nil { // what can't be put back is made anew
+		if err := e.furnish(ctx); err != nil {
+			return err
+		}
 	}
 	if err := e.openDriver(); err != nil {
 		return err
