@@ -103,6 +103,9 @@ func (s *session) list(lessonsOnly bool) error {
 		wide = max(wide, len(x.ID)+2)
 	}
 	for i, l := range all {
+		if l, err = localized(l); err != nil {
+			return err
+		}
 		state := ""
 		if _, ok := played[l.ID]; ok {
 			state = "done"
