@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"slices"
 	"strings"
@@ -26,6 +27,12 @@ func (s *session) newQuizEngine() (*quizEngine, error) {
 		return nil, err
 	}
 	e.withRegistry = true
+	if e.driver.sim == nil {
+		// The kernel's networks are everybody's, and named by their ids: two people who are asked at once need different ones.
+		h := fnv.New64a()
+		h.Write([]byte(e.dir))
+		e.seed = h.Sum64()
+	}
 	return &quizEngine{lessonEngine: e}, nil
 }
 
