@@ -210,3 +210,42 @@ func TestWideLayout(t *testing.T) {
 		t.Errorf("coloured text is %q", colored)
 	}
 }
+
+// TestChinese: the lessons that are translated are so throughout, and the player speaks that language, also when it refutes; what it has no
+// translation for is shown in the original.
+func TestChinese(t *testing.T) {
+	all, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	translatedLessons := 0
+	for _, l := range all {
+		if len(l.Languages()) == 0 {
+			continue
+		}
+		translatedLessons++
+		in, err := l.In("zh-CN")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Prove(); err != nil {
+			t.Error(err)
+		}
+		for seed := range uint64(20) {
+			if _, _, err := in.play(seed); err != nil {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		}
+	}
+	if translatedLessons < 3 {
+		t.Errorf("%d lessons are translated; want the first three at least", translatedLessons)
+	}
+	source := strings.NewReplacer("{M-LAYER-COPY}", "{M-CONTAINER-VM}").Replace(lesson)
+	p := play(t, source, "e\n0\n1\n3\n\n9\n?\n\nzz\n\nx\n\n", func(o *Options) { o.Lang, o.Width = "zh-CN", 400 })
+	p.wants(t, "按键（之后按回车）", "文件 `sub/a.txt`：", "预测：How large?", "你的预测，1 到 2 >", "还没有运行过任何步骤。", "没有“0”这个选项", "你有多大把握？", "第 1 步，共 3 步：", "按回车运行 >",
+		"你选了 1。实际结果：2. larger", "你刚才完全确定", "证据：", "size of new：true", "一个常见的误解：容器是一台小虚拟机", "其实：", "亲自看看：", "找出证据：Which event?", "事件的编号", "“9”不对。证据：",
+		"一个常见的误解：A second name", "已验证：both are there。", "后退：一切恢复", "这里没有“zz”这个按键", "文件的路径", "“x”不对", "按回车结束本课", "本课结束。", "3 道题，你答对了 0 道。")
+	if !p.result.Finished {
+		t.Errorf("result is %+v", p.result)
+	}
+}

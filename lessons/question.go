@@ -92,7 +92,7 @@ func (p *player) proof(proof []Proof, env expression.Roots) error {
 		if err != nil {
 			return p.broken(part.Expr, err)
 		}
-		p.bullet(part.Label + ": " + p.describe(value))
+		p.bullet(p.say(sayProof, "label", part.Label, "value", p.describe(value)))
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ const (
 	sayBelief
 	sayBut
 	saySee
+	sayProof
 	sayEventNumber
 	sayFilePath
 	sayFound
@@ -95,6 +96,7 @@ var phrases = [...]translate.Text{
 	sayBelief:         {ID: "belief", Source: "A common belief: {{claim}}"},
 	sayBut:            {ID: "but", Source: "But: {{refutation}}"},
 	saySee:            {ID: "see", Source: "See for yourself: {{evidence}}"},
+	sayProof:          {ID: "proof", Source: "{{label}}: {{value}}"},
 	sayEventNumber:    {ID: "event-number", Source: "Number of the event (e lists them)"},
 	sayFilePath:       {ID: "file-path", Source: "Path of the file"},
 	sayFound:          {ID: "found", Source: "Right:"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/lessons/author"
 	"github.com/learn-containers/learn/lessons/translate"
@@ -21,7 +23,7 @@ const courseFolder = "lessons/content"
 func (s *session) devCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "For authors: check, begin and translate lessons",
+		Short: "For authors: check lessons and exercises, begin and translate lessons",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -33,11 +35,12 @@ func (s *session) devCheckCommand() *cobra.Command {
 	var play, strict bool
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
-		Short: "Say what is wrong with lessons, as file:line: text",
+		Short: "Say what is wrong with lessons and exercises, as file:line: text",
 		Long: `learn dev check reads lessons and says what is wrong with them: expressions, commands and templates; lessons that are needed; misconceptions
 that are in no catalogue or in no question; too few predictions, evidence or checks; nothing asked again from an earlier lesson; commands without
 an intent; dead links; words and kinds of events that are none; translations that are stale, missing or of no text. PATH is a lesson.md, its
-folder or a folder of lessons; without one the lessons of the program are checked. A warning alone is no reason for exit code 1.`,
+folder or a folder of lessons; without one the lessons of the program are checked. The word exercises, an exercise.md, its folder or a folder of
+exercises mean exercises: each is carried out on the simulator, untouched, solved and wrongly. A warning alone is no reason for exit code 1.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.devCheck(cmd, args, play, strict)
 		},
@@ -48,12 +51,58 @@ folder or a folder of lessons; without one the lessons of the program are checke
 }
 
 func (s *session) devCheck(cmd *cobra.Command, paths []string, play, strict bool) error {
+	report := devReport{strict: strict}
+	paths, err := s.devCheckExercises(cmd.Context(), paths, &report)
+	if err != nil {
+		return err
+	}
+	if len(paths) > 0 || report.exercises == 0 {
+		if err := s.devCheckLessons(cmd.Context(), paths, play, &report); err != nil {
+			return err
+		}
+	}
+	return s.tell(report)
+}
+
+// devReport is what learn dev check has found.
+type devReport struct {
+	strict             bool
+	lessons, exercises int // how many were checked
+	found              []author.Finding
+}
+
+// devCheckExercises proves what among the paths is exercises, and returns the rest.
+func (s *session) devCheckExercises(ctx context.Context, paths []string, r *devReport) ([]string, error) {
+	var rest []string
+	for _, p := range paths {
+		set, is, err := exercisesIn(p)
+		var fault *exercises.Error
+		switch {
+		case !is:
+			rest = append(rest, p)
+			continue
+		case errors.As(err, &fault):
+			r.found = append(r.found, exerciseFault(set.root, "", err))
+		case err != nil:
+			return nil, err
+		}
+		found, err := s.devExercises(ctx, set)
+		if err != nil {
+			return nil, err
+		}
+		r.exercises += max(len(set.all), 1) // one that can't be read counts, too
+		r.found = append(r.found, found...)
+	}
+	return rest, nil
+}
+
+func (s *session) devCheckLessons(ctx context.Context, paths []string, play bool, r *devReport) error {
 	places, err := placesOf(paths)
 	if err != nil {
 		return err
 	}
 	var drafts []author.Draft
-	var found []author.Finding
+	found := r.found
 	for _, p := range places {
 		read, faults := p.Read()
 		drafts, found = append(drafts, read...), append(found, faults...)
@@ -65,7 +114,7 @@ func (s *session) devCheck(cmd *cobra.Command, paths []string, play, strict bool
 	for _, d := range drafts {
 		found = append(found, course.Check(d)...)
 		if play {
-			more, err := s.devPlay(cmd.Context(), course, d)
+			more, err := s.devPlay(ctx, course, d)
 			if err != nil {
 				return err
 			}
@@ -82,7 +131,8 @@ func (s *session) devCheck(cmd *cobra.Command, paths []string, play, strict bool
 		}
 		found = append(found, more...)
 	}
-	return s.devReport(len(drafts), found, strict)
+	r.lessons, r.found = len(drafts), found
+	return nil
 }
 
 // placesOf opens what the paths name; without any, the lessons of the program.
@@ -106,15 +156,16 @@ func placesOf(paths []string) ([]author.Place, error) {
 	return out, nil
 }
 
-func (s *session) devReport(checked int, found []author.Finding, strict bool) error {
+// tell prints a report. The error is an exit code when there is a fault.
+func (s *session) tell(r devReport) error {
 	faults := 0
-	for _, f := range found {
+	for _, f := range r.found {
 		fmt.Fprintln(s.out, f)
-		if !f.Warning || strict {
+		if !f.Warning || r.strict {
 			faults++
 		}
 	}
-	fmt.Fprintf(s.out, "Lessons checked: %d. Faults: %d. Warnings: %d.\n", checked, faults, len(found)-faults)
+	fmt.Fprintf(s.out, "Lessons checked: %d. Exercises checked: %d. Faults: %d. Warnings: %d.\n", r.lessons, r.exercises, faults, len(r.found)-faults)
 	if faults > 0 {
 		return exitCode(1)
 	}

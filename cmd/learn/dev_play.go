@@ -22,7 +22,7 @@ func (s *session) devPlay(ctx context.Context, course author.Course, d author.Dr
 	}
 	defer os.RemoveAll(dir)
 	alone := newSession(s.in, s.out, s.err)
-	alone.home, alone.driver = dir, "sim"
+	alone.home, alone.driver = dir, simName
 	e, err := alone.newLessonEngine(d.ID, 1)
 	if err != nil {
 		return nil, err

@@ -56,6 +56,7 @@ var usedImage = regexp.MustCompile(`\bt/[a-z0-9-]+`)
 // LEARN_PEER_CASES chooses cases: all, patterns as of path.Match with commas between, or 1/N for every N-th. Without it N is 36, as the peers and the
 // table, of which nothing here is built by our own builder, seldom change; with LEARN_TEST_LONG=1 it is 12.
 func TestDockerfilesWithPeers(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	dir := t.TempDir()
 	all := peers(t, dir)

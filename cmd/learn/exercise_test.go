@@ -13,6 +13,7 @@ import (
 // TestExercises proves every exercise: the solution on the simulator with five seeds and on the kernel with one, the wrong attempts with one seed on
 // both.
 func TestExercises(t *testing.T) {
+	t.Parallel()
 	all, err := exercises.Embedded()
 	check(t, err)
 	course, err := lessons.Embedded()
@@ -21,6 +22,7 @@ func TestExercises(t *testing.T) {
 	check(t, err)
 	for _, x := range all {
 		t.Run(x.ID, func(t *testing.T) {
+			t.Parallel() // a home each
 			check(t, x.Prove(course, catalogue))
 			for seed := uint64(1); seed <= 5; seed++ {
 				t.Run(simName+strconv.FormatUint(seed, 10), func(t *testing.T) { proveOn(t, simName, x, seed, seed == 1) })

@@ -164,6 +164,7 @@ func check(t *testing.T, err error) {
 
 // TestTraceExplainsEverything runs a random sequence of commands and wants the fold of the trace to be the engine's own account.
 func TestTraceExplainsEverything(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	for _, driver := range []string{nativeName, simName} {
 		t.Run(driver, func(t *testing.T) { traceExplainsEverything(t, driver) })

@@ -12,6 +12,7 @@ import (
 // TestPowerCut pulls the plug a few times; bench/powercut.sh does it as often as one likes. The script's mounts and loop devices are in a namespace of its own, so they go
 // with it.
 func TestPowerCut(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	needRoot(t)
 	for _, tool := range []string{"unshare", "mkfs.xfs", "mkfs.ext4"} {
 		if _, err := exec.LookPath(tool); err != nil {

@@ -17,7 +17,7 @@ type layersTopic struct{}
 func (layersTopic) Topic() string { return "layers" }
 
 func (layersTopic) Make(r *rand.Rand, difficulty int) Plan {
-	kinds := []func(*rand.Rand, int) Plan{countLayers, deletedBytes}
+	kinds := []func(*rand.Rand, int) Plan{countLayers, deletedBytes, whichLayerWins, whatIsVisible, lookUpOrder}
 	return pick(r, kinds)(r, difficulty)
 }
 

@@ -22,6 +22,9 @@ type story struct {
 }
 
 func (lifecycleTopic) Make(r *rand.Rand, difficulty int) Plan {
+	if r.IntN(5) == 0 {
+		return orderOfStart(r, difficulty)
+	}
 	code := 1 + r.IntN(99)
 	all := append(states(), codes(code)...)
 	s := pick(r, all[:min(len(all), 4+2*difficulty)])
@@ -65,6 +68,54 @@ func codes(code int) []story {
 		{[]string{loop, "stop -t 1 NAME"}, []Choice{{exited(137), "M-STOP-KILLS"}, {exited(143), "M-PID1-ORDINARY"}, {exited(0), "M-KILL-ZERO"}}},
 		{[]string{"run -d --init --name NAME learn/base sleep 1000", "stop NAME"}, []Choice{{exited(143), "M-SIGNAL-NEEDS-HANDLER"}, {exited(137), "M-SIGNAL-NEEDS-HANDLER"}, {exited(0), "M-INIT-RESCUES"}}},
 	}
+}
+
+// orderOfStart asks in which order a container comes and goes.
+func orderOfStart(r *rand.Rand, difficulty int) Plan {
+	parts := []struct{ text, kind string }{
+		{"an empty writable layer is put on the image's layers", vocab.SnapshotPrepare},
+		{"a process is made", vocab.ProcClone},
+		{"the image's files become the root folder of the process", vocab.PivotRoot},
+		{"the program takes the process over", vocab.ProcExec},
+		{"the process ends", vocab.ProcExit},
+		{"the writable layer is thrown away", vocab.SnapshotRemove},
+	}
+	from := r.IntN(3)
+	parts = parts[from:min(len(parts), from+3+difficulty/3)]
+	d := &draft{}
+	d.run("run --rm --name %s learn/base true", words(r, 1)[0])
+	d.asks(ByOrder, "In which order do these things happen?")
+	swapped := func(i, j int, belief string) {
+		s := Sequence{Belief: belief}
+		for _, p := range parts {
+			s.Texts = append(s.Texts, p.text)
+		}
+		s.Texts[i], s.Texts[j] = s.Texts[j], s.Texts[i]
+		d.plan.Orders = append(d.plan.Orders, s)
+	}
+	for i, p := range parts {
+		d.choice(p.text, "")
+		switch {
+		case i == 0:
+		case p.kind == vocab.ProcExec:
+			swapped(i-1, i, "M-ROOT-IS-HOST-VIEW")
+		case p.kind == vocab.ProcClone:
+			swapped(i-1, i, "M-CONTAINER-BOOTED")
+		case p.kind == vocab.ProcExit:
+			swapped(i-1, i, "M-IMAGE-RUNS")
+		}
+	}
+	return d.done(func(ran Ran) (Finding, error) {
+		var f Finding
+		for _, e := range ran.Last {
+			for _, p := range parts {
+				if e.Kind == p.kind && (e.Kind != vocab.ProcExit || e.Attr("pid").Int() != 0) {
+					f.Answers, f.Evidence = append(f.Answers, p.text), append(f.Evidence, e)
+				}
+			}
+		}
+		return f, nil
+	})
 }
 
 const gone = "there is no such container any more"

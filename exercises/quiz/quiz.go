@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/learn-containers/learn/trace"
@@ -101,7 +102,7 @@ type Item struct {
 
 // Generators returns those of all topics, in the order in which a mixed quiz takes them.
 func Generators() []Generator {
-	return []Generator{cacheTopic{}, layersTopic{}, lifecycleTopic{}, entrypointTopic{}}
+	return []Generator{cacheTopic{}, layersTopic{}, lifecycleTopic{}, entrypointTopic{}, cowTopic{}, tagsTopic{}, expansionTopic{}, dockerignoreTopic{}, volumesTopic{}, portsTopic{}, transferTopic{}}
 }
 
 // Topics names them.
@@ -167,8 +168,9 @@ func words(r *rand.Rand, n int) []string {
 // numbered shows lines with their numbers, as the steps of a build are counted.
 func numbered(lines []string) string {
 	var b strings.Builder
+	width := len(strconv.Itoa(len(lines)))
 	for i, l := range lines {
-		fmt.Fprintf(&b, "    %d  %s\n", i+1, l)
+		fmt.Fprintf(&b, "    %*d  %s\n", width, i+1, l)
 	}
 	return b.String()
 }
