@@ -177,7 +177,7 @@ func TestTooMuchIsLeftOutAndSaid(t *testing.T) {
 	for i := range MaxEntries + 10 {
 		write(t, folder, "many/"+strings.Repeat("f", i/100+1)+string(rune('a'+i%100)), "")
 	}
-	s, omitted, err := Look(folder, sum)
+	s, omitted, err := Look(folder, Sum)
 	if err != nil || len(s) != MaxEntries || omitted == 0 {
 		t.Errorf("%d entries, %d left out, %v", len(s), omitted, err)
 	}

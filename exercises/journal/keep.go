@@ -110,7 +110,7 @@ func (j Journal) keep(in io.Reader) (hash string, size int64, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("keep content: %w", err)
 	}
-	hash, size, err = sum(bytes.NewReader(data))
+	hash, size, err = Sum(bytes.NewReader(data))
 	if err != nil {
 		return "", 0, err
 	}

@@ -30,6 +30,7 @@ type Line struct {
 	At       time.Time `json:"at"`
 	Exercise string    `json:"exercise,omitempty"`
 	Seed     uint64    `json:"seed,omitempty"`
+	Folder   string    `json:"folder,omitempty"`   // where the folder lies on the learner's machine: command lines may name it
 	Dir      string    `json:"dir,omitempty"`      // where the command was given, relative to the folder
 	Argv     []string  `json:"argv,omitempty"`     // without learn docker
 	Terminal bool      `json:"terminal,omitempty"` // standard input was one

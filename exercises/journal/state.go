@@ -176,8 +176,8 @@ func restoreFile(root *os.Root, name string, c Change, open func(hash string) (i
 	return errors.Join(err, out.Close())
 }
 
-// sum reads all of in and returns its SHA-256 and size.
-func sum(in io.Reader) (string, int64, error) {
+// Sum reads all of in and returns its SHA-256 and size: Look with it keeps nothing.
+func Sum(in io.Reader) (string, int64, error) {
 	h := sha256.New()
 	n, err := io.Copy(h, in)
 	return hex.EncodeToString(h.Sum(nil)), n, err
@@ -189,6 +189,6 @@ func (s State) Digest() string {
 	for _, p := range slices.Sorted(maps.Keys(s)) {
 		fmt.Fprintf(&b, "%q %s %t %s %q\n", p, s[p].Type, s[p].Exec, s[p].SHA256, s[p].Target)
 	}
-	hash, _, _ := sum(strings.NewReader(b.String()))
+	hash, _, _ := Sum(strings.NewReader(b.String()))
 	return hash
 }
