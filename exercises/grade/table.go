@@ -16,6 +16,9 @@ func (r Report) Table(out io.Writer) error {
 	for _, res := range r.Results {
 		points, of := res.Points()
 		w.line("%-24s %7s  %s", cut(res.who(), 24), fmt.Sprintf("%d/%d", points, of), cut(res.summary(), width-34))
+		if res.Reason != "" {
+			w.wrap("    ", res.Reason)
+		}
 		for _, o := range res.Outcomes {
 			if o.State == Solved {
 				continue
@@ -32,7 +35,7 @@ func (r Report) Table(out io.Writer) error {
 
 func (r Result) summary() string {
 	if r.Reason != "" {
-		return "refused: " + clean(r.Reason)
+		return string(Refused)
 	}
 	if len(r.Outcomes) == 0 {
 		return "nothing"
