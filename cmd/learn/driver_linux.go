@@ -105,3 +105,11 @@ func apart() *syscall.SysProcAttr { return linux.Apart() }
 func confine(root string, lent map[string]string, cpuSeconds uint64) error {
 	return linux.Confine(root, lent, linux.Bounds{CPU: cpuSeconds, Memory: gradeMemory, Addresses: 8 << 30, FileSize: gradeDisk / 2, Processes: 512})
 }
+
+// memoryFolder is where files of little use are kept in memory, if there is room for those of some submissions.
+func memoryFolder() string {
+	if dir := "/dev/shm"; linux.Room(dir) >= 4*gradeDisk {
+		return dir
+	}
+	return ""
+}

@@ -90,3 +90,6 @@ func apart() *syscall.SysProcAttr { return nil }
 func confine(string, map[string]string, uint64) error {
 	return fmt.Errorf("this is %s, where a process can't be shut in", systemName())
 }
+
+// memoryFolder is empty: no folder is known to be kept in memory.
+func memoryFolder() string { return "" }

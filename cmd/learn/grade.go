@@ -68,7 +68,7 @@ func (s *session) grade(ctx context.Context, f gradeFlags, args []string) (err e
 	if err := g.look(args); err != nil {
 		return err
 	}
-	if g.dir, err = os.MkdirTemp("", "learn-grade-"); err != nil {
+	if g.dir, err = gradeFolder(); err != nil {
 		return fmt.Errorf("grade: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(g.dir)) }()
@@ -94,6 +94,17 @@ func (s *session) grade(ctx context.Context, f gradeFlags, args []string) (err e
 		return err
 	}
 	return home.WriteFile(f.out, text.Bytes(), 0o644)
+}
+
+// gradeFolder makes the folder to grade in: where TMPDIR says, else in memory where there is room, for nothing in it has to last and the engine syncs all
+// it writes.
+func gradeFolder() (string, error) {
+	if memory := memoryFolder(); memory != "" && os.Getenv("TMPDIR") == "" {
+		if dir, err := os.MkdirTemp(memory, "learn-grade-"); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", "learn-grade-")
 }
 
 // grader is one run of learn grade.

@@ -107,3 +107,12 @@ func lend(source, target string) error {
 	}
 	return unix.Mount("", target, "", flags, "")
 }
+
+// Room is how many bytes may still be written below dir; 0 if that can't be told.
+func Room(dir string) uint64 {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil || fs.Bsize < 0 {
+		return 0
+	}
+	return fs.Bavail * uint64(fs.Bsize)
+}
