@@ -120,8 +120,8 @@ const (
 )
 
 // copyFolder copies the learner's regular files and folders into dst, so that a check may change and build what it likes. Links are made again as they
-// are; what is neither is left out.
-func copyFolder(from *os.Root, dst string) error {
+// are; what is neither is left out. More files or more bytes than allowed are an error.
+func copyFolder(from *os.Root, dst string, maxFiles int, maxBytes int64) error {
 	if err := os.MkdirAll(dst, 0o755); err != nil {
 		return err
 	}
@@ -135,14 +135,20 @@ func copyFolder(from *os.Root, dst string) error {
 		if err != nil || name == "." {
 			return err
 		}
-		if files++; files > maxCopyFiles {
-			return fmt.Errorf("the folder has more than %d files; expected those of the exercise", maxCopyFiles)
+		if files++; files > maxFiles {
+			return fmt.Errorf("the folder has more than %d files; expected those of the exercise", maxFiles)
 		}
-		n, err := copyEntry(from, to, name, d, maxCopyBytes-size)
+		n, err := copyEntry(from, to, name, d, maxBytes-size)
 		size += n
+		if errors.Is(err, errNoRoom) {
+			err = fmt.Errorf("the folder holds more than %d bytes; expected the files of the exercise", maxBytes)
+		}
 		return err
 	})
 }
+
+// errNoRoom says that a file is larger than what may still be copied.
+var errNoRoom = errors.New("no room for the file")
 
 func copyEntry(from, to *os.Root, name string, d fs.DirEntry, room int64) (int64, error) {
 	info, err := d.Info()
@@ -161,7 +167,7 @@ func copyEntry(from, to *os.Root, name string, d fs.DirEntry, room int64) (int64
 	case !d.Type().IsRegular():
 		return 0, nil
 	case info.Size() > room:
-		return 0, fmt.Errorf("the folder holds more than %d MiB; expected the files of the exercise", maxCopyBytes>>20)
+		return 0, errNoRoom
 	}
 	in, err := from.Open(name)
 	if err != nil {

@@ -98,11 +98,9 @@ func (j *judge) show(value any) string {
 func (j *judge) compute(text string, roots Roots) (string, error) {
 	var b strings.Builder
 	for {
-		before, rest, found := strings.Cut(text, "((")
+		before, inner, after, found := cutComputed(text)
 		b.WriteString(before)
-		inner, after, closed := strings.Cut(rest, "))")
-		if !found || !closed {
-			b.WriteString(strings.TrimSuffix("(("+rest, "(("))
+		if !found {
 			return b.String(), nil
 		}
 		value, err := expression.Evaluate(inner, roots)
@@ -118,12 +116,28 @@ func (j *judge) compute(text string, roots Roots) (string, error) {
 func computed(text string) []string {
 	var out []string
 	for {
-		_, rest, found := strings.Cut(text, "((")
-		inner, after, closed := strings.Cut(rest, "))")
-		if !found || !closed {
+		_, inner, after, found := cutComputed(text)
+		if !found {
 			return out
 		}
 		out = append(out, inner)
 		text = after
 	}
+}
+
+// cutComputed cuts a text around its first ((expression)), which may have brackets of its own. Without one, before is the whole text.
+func cutComputed(text string) (before, inner, after string, found bool) {
+	before, rest, _ := strings.Cut(text, "((")
+	depth := 0
+	for i, c := range rest {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case c == ')' && strings.HasPrefix(rest[i:], "))"):
+			return before, rest[:i], rest[i+2:], true
+		}
+	}
+	return text, "", "", false
 }

@@ -141,7 +141,7 @@ func (j *judge) probe(ctx context.Context, c Check) (Roots, error) {
 		if err := os.RemoveAll(dir); err != nil {
 			return Roots{}, fmt.Errorf("empty scratch folder: %w", err)
 		}
-		if err := copyFolder(j.root, dir); err != nil {
+		if err := copyFolder(j.root, dir, maxCopyFiles, maxCopyBytes); err != nil {
 			return Roots{}, fmt.Errorf("copy the exercise's folder: %w", err)
 		}
 		n, out, err := j.runCheck(ctx, dir, c)

@@ -22,13 +22,15 @@ func Embedded() ([]Exercise, error) {
 	return Load(sub)
 }
 
-// Load reads every NN-name/exercise.md below the top of fsys, in the order of their names. The first fault ends it.
+// Load reads every NN-name/exercise.md below the top of fsys, in the order of their numbers, then of their names. The first fault ends it.
 func Load(fsys fs.FS) ([]Exercise, error) {
 	names, err := fs.Glob(fsys, "*/exercise.md")
 	if err != nil {
 		return nil, fmt.Errorf("list exercises: %w", err)
 	}
-	sort.Strings(names)
+	sort.SliceStable(names, func(i, j int) bool { // Glob's are in order already; 100 shall come after 20
+		return leadingNumber(path.Dir(names[i])) < leadingNumber(path.Dir(names[j]))
+	})
 	var all []Exercise
 	byID := map[string]string{}
 	for _, name := range names {

@@ -72,7 +72,7 @@ func TestPlayInAnotherLanguage(t *testing.T) {
 	var steps []int
 	p.result, p.err = l.Play(t.Context(), Options{Engine: p.engine, Programs: p.engine, Out: &p.out, Workspace: t.TempDir(), Lang: "zh-CN",
 		OnStep: func(step int, _ []trace.Event) { steps = append(steps, step) }})
-	p.wants(t, "# 译：A lesson", "## 译：First", "译：Intent.", "size 2", "译：How large?", "1. 译：as large", "$ docker image new 2", "译：larger", "译：size of new: true", "译：That is why.", "译：both are there")
+	p.wants(t, "# 译：A lesson", "## 译：First", "译：Intent.", "size 2", "译：How large?", "1. 译：as large", "$ docker image new 2", "译：larger", "译：size of new：true", "译：That is why.", "译：both are there")
 	if !p.result.Finished || !cmp.Equal(steps, []int{1, 2, 3}) {
 		t.Errorf("result is %+v, steps %v", p.result, steps)
 	}

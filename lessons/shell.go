@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"mvdan.cc/sh/v3/expand"
@@ -94,6 +95,9 @@ func (s *shell) dispatch(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 	return func(ctx context.Context, argv []string) error {
 		hc := interp.HandlerCtx(ctx)
 		streams := Streams{In: hc.Stdin, Out: hc.Stdout, Err: hc.Stderr}
+		if streams.In == nil {
+			streams.In = strings.NewReader("") // what reads finds the end, not nothing at all
+		}
 		if argv[0] == "docker" || argv[0] == "learn" {
 			return exitStatus(s.engine.Run(ctx, argv, streams, hc.Dir, exported(hc.Env)))
 		}

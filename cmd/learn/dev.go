@@ -20,6 +20,9 @@ import (
 // courseFolder is where the lessons of the program lie in its own source.
 const courseFolder = "lessons/content"
 
+// tasksFolder is where the exercises of the program lie there.
+const tasksFolder = "exercises/content"
+
 func (s *session) devCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -176,13 +179,13 @@ func (s *session) devNewCommand() *cobra.Command {
 	var folder string
 	var about strings.Builder
 	var kinds []string
-	for _, m := range author.Makers() {
+	for _, m := range makers() {
 		kinds = append(kinds, m.Kind)
 		fmt.Fprintf(&about, "  %-8s %s\n", m.Kind, m.About)
 	}
 	cmd := &cobra.Command{
 		Use:       "new KIND NAME",
-		Short:     "Begin a lesson that can be played at once",
+		Short:     "Begin a lesson that can be played, or an exercise that can be proven, at once",
 		Long:      "learn dev new begins something of the course. KIND is one of\n\n" + about.String(),
 		Args:      cobra.RangeArgs(1, 2),
 		ValidArgs: kinds,
@@ -191,16 +194,35 @@ func (s *session) devNewCommand() *cobra.Command {
 			if i < 0 {
 				return fmt.Errorf("make %s: there is no such kind; expected %s", args[0], strings.Join(kinds, " or "))
 			}
-			file, err := author.Makers()[i].Make(folder, strings.Join(args[1:], ""))
+			file, err := makers()[i].Make(folderFor(kinds[i], folder), strings.Join(args[1:], ""))
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "%s\n\nPlay it with learn play %s, prove it with learn dev check --play %s.\n", file, file, file)
+			fmt.Fprintln(s.out, file)
+			if kinds[i] == "lesson" {
+				fmt.Fprintf(s.out, "\nPlay it with learn play %s.", file)
+			}
+			fmt.Fprintf(s.out, "\nProve it with learn dev check --play %s.\n", file)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&folder, "dir", courseFolder, "Folder of lessons")
+	cmd.Flags().StringVar(&folder, "dir", "", "Folder of lessons ("+courseFolder+") or exercises ("+tasksFolder+")")
 	return cmd
+}
+
+// makers are those of lessons, and one for exercises.
+func makers() []author.Maker {
+	return append(author.Makers(), author.Maker{Kind: "exercise", About: "a folder with an exercise that is proven as it is, in a folder of exercises", Make: exercises.New})
+}
+
+func folderFor(kind, folder string) string {
+	switch {
+	case folder != "":
+		return folder
+	case kind == "exercise":
+		return tasksFolder
+	}
+	return courseFolder
 }
 
 func (s *session) devTranslateCommand() *cobra.Command {

@@ -32,6 +32,15 @@ func language(l lessons.Lesson, said string) (string, error) {
 	return lang, nil
 }
 
+// localized is the lesson in the language that the environment asks for.
+func localized(l lessons.Lesson) (lessons.Lesson, error) {
+	lang, err := language(l, "")
+	if err != nil {
+		return l, err
+	}
+	return l.In(lang)
+}
+
 // environLanguage is the language that the environment asks for: ours first, then in the order of POSIX.
 func environLanguage(getenv func(string) string) string {
 	for _, key := range []string{"LEARN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"} {

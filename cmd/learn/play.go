@@ -14,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/lessons/author"
+	"github.com/learn-containers/learn/trace/tracefile"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -102,6 +103,9 @@ func (s *session) list(lessonsOnly bool) error {
 		wide = max(wide, len(x.ID)+2)
 	}
 	for i, l := range all {
+		if l, err = localized(l); err != nil {
+			return err
+		}
 		state := ""
 		if _, ok := played[l.ID]; ok {
 			state = "done"
@@ -203,8 +207,14 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if e.driver.sim != nil {
 		fmt.Fprintf(s.out, "Processes, mounts and limits are those of that machine; images, layers and digests are real, in %s.\n", e.Home())
 	}
+	var asked *tracefile.FileSink
+	if s.trace != "" { // opened before: nobody plays a lesson to learn at its end that the file can't be written
+		if asked, err = tracefile.OpenFile(s.trace); err != nil {
+			return err
+		}
+	}
 	res, err := l.Play(ctx, opts)
-	err = errors.Join(err, e.keepTrace(s.tracesDir()), e.end(context.WithoutCancel(ctx)))
+	err = errors.Join(err, e.keepTrace(s.tracesDir()), e.writeTrace(asked), e.end(context.WithoutCancel(ctx)))
 	var failed *lessons.FailedError
 	if errors.As(err, &failed) {
 		fmt.Fprintln(s.err, "learn:", err)

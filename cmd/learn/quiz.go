@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/exercises/quiz"
+	"github.com/learn-containers/learn/exercises/quiz/export"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/spf13/cobra"
 )
@@ -25,6 +27,8 @@ type quizFlags struct {
 	seed       uint64
 	count      int
 	difficulty int
+	export     string
+	out        string
 }
 
 func (s *session) quizCommand() *cobra.Command {
@@ -35,11 +39,11 @@ func (s *session) quizCommand() *cobra.Command {
 		Short: "Answer generated questions, whose answers the engine finds",
 		Long: `learn quiz asks questions and shows at once what is right, and the events that prove it. Each question is new: files and commands are made up
 and carried out by the engine, in a home of their own. Topics: ` + topics + `; without one they are mixed.
-What you answered wrongly comes back at the end, and after 1, 3 and 7 days.`,
+What you answered wrongly comes back at the end, and after 1, 3 and 7 days. With --export the questions are written for Moodle or for printing.`,
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: quiz.Topics(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed("seed") && !f.auto {
+			if !cmd.Flags().Changed("seed") && !f.auto && f.export == "" {
 				f.seed = rand.Uint64() >> 32
 			}
 			return s.quiz(cmd.Context(), strings.Join(args, ""), f)
@@ -49,6 +53,8 @@ What you answered wrongly comes back at the end, and after 1, 3 and 7 days.`,
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "Seed of the questions; without it they are new each time")
 	cmd.Flags().IntVar(&f.count, "count", 5, "Number of new questions")
 	cmd.Flags().IntVar(&f.difficulty, "difficulty", 0, "1 to 5; 0 follows your answers")
+	cmd.Flags().StringVar(&f.export, "export", "", "Write new questions with their keys as gift, moodle-xml or sheet, and ask nothing")
+	cmd.Flags().StringVar(&f.out, "out", "", "File for --export; without it, standard output")
 	return cmd
 }
 
@@ -59,16 +65,25 @@ func (f quizFlags) check(topic string) error {
 		return fmt.Errorf("there is no topic %q; topics are %s", topic, strings.Join(quiz.Topics(), ", "))
 	case f.difficulty < 0 || f.difficulty > quiz.MaxDifficulty:
 		return fmt.Errorf("--difficulty %d: expected %d to %d, or 0 to follow your answers", f.difficulty, quiz.MinDifficulty, quiz.MaxDifficulty)
+	case f.auto && f.export != "":
+		return errors.New("--auto and --export: expected one of them")
+	case f.out != "" && f.export == "":
+		return errors.New("--out is for --export, which says what is to be written: gift, moodle-xml or sheet")
 	case f.count < 1:
 		return fmt.Errorf("--count %d: expected 1 or more", f.count)
 	}
 	return nil
 }
 
-// quiz asks questions, or proves them.
+// quiz asks questions, proves them, or exports them.
 func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
 	if err := f.check(topic); err != nil {
 		return err
+	}
+	if f.export != "" {
+		if _, err := export.Named(f.export); err != nil {
+			return err
+		}
 	}
 	if err := s.settle(); err != nil {
 		return err
@@ -78,7 +93,7 @@ func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
 	if q.beliefs, err = lessons.Misconceptions(); err != nil {
 		return err
 	}
-	if !f.auto {
+	if !q.alone() {
 		if q.history, err = s.quizHistory(); err != nil {
 			return err
 		}
@@ -86,7 +101,7 @@ func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
 	if q.engine, err = s.newQuizEngine(); err != nil {
 		return err
 	}
-	err = q.all(ctx)
+	err = q.carryOut(ctx)
 	if errors.Is(err, io.EOF) { // the learner has had enough
 		err = nil
 	}
@@ -107,12 +122,57 @@ type quizzing struct {
 	right   int
 }
 
+// alone tells that nobody answers.
+func (q *quizzing) alone() bool { return q.flags.auto || q.flags.export != "" }
+
+func (q *quizzing) carryOut(ctx context.Context) error {
+	if q.flags.export != "" {
+		return q.export(ctx)
+	}
+	return q.all(ctx)
+}
+
+// export writes new questions. A file is there only if all went well.
+func (q *quizzing) export(ctx context.Context) error {
+	form, err := export.Named(q.flags.export)
+	if err != nil {
+		return err
+	}
+	set := export.Set{Beliefs: q.beliefs}
+	for i := range q.flags.count {
+		question, err := q.ask(ctx, q.item(i))
+		if err != nil {
+			return err
+		}
+		set.Questions = append(set.Questions, question)
+	}
+	slices.SortStableFunc(set.Questions, func(a, b quiz.Question) int { // a category for each topic
+		return slices.Index(quiz.Topics(), a.Topic) - slices.Index(quiz.Topics(), b.Topic)
+	})
+	var text bytes.Buffer
+	if err := form.Write(&text, set); err != nil {
+		return err
+	}
+	if q.flags.out == "" {
+		_, err := text.WriteTo(q.session.out)
+		return err
+	}
+	if err := os.WriteFile(q.flags.out, text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("export questions: %w", err)
+	}
+	return nil
+}
+
+func (q *quizzing) ask(ctx context.Context, it quiz.Item) (quiz.Question, error) {
+	return quiz.Ask(ctx, q.engine, filepath.Join(q.engine.dir, "work"), it)
+}
+
 // all asks what is due, then new questions, then once more what was wrong.
 func (q *quizzing) all(ctx context.Context) error {
 	if !q.flags.auto {
 		defer q.summary()
 		for _, it := range q.history.Due(q.topic, time.Now()) {
-			if err := q.one(ctx, it, "You had this one wrong before."); err != nil {
+			if err := q.due(ctx, it); err != nil {
 				return err
 			}
 		}
@@ -139,7 +199,7 @@ func (q *quizzing) item(i int) quiz.Item {
 	}
 	switch {
 	case it.Difficulty != 0:
-	case q.flags.auto:
+	case q.alone():
 		it.Difficulty = quiz.MinDifficulty + i%quiz.MaxDifficulty
 	default:
 		it.Difficulty = q.history.Difficulty(it.Topic)
@@ -147,18 +207,37 @@ func (q *quizzing) item(i int) quiz.Item {
 	return it
 }
 
-func (q *quizzing) one(ctx context.Context, it quiz.Item, intro string) error {
-	question, err := quiz.Ask(ctx, q.engine, filepath.Join(q.engine.dir, "work"), it)
+// due asks a question that has come back. One that can't be asked any more keeps nobody from the others.
+func (q *quizzing) due(ctx context.Context, it quiz.Item) error {
+	question, err := q.ask(ctx, it)
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(q.session.err, "learn: left out: %v\n", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	out := q.session.out
+	return q.put(question, "You had this one wrong before.")
+}
+
+func (q *quizzing) one(ctx context.Context, it quiz.Item, intro string) error {
+	question, err := q.ask(ctx, it)
+	if err != nil {
+		return err
+	}
+	return q.put(question, intro)
+}
+
+// put shows a question and takes the answer in.
+func (q *quizzing) put(question quiz.Question, intro string) error {
+	it, out := question.Item, q.session.out
 	q.asked++
 	fmt.Fprintf(out, "Question %d: %s, difficulty %d, seed %d\n", q.asked, it.Topic, it.Difficulty, it.Seed)
 	if intro != "" {
 		fmt.Fprintln(out, intro)
 	}
-	fmt.Fprintf(out, "\n%s\n", question.Show())
+	fmt.Fprintln(out)
+	question.Show(q.session.page())
 	if q.flags.auto {
 		q.reveal(question, "Answer")
 		return nil
@@ -200,7 +279,11 @@ func (q *quizzing) tell(question quiz.Question, right bool, belief string) {
 	}
 	q.reveal(question, "Wrong. The answer is")
 	if m, ok := q.beliefs[belief]; ok {
-		fmt.Fprintf(q.session.out, "It is often believed: %s\n%s\nWhere to see it: %s\n\n", m.Claim, m.Refutation, m.Evidence)
+		p := q.session.page()
+		p.Line("It is often believed: " + m.Claim)
+		p.Line(m.Refutation)
+		p.Line("Where to see it: " + m.Evidence)
+		p.Raw("")
 	}
 }
 
@@ -208,9 +291,11 @@ func (q *quizzing) tell(question quiz.Question, right bool, belief string) {
 const evidenceShown = 3
 
 func (q *quizzing) reveal(question quiz.Question, word string) {
-	fmt.Fprintf(q.session.out, "%s: %s\nEvidence:\n", word, question.Key())
+	p := q.session.page()
+	p.Line(word + ": " + question.Key())
+	p.Line("Evidence:")
 	for _, line := range question.Evidence[:min(evidenceShown, len(question.Evidence))] {
-		fmt.Fprintln(q.session.out, "  "+line)
+		p.Bullet(line)
 	}
 	fmt.Fprintln(q.session.out)
 }
@@ -221,7 +306,8 @@ func (q *quizzing) summary() {
 
 func (s *session) quizFile() string { return filepath.Join(s.home, "progress", "quiz.json") }
 
-// quizHistory reads the kept answers; no file means none.
+// quizHistory reads the kept answers; no file means none. What can't be read stops nobody: it is said, and a file that is no JSON is moved
+// out of the way, so that it can be mended.
 func (s *session) quizHistory() (quiz.History, error) {
 	data, err := os.ReadFile(s.quizFile())
 	if errors.Is(err, os.ErrNotExist) {
@@ -230,9 +316,17 @@ func (s *session) quizHistory() (quiz.History, error) {
 	if err != nil {
 		return quiz.History{}, fmt.Errorf("read answers: %w", err)
 	}
-	h, err := quiz.ParseHistory(data)
+	h, leftOut, err := quiz.ParseHistory(data)
 	if err != nil {
-		return h, fmt.Errorf("read answers: %s: %w; mend it, or remove it to begin anew", s.quizFile(), err)
+		aside := s.quizFile() + ".broken"
+		fmt.Fprintf(s.err, "learn: read answers: %s: %v; begin anew, the file is now %s\n", s.quizFile(), err, aside)
+		if err := os.Rename(s.quizFile(), aside); err != nil {
+			return h, fmt.Errorf("put broken answers aside: %w", err)
+		}
+		return quiz.History{}, nil
+	}
+	for _, what := range leftOut {
+		fmt.Fprintf(s.err, "learn: read answers: %s: left out: %s\n", s.quizFile(), what)
 	}
 	return h, nil
 }

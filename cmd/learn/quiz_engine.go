@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"slices"
 	"strings"
@@ -26,6 +27,12 @@ func (s *session) newQuizEngine() (*quizEngine, error) {
 		return nil, err
 	}
 	e.withRegistry = true
+	if e.driver.sim == nil {
+		// The kernel's networks are everybody's, and named by their ids: two people who are asked at once need different ones.
+		h := fnv.New64a()
+		h.Write([]byte(e.dir))
+		e.seed = h.Sum64()
+	}
 	return &quizEngine{lessonEngine: e}, nil
 }
 
@@ -39,8 +46,10 @@ func (e *quizEngine) Reset(ctx context.Context) error {
 	if err := e.quiet(ctx); err != nil {
 		return err
 	}
-	if err := e.before.restore(); err != nil {
-		return errors.Join(err, e.furnish(ctx)) // begin with an empty home next time
+	if e.before.restore() != nil { // what can't be put back is made anew
+		if err := e.furnish(ctx); err != nil {
+			return err
+		}
 	}
 	if err := e.openDriver(); err != nil {
 		return err

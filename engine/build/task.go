@@ -297,23 +297,15 @@ func (st *stage) commit(ctx context.Context, key string, parent digest.Digest) (
 
 // diff writes the changes in key as an archive. With SOURCE_DATE_EPOCH nothing in it is later than that.
 func (s *session) diff(ctx context.Context, key string, w io.Writer) (stats driver.DiffStats, err error) {
-	if s.opts.Epoch == nil {
-		return s.snapshots.Diff(ctx, key, w)
+	var latest time.Time
+	if s.opts.Epoch != nil {
+		latest = *s.opts.Epoch
 	}
-	r, raw := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := layer.Rewrite(w, r, func(e *layer.Entry) {
-			if e.ModTime.After(*s.opts.Epoch) {
-				e.ModTime = *s.opts.Epoch
-			}
-		})
-		_, drained := io.Copy(io.Discard, r) // padding after the archive's end
-		done <- errors.Join(err, drained, r.CloseWithError(err))
-	}()
-	stats, err = s.snapshots.Diff(ctx, key, raw)
-	raw.CloseWithError(err)
-	return stats, errors.Join(err, <-done)
+	err = layer.Dated(w, latest, func(w io.Writer) (err error) {
+		stats, err = s.snapshots.Diff(ctx, key, w)
+		return err
+	})
+	return stats, err
 }
 
 // layer names an uncompressed archive as the next layer of the stage.

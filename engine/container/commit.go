@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -15,6 +17,7 @@ import (
 	"github.com/learn-containers/learn/engine/failpoint"
 	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/engine/image"
+	"github.com/learn-containers/learn/engine/layer"
 	"github.com/learn-containers/learn/engine/oci"
 	"github.com/learn-containers/learn/trace"
 	"github.com/learn-containers/learn/trace/vocab"
@@ -25,8 +28,9 @@ type CommitOptions struct {
 	Refs    []oci.Ref // its names; none: the image has only an id
 	Author  string
 	Message string
-	Changes []string // Dockerfile instructions that change the configuration, such as CMD ["sh"]
-	NoPause bool     // do not freeze a running container meanwhile
+	Changes []string  // Dockerfile instructions that change the configuration, such as CMD ["sh"]
+	NoPause bool      // do not freeze a running container meanwhile
+	Created time.Time // the date of the image, and the latest one of a file in its new layer; zero: now, and no bound
 }
 
 // Commit makes an image of a container's image and its writable layer. The container stays as it is; a running one is paused
@@ -63,7 +67,7 @@ func (m *Manager) commit(ctx context.Context, c *Container, config oci.ImageConf
 		return img, err
 	}
 	defer func() { err = errors.Join(err, op.End()) }()
-	layer, err := m.readChanges(ctx, op, c, !opts.NoPause)
+	layer, err := m.readChanges(ctx, op, c, opts)
 	if err != nil {
 		return img, err
 	}
@@ -72,7 +76,10 @@ func (m *Manager) commit(ctx context.Context, c *Container, config oci.ImageConf
 	if err != nil {
 		return img, err
 	}
-	now := m.now().UTC()
+	now := opts.Created.UTC()
+	if now.IsZero() {
+		now = m.now().UTC()
+	}
 	next.Created, next.Author, next.Config = &now, opts.Author, config
 	next.History = append(slices.Clone(next.History), v1.History{Created: &now, CreatedBy: strings.Join(append([]string{c.Path}, c.Args...), " "), Author: opts.Author, Comment: opts.Message})
 	failpoint.Hit("container.commit.before-image")
@@ -101,8 +108,8 @@ func (m *Manager) successor(ctx context.Context, c *Container) (oci.Image, error
 }
 
 // readChanges writes the container's changes as a layer into the blob store, frozen if it runs.
-func (m *Manager) readChanges(ctx context.Context, op *home.Operation, c *Container, freeze bool) (layer image.Layer, err error) {
-	if freeze && c.State.Running && !c.State.Paused {
+func (m *Manager) readChanges(ctx context.Context, op *home.Operation, c *Container, opts CommitOptions) (layer image.Layer, err error) {
+	if !opts.NoPause && c.State.Running && !c.State.Paused {
 		err := m.Pause(ctx, c.ID)
 		if err != nil && !errors.As(err, new(*ConflictError)) && !errors.Is(err, driver.ErrUnsupported) {
 			return layer, err
@@ -112,13 +119,13 @@ func (m *Manager) readChanges(ctx context.Context, op *home.Operation, c *Contai
 		}
 	}
 	inner, end := trace.Step(ctx, vocab.LayerCommit, trace.String("key", c.ID), trace.String("parent", c.Chain().String()))
-	layer, stats, err := m.writeLayer(inner, op, c)
+	layer, stats, err := m.writeLayer(inner, op, c, opts.Created)
 	end(err, trace.String("diff_id", layer.DiffID.String()), trace.String("chain_id", layer.ChainID.String()), trace.Int("size_bytes", layer.Size),
 		trace.Int("files", int64(stats.Files)), trace.Int("whiteouts", int64(stats.Whiteouts)))
 	return layer, err
 }
 
-func (m *Manager) writeLayer(ctx context.Context, op *home.Operation, c *Container) (image.Layer, driver.DiffStats, error) {
+func (m *Manager) writeLayer(ctx context.Context, op *home.Operation, c *Container, latest time.Time) (image.Layer, driver.DiffStats, error) {
 	var stats driver.DiffStats
 	blobs, err := blob.Open(m.home.Images())
 	if err != nil {
@@ -130,16 +137,20 @@ func (m *Manager) writeLayer(ctx context.Context, op *home.Operation, c *Contain
 	}
 	defer w.Close()
 	failpoint.Hit("container.commit.before-blob")
-	if stats, err = m.snapshots.Diff(ctx, c.ID, w); err != nil {
+	err = layer.Dated(w, latest, func(w io.Writer) (err error) {
+		stats, err = m.snapshots.Diff(ctx, c.ID, w)
+		return err
+	})
+	if err != nil {
 		return image.Layer{}, stats, fmt.Errorf("read changes of %s: %w", c.ID, err)
 	}
 	desc, err := w.Commit(ctx, "", v1.MediaTypeImageLayer)
 	if err != nil {
 		return image.Layer{}, stats, err
 	}
-	layer := image.Layer{Descriptor: desc, DiffID: desc.Digest, Size: desc.Size}
-	layer.ChainID = chainOn(c, layer)
-	return layer, stats, nil
+	l := image.Layer{Descriptor: desc, DiffID: desc.Digest, Size: desc.Size}
+	l.ChainID = chainOn(c, l)
+	return l, stats, nil
 }
 
 // imageConfig is the part of a container's configuration that an image keeps.

@@ -140,7 +140,7 @@ func (m *Manager) stayDown(ctx context.Context, id string, down bool) (rested bo
 		}
 		failpoint.Hit("container.stop.marked")
 		if done = next.steps; !rested {
-			return nil
+			return m.restNoMore(ctx, c, next.StaysDown)
 		}
 		if err := m.leaveNetworks(ctx, c); err != nil {
 			return err
@@ -153,6 +153,25 @@ func (m *Manager) stayDown(ctx context.Context, id string, down bool) (rested bo
 	})
 	m.announce(ctx, id, done)
 	return rested, err
+}
+
+// restNoMore has the supervisor of a running container end with it if it stays down, instead of resting until somebody finds that out.
+func (m *Manager) restNoMore(ctx context.Context, c *Container, down bool) error {
+	if !down || !restarts(c.HostConfig) {
+		return nil
+	}
+	task, err := m.runtime.Load(ctx, c.ID)
+	if err != nil {
+		return nil // it is gone already
+	}
+	r, ok := task.(driver.Rester)
+	if !ok {
+		return nil
+	}
+	if err := r.SetOnEnd(ctx, nil, c.State.Rested); !errors.Is(err, driver.ErrNotRunning) {
+		return err
+	}
+	return nil
 }
 
 // dismiss lets the supervisor of an ended task go that rests before it starts the container again.

@@ -1,9 +1,32 @@
 package layer
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"time"
 )
+
+// Dated passes the archive that write makes on to w, with no file in it later than latest. A zero latest passes it on as it is.
+func Dated(w io.Writer, latest time.Time, write func(io.Writer) error) error {
+	if latest.IsZero() {
+		return write(w)
+	}
+	r, raw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := Rewrite(w, r, func(e *Entry) {
+			if e.ModTime.After(latest) {
+				e.ModTime = latest
+			}
+		})
+		_, drained := io.Copy(io.Discard, r) // padding after the archive's end
+		done <- errors.Join(err, drained, r.CloseWithError(err))
+	}()
+	err := write(raw)
+	raw.CloseWithError(err)
+	return errors.Join(err, <-done)
+}
 
 // Rewrite copies the archive r to w, with change made to every entry that has metadata. What change leaves alone is written as Writer
 // writes it.

@@ -115,15 +115,26 @@ func (s Step) run(ctx context.Context, e lessons.Engine, dir string, ran *Ran) e
 	return ctx.Err()
 }
 
-// Show is the question as plain lines.
-func (q Question) Show() string {
-	var b strings.Builder
-	b.WriteString(strings.TrimRight(q.Prompt, "\n") + "\n\n")
+// Show writes the question to a page.
+func (q Question) Show(p lessons.Page) {
+	q.ShowPrompt(p)
 	if q.Kind == ByNumber {
-		return b.String()
+		return
 	}
 	for i, c := range q.Choices {
-		fmt.Fprintf(&b, "  %d) %s\n", i+1, c.Text)
+		p.Raw(fmt.Sprintf("  %d) %s", i+1, c.Text))
 	}
-	return b.String()
+	p.Raw("")
+}
+
+// ShowPrompt writes what is asked. Commands and files, which are indented, stay as they are.
+func (q Question) ShowPrompt(p lessons.Page) {
+	for _, part := range strings.Split(strings.Trim(q.Prompt, "\n"), "\n\n") {
+		if part = strings.Trim(part, "\n"); strings.HasPrefix(part, "    ") {
+			p.Raw(part)
+		} else {
+			p.Line(strings.ReplaceAll(part, "\n", " "))
+		}
+		p.Raw("")
+	}
 }

@@ -107,7 +107,8 @@ func copyOfIgnored(r *rand.Rand) Plan {
 	d.choice("well: the image doesn't have the file", "M-IGNORE-SILENT")
 	d.choice(fails, "M-IGNORE-NO-EXCEPTION")
 	return d.done(func(ran Ran) (Finding, error) {
-		proof := kinds(vocab.BuildContext, vocab.BuildStep)(ran)
+		proof, steps := kinds(vocab.BuildContext)(ran), kinds(vocab.BuildStep)(ran)
+		proof = append(proof, steps[max(0, len(steps)-1):]...) // COPY
 		if ran.Code != 0 {
 			return one(fails, proof), nil
 		}

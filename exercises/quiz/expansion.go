@@ -55,7 +55,7 @@ func riddles(r *rand.Rand) []riddle {
 		{lines: from("ARG "+v+"="+a, writes("$"+v)), build: "--build-arg " + v + "=" + b + " ", args: cat, choices: []Choice{{in(b), ""}, {in(a), "M-ARG-FIXED"}, {in(""), "M-ARG-NOT-IN-RUN"}}},
 		{lines: from("ARG "+v+"="+a, "CMD echo [$"+v+"]"), choices: []Choice{{in(""), ""}, {in(a), "M-ARG-IN-CONTAINER"}, {in("$" + v), "M-RUN-LITERAL"}}},
 		{lines: from("ARG "+v+"="+a, "ENV "+v+"="+b, writes("$"+v)), build: "--build-arg " + v + "=" + c + " ", args: cat, choices: []Choice{{in(b), ""}, {in(c), "M-BUILD-ARG-WINS"}, {in(a), "M-ARG-FIXED"}}},
-		{lines: append([]string{"ARG " + v + "=" + a}, from(writes("$"+v))...), args: cat, choices: []Choice{{in(""), ""}, {in(a), "M-ARG-GLOBAL"}, {in("$" + v), "M-RUN-LITERAL"}}},
+		{lines: append([]string{"ARG " + v + "=" + a}, from(writes("$"+v))...), args: cat, choices: []Choice{{in(""), ""}, {in(a), "M-ARG-SCOPE"}, {in("$" + v), "M-RUN-LITERAL"}}},
 		{lines: append([]string{"ARG " + v + "=" + a}, from("ARG "+v, writes("$"+v))...), args: cat, choices: []Choice{{in(a), ""}, {in(""), "M-ARG-AGAIN-EMPTIES"}, {in("$" + v), "M-RUN-LITERAL"}}},
 		{lines: from("ENV "+v+"="+a, "ENV "+v+"="+b+" W=$"+v, "CMD echo [$W]"), choices: []Choice{{in(a), ""}, {in(b), "M-ENV-SAME-LINE"}, {in("$" + v), "M-RUN-LITERAL"}}},
 		{lines: from("RUN export "+v+"="+a, writes("$"+v)), args: cat, choices: []Choice{{in(""), ""}, {in(a), "M-EXPORT-PERSISTS"}, {in("$" + v), "M-RUN-LITERAL"}}},

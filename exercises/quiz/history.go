@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -22,18 +23,35 @@ type History struct {
 	Answers []Answer `json:"answers"`
 }
 
-// ParseHistory reads what is kept in progress/quiz.json. An error says what was expected.
-func ParseHistory(data []byte) (History, error) {
-	var h History
-	if err := json.Unmarshal(data, &h); err != nil {
-		return History{}, fmt.Errorf("line %d: %w; expected {\"answers\": [...]}", lineOf(data, err), err)
+// ParseHistory reads what is kept in progress/quiz.json. leftOut says which answers can't be read, and which are about topics that
+// there aren't; the latter are kept, for a program that knows them, and never come back here. An error says what was expected.
+func ParseHistory(data []byte) (h History, leftOut []string, err error) {
+	var file struct {
+		Answers []json.RawMessage `json:"answers"`
 	}
-	for i, a := range h.Answers {
-		if a.Topic == "" || a.Difficulty < MinDifficulty || a.Difficulty > MaxDifficulty || a.At.IsZero() {
-			return History{}, fmt.Errorf("answer %d is incomplete; expected topic, seed, difficulty %d to %d, right and at", i+1, MinDifficulty, MaxDifficulty)
+	if err := json.Unmarshal(data, &file); err != nil {
+		return History{}, nil, fmt.Errorf("line %d: %w; expected {\"answers\": [...]}", lineOf(data, err), err)
+	}
+	unknown := map[string]int{}
+	for i, raw := range file.Answers {
+		var a Answer
+		if err := json.Unmarshal(raw, &a); err != nil {
+			leftOut = append(leftOut, fmt.Sprintf("answer %d: %v", i+1, err))
+			continue
 		}
+		if a.Topic == "" || a.Difficulty < MinDifficulty || a.Difficulty > MaxDifficulty || a.At.IsZero() {
+			leftOut = append(leftOut, fmt.Sprintf("answer %d is incomplete; expected topic, seed, difficulty %d to %d, right and at", i+1, MinDifficulty, MaxDifficulty))
+			continue
+		}
+		if !slices.Contains(Topics(), a.Topic) {
+			unknown[a.Topic]++
+		}
+		h.Answers = append(h.Answers, a)
 	}
-	return h, nil
+	for _, topic := range slices.Sorted(maps.Keys(unknown)) {
+		leftOut = append(leftOut, fmt.Sprintf("there is no topic %q any more, or not yet; answers about it: %d", topic, unknown[topic]))
+	}
+	return h, leftOut, nil
 }
 
 // lineOf is the line on which JSON is at fault.
@@ -77,18 +95,18 @@ func (h History) Difficulty(topic string) int {
 func spacing() []int { return []int{1, 3, 7} }
 
 // Due lists the questions that come back, those that wait longest first: answered wrongly once, and since then right
-// fewer than three times. An empty topic means all.
+// fewer than three times. An empty topic means all that there are.
 func (h History) Due(topic string, now time.Time) []Item {
 	type waiting struct {
 		rights int
 		last   time.Time
 	}
-	open := map[Item]waiting{}
+	open, topics := map[Item]waiting{}, Topics()
 	var order []Item
 	for _, a := range h.Answers {
 		w, again := open[a.Item]
 		switch {
-		case topic != "" && a.Topic != topic:
+		case topic != "" && a.Topic != topic, !slices.Contains(topics, a.Topic):
 			continue
 		case !a.Right:
 			w = waiting{0, a.At}

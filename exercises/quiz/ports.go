@@ -99,53 +99,57 @@ type call struct {
 	belief  string // of whoever thinks that the first server answers, or that it doesn't
 }
 
+// server is one of two containers, each with a page of its own.
+type server struct{ name, page, listen, publish string }
+
 // whoAnswers asks which of two servers gives its page.
 func whoAnswers(r *rand.Rand, difficulty int) Plan {
 	w, d := words(r, 6), &draft{}
-	one, two, page1, page2 := w[0], w[1], w[2], w[3]
-	inside, host := 8000+r.IntN(900), 20000+r.IntN(9000)
-	listen, publish, network := strconv.Itoa(inside), "", w[4]
+	inside, outside := 8000+r.IntN(900), 20000+r.IntN(9000)
+	first, second := server{w[0], w[2], strconv.Itoa(inside), ""}, server{w[1], w[3], strconv.Itoa(inside), ""}
+	network := w[4]
 	calls := []call{
-		{network, false, one, inside, "M-PUBLISH-BETWEEN"},
+		{network, false, first.name, inside, "M-PUBLISH-BETWEEN"},
 		{network, true, "localhost", inside, "M-LOCALHOST-SHARED"},
 		{network, false, "localhost", inside, "M-LOCALHOST-SHARED"},
-		{"", false, one, inside, "M-NAMES-EVERYWHERE"},
-		{w[5], false, one, inside, "M-NETWORKS-JOINED"},
-		{network, false, one, host, "M-PUBLISHED-INSIDE"},
-		{network, false, one, inside, "M-LISTEN-LOCALHOST"},
+		{"", false, first.name, inside, "M-NAMES-EVERYWHERE"},
+		{w[5], false, first.name, inside, "M-NETWORKS-JOINED"},
+		{network, false, first.name, outside, "M-PUBLISHED-INSIDE"},
+		{network, false, first.name, inside, "M-LISTEN-LOCALHOST"},
 	}
-	n := r.IntN(min(len(calls), 3+difficulty))
-	c := calls[n]
+	c := calls[r.IntN(min(len(calls), 3+difficulty))]
 	switch c.belief {
 	case "M-PUBLISHED-INSIDE":
-		publish = fmt.Sprintf("-p 127.0.0.1:%d:%d ", host, inside)
+		first.publish = fmt.Sprintf("-p 127.0.0.1:%d:%d ", outside, inside)
 	case "M-LISTEN-LOCALHOST":
-		listen = "127.0.0.1:" + listen
+		first.listen = "127.0.0.1:" + first.listen
 	}
-	d.step("docker", "network", "create", network)
 	d.say("The image site has a server and no EXPOSE. Each container has a page of its own.")
-	d.show("docker network create " + network)
+	d.image("site", "FROM learn/base", "RUN mkdir /www")
+	d.run("network create %s", network)
 	if c.network != network && c.network != "" {
 		d.run("network create %s", c.network)
 	}
-	d.image("site", "FROM learn/base", "RUN mkdir /www")
-	for i, s := range []struct{ name, page, publish string }{{one, page1, publish}, {two, page2, ""}} {
-		if i == 1 {
-			listen = strconv.Itoa(inside)
-		}
-		d.run("run -d --name %s --network %s %ssite sh -c 'echo %s > /www/index.html; httpd -f -p %s -h /www'", s.name, network, s.publish, s.page, listen)
-		d.step("docker", "exec", s.name, "sh", "-c", fmt.Sprintf("until wget -q -O - http://127.0.0.1:%d/ 2>/dev/null; do sleep 0.1; done", inside))
-	}
-	d.asksFor(c, two)
+	d.serves(first, network, inside)
+	d.serves(second, network, inside)
+	d.asksFor(c, second.name)
 	const none = "nobody: there is an error"
 	d.asks(ByChoice, "Who answers?")
-	d.choice(one+", with "+page1, c.belief)
-	d.choice(two+", with "+page2, c.belief)
+	d.choice(first.text(), c.belief)
+	d.choice(second.text(), c.belief)
 	d.choice(none, c.belief)
 	return d.done(func(ran Ran) (Finding, error) {
 		proof := lastly(vocab.NetLookup, vocab.NetRefused, vocab.ProcExec, vocab.ContainerExec, vocab.NetworkLease, vocab.LoopbackUp)(ran)
-		return pageOf(ran, map[string]string{page1: one, page2: two}, none, proof)
+		return pageOf(ran, []server{first, second}, none, proof)
 	})
+}
+
+func (s server) text() string { return s.name + ", with " + s.page }
+
+// serves starts a server and, without showing that, waits until it answers.
+func (d *draft) serves(s server, network string, port int) {
+	d.run("run -d --name %s --network %s %ssite sh -c 'echo %s > /www/index.html; httpd -f -p %s -h /www'", s.name, network, s.publish, s.page, s.listen)
+	d.step("docker", "exec", s.name, "sh", "-c", fmt.Sprintf("until wget -q -O - http://127.0.0.1:%d/ 2>/dev/null; do sleep 0.1; done", port))
 }
 
 // asksFor lets somebody ask. A name that no container has is not asked for outside: --dns names a server that isn't there.
@@ -161,11 +165,16 @@ func (d *draft) asksFor(c call, inside string) {
 	d.tries("run --rm --dns 127.0.0.1 %slearn/base wget -q -T 2 -O - http://%s:%d/", network, c.host, c.port)
 }
 
-func pageOf(ran Ran, servers map[string]string, none string, proof []trace.Event) (Finding, error) {
-	if ran.Code != 0 || strings.TrimSpace(ran.Out) == "" {
+func pageOf(ran Ran, servers []server, none string, proof []trace.Event) (Finding, error) {
+	said := strings.Fields(ran.Out) // a warning about --dns comes first
+	if ran.Code != 0 || len(said) == 0 {
 		return one(none, proof), nil
 	}
-	said := strings.Fields(ran.Out) // a warning about --dns comes first
 	page := said[len(said)-1]
-	return one(servers[page]+", with "+page, proof), nil
+	for _, s := range servers {
+		if s.page == page {
+			return one(s.text(), proof), nil
+		}
+	}
+	return Finding{}, fmt.Errorf("nobody has the page %q", page)
 }

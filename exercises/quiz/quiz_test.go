@@ -194,12 +194,31 @@ func TestDifficulty(t *testing.T) {
 	}
 }
 
+func TestParseHistoryLeavesOut(t *testing.T) {
+	h, leftOut, err := ParseHistory([]byte(`{"answers": [
+		{"topic": "cache", "seed": 1, "difficulty": 2, "right": false, "at": "2026-03-01T12:00:00Z"},
+		{"topic": "cash", "seed": 1, "difficulty": 2, "right": false, "at": "2026-03-01T12:00:00Z"},
+		{"topic": "cache", "seed": 1, "difficulty": 9, "right": false, "at": "2026-03-01T12:00:00Z"},
+		"nothing"]}`))
+	if err != nil || len(h.Answers) != 2 || len(leftOut) != 3 {
+		t.Fatalf("%d answers, left out %q, error %v; want 2 answers and 3 left out", len(h.Answers), leftOut, err)
+	}
+	for i, want := range []string{"answer 3 is incomplete", "answer 4: ", `no topic "cash"`} {
+		if !strings.Contains(leftOut[i], want) {
+			t.Errorf("left out %q; want %q in it", leftOut[i], want)
+		}
+	}
+	if due := h.Due("", at(9, 12)); len(due) != 1 || due[0].Topic != "cache" {
+		t.Errorf("due are %v; want the one about cache", due)
+	}
+}
+
 func FuzzParseHistory(f *testing.F) {
 	f.Add([]byte(`{"answers":[{"topic":"cache","seed":1,"difficulty":2,"right":false,"at":"2026-03-01T12:00:00Z"}]}`))
 	f.Add([]byte(`{"answers":[{"topic":"","seed":1}]}`))
 	f.Add([]byte("{\n\n[]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		h, err := ParseHistory(data)
+		h, _, err := ParseHistory(data)
 		if err != nil {
 			return
 		}

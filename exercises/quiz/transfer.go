@@ -72,11 +72,11 @@ func pushedLayers(r *rand.Rand, difficulty int) Plan {
 	}
 	d.run("push %s", asked)
 	d.asks(numberIf(difficulty >= 3), "How many layers does the last push send over the network?")
-	d.choice(strconv.Itoa(total), "M-PUSH-ALL")
+	d.choice(strconv.Itoa(total), "M-PUSH-WHOLE")
 	d.choice(strconv.Itoa(total-shared), "M-LAYER-COPY")
 	d.choice("0", "M-TAG-COPY")
 	d.choice("1", "M-PUSH-DELTA")
-	d.choice(strconv.Itoa(total+1), "M-PUSH-ALL")
+	d.choice(strconv.Itoa(total+1), "M-PUSH-WHOLE")
 	return d.done(func(ran Ran) (Finding, error) {
 		sent, proof := 0, lastly(vocab.ImagePushLayer)(ran)
 		for _, e := range proof {
@@ -107,10 +107,10 @@ func pulledLayers(r *rand.Rand, difficulty int) Plan {
 	}
 	d.run("pull %s:2", repo)
 	d.asks(numberIf(difficulty >= 3), "How many layers does the last pull fetch?")
-	d.choice(strconv.Itoa(shared+more), "M-LAYER-COPY")
+	d.choice(strconv.Itoa(shared+more), "M-PULL-WHOLE")
 	d.choice(strconv.Itoa(more), "M-RMI-KEEPS-LAYERS")
 	d.choice("0", "M-RMI-KEEPS-LAYERS")
-	d.choice(strconv.Itoa(shared+more+1), "M-PUSH-ALL")
+	d.choice(strconv.Itoa(shared+more+1), "M-PULL-WHOLE")
 	return d.done(func(ran Ran) (Finding, error) {
 		fetched, proof := 0, lastly(vocab.BlobFetch)(ran)
 		for _, e := range proof {
@@ -191,7 +191,7 @@ func loadedAgain(r *rand.Rand, _ int) Plan {
 	const same, other = "the one that it had before", "another one"
 	d.asks(ByChoice, "Which id does %s have now?", repo)
 	d.choice(same, "M-EXPORT-IS-SAVE")
-	d.choice(other, "M-LOAD-NEW-ID")
+	d.choice(other, "M-LOAD-NEW-IMAGE")
 	return d.done(func(ran Ran) (Finding, error) {
 		proof := slices.DeleteFunc(kinds(vocab.ImageTag)(ran), func(e trace.Event) bool { return !strings.Contains(e.Attr("ref").Str(), w[5]) })
 		if len(proof) < 2 {

@@ -12,6 +12,7 @@ import (
 
 // Course is what a lesson is checked against: the lessons that are there, in their order, and the catalogue of misconceptions.
 type Course struct {
+	patterns
 	drafts  []Draft
 	beliefs map[string]lessons.Misconception
 }
@@ -45,7 +46,7 @@ func NewCourse(own []Draft) (Course, error) {
 		return cmp.Or(cmp.Compare(apart[a.ID], apart[b.ID]), cmp.Compare(a.Number, b.Number))
 	})
 	beliefs, err := lessons.Misconceptions()
-	return Course{drafts, beliefs}, err
+	return Course{newPatterns(), drafts, beliefs}, err
 }
 
 // besides tells whether a lesson of the program lies in the same folder of lessons.

@@ -3,29 +3,22 @@ package author
 import (
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/learn-containers/learn/lessons"
 )
 
-var (
-	link       = regexp.MustCompile(`\]\(\s*<?([^)\s>]*)>?[^)]*\)`)
-	linkTarget = regexp.MustCompile(`\]\([^)]*\)`)
-	played     = regexp.MustCompile(`learn play +([a-z0-9][a-z0-9-]*)`)
-)
-
 // links must lead to files beside the lessons and to lessons that are there. Nothing is asked of the network.
 func (k *checker) links() {
 	for _, t := range k.draft.Texts() {
-		text := fencedText.ReplaceAllString(t.Source, " ")
-		for _, m := range link.FindAllStringSubmatch(codeSpan.ReplaceAllString(text, " "), -1) {
+		text := k.course.fencedText.ReplaceAllString(t.Source, " ")
+		for _, m := range k.course.link.FindAllStringSubmatch(k.course.codeSpan.ReplaceAllString(text, " "), -1) {
 			if why := k.dead(m[1]); why != "" {
 				k.fault(k.lineWith(t.Line, m[1]), "the link to %q is dead: %s", m[1], why)
 			}
 		}
-		for _, m := range played.FindAllStringSubmatch(text, -1) {
+		for _, m := range k.course.played.FindAllStringSubmatch(text, -1) {
 			if _, ok := k.course.find(m[1]); !ok {
 				k.fault(k.lineWith(t.Line, m[0]), "%q: there is no lesson %s; expected a lesson's id", m[0], m[1])
 			}

@@ -1,7 +1,6 @@
 package author
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -34,40 +33,28 @@ var spellings = []struct{ wrong, right string }{
 	{`[Cc]ontianers?|[Cc]onatiners?`, "container"},
 }
 
-var (
-	fencedText = regexp.MustCompile("(?ms)^ *```.*?^ *```")
-	codeSpan   = regexp.MustCompile("`[^`]*`")
-)
-
 // spoken is a text without code and links' targets: what a reader hears.
-func spoken(text string) string {
-	return linkTarget.ReplaceAllString(codeSpan.ReplaceAllString(fencedText.ReplaceAllString(text, " "), " ` "), "]")
+func (p patterns) spoken(text string) string {
+	return p.linkTarget.ReplaceAllString(p.codeSpan.ReplaceAllString(p.fencedText.ReplaceAllString(text, " "), " ` "), "]")
 }
 
 // vocabulary finds words of the field that are spelled otherwise than the rest of the course does.
 func (k *checker) vocabulary() {
-	for _, s := range spellings {
-		wrong := regexp.MustCompile(`(?:^|[^\w./-])(` + strings.ReplaceAll(s.wrong, " ", `\s`) + `)(?:$|[^\w.-]|\.\s|\.$)`)
-		for _, t := range k.draft.Texts() {
-			for _, m := range wrong.FindAllStringSubmatch(spoken(t.Source), -1) {
-				k.fault(k.lineWith(t.Line, m[1]), "%q is spelled %s", m[1], s.right)
+	for _, t := range k.draft.Texts() {
+		text := k.course.spoken(t.Source)
+		for i, wrong := range k.course.misspelled {
+			for _, m := range wrong.FindAllStringSubmatch(text, -1) {
+				k.fault(k.lineWith(t.Line, m[1]), "%q is spelled %s", m[1], spellings[i].right)
 			}
 		}
 	}
 }
 
-var (
-	kindCompared = regexp.MustCompile(`\.kind\s*[!=]=\s*"([^"]*)"`)
-	kindIn       = regexp.MustCompile(`\.kind\s+(?:not\s+)?in\s*\[([^\]]*)\]`)
-	quoted       = regexp.MustCompile(`"([^"]*)"`)
-	kindNamed    = regexp.MustCompile("`([a-z_]+(?:\\.[a-z_]+)+)`")
-)
-
 // kinds finds kinds of events that no engine ever records, in expressions and in the text.
 func (k *checker) kinds() {
 	k.blocks(func(b lessons.Block) {
 		for _, x := range expressions(b) {
-			for _, name := range kindsIn(x.Source) {
+			for _, name := range k.course.kindsIn(x.Source) {
 				if _, ok := vocab.Lookup(name); !ok && !isChange(name) {
 					k.fault(k.lineWith(x.Line, `"`+name+`"`), "there is no kind of event %q; expected one of trace/vocab", name)
 				}
@@ -75,7 +62,7 @@ func (k *checker) kinds() {
 		}
 	})
 	for _, t := range k.draft.Texts() {
-		for _, m := range kindNamed.FindAllStringSubmatch(t.Source, -1) {
+		for _, m := range k.course.kindNamed.FindAllStringSubmatch(t.Source, -1) {
 			if _, ok := vocab.Lookup(m[1]); !ok && looksLikeKind(m[1]) {
 				k.fault(k.lineWith(t.Line, m[0]), "there is no kind of event %s; expected one of trace/vocab", m[0])
 			}
@@ -95,13 +82,13 @@ func looksLikeKind(name string) bool {
 // isChange tells the kind of a change of a file, A, C or D, or none, which has the same name in expressions.
 func isChange(name string) bool { return name == "" || name == "A" || name == "C" || name == "D" }
 
-func kindsIn(expression string) []string {
+func (p patterns) kindsIn(expression string) []string {
 	var out []string
-	for _, m := range kindCompared.FindAllStringSubmatch(expression, -1) {
+	for _, m := range p.kindCompared.FindAllStringSubmatch(expression, -1) {
 		out = append(out, m[1])
 	}
-	for _, m := range kindIn.FindAllStringSubmatch(expression, -1) {
-		for _, q := range quoted.FindAllStringSubmatch(m[1], -1) {
+	for _, m := range p.kindIn.FindAllStringSubmatch(expression, -1) {
+		for _, q := range p.quoted.FindAllStringSubmatch(m[1], -1) {
 			out = append(out, q[1])
 		}
 	}

@@ -17,7 +17,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -61,17 +60,26 @@ func Hash(text string) string {
 // Lang is the language in the name of a translation, lesson.zh-CN.yaml, or empty if the name has none.
 func Lang(name string) string {
 	parts := strings.Split(path.Base(name), ".")
-	if len(parts) != 3 || parts[2] != "yaml" || !tag.MatchString(parts[1]) {
+	if len(parts) != 3 || parts[2] != "yaml" || !IsTag(parts[1]) {
 		return ""
 	}
 	return parts[1]
 }
 
-// tag is the shape of a BCP 47 language tag, as far as files are named by it.
-var tag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
-
-// IsTag tells whether lang can name a language: zh-CN, de, sr-Latn.
-func IsTag(lang string) bool { return tag.MatchString(lang) }
+// IsTag tells whether lang has the shape of a BCP 47 tag: zh-CN, de, sr-Latn. The first part has letters only.
+func IsTag(lang string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	for i, part := range strings.Split(strings.ToLower(lang), "-") {
+		allowed, least := letters+"0123456789", 1
+		if i == 0 {
+			allowed, least = letters, 2
+		}
+		if len(part) < least || len(part) > 8 || strings.Trim(part, allowed) != "" {
+			return false
+		}
+	}
+	return true
+}
 
 // Find returns the translation of a text, or false when there is none that may be shown.
 func (f File) Find(t Text) (string, bool) {
@@ -90,16 +98,19 @@ func (f File) entry(id string) (Entry, bool) {
 	return f.Entries[i], true
 }
 
-var template = regexp.MustCompile(`\{\{(.*?)\}\}`)
-
 // templates lists what stands between double braces, each once, in order of the alphabet.
 func templates(text string) []string {
 	var all []string
-	for _, m := range template.FindAllStringSubmatch(text, -1) {
-		all = append(all, strings.TrimSpace(m[1]))
+	for {
+		_, rest, found := strings.Cut(text, "{{")
+		inner, after, closed := strings.Cut(rest, "}}")
+		if !found || !closed {
+			slices.Sort(all)
+			return slices.Compact(all)
+		}
+		all = append(all, strings.TrimSpace(inner))
+		text = after
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // differ says in which templates two texts differ; empty when they have the same.

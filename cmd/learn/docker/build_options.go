@@ -156,6 +156,15 @@ func (app *App) epoch(args map[string]*string) (*time.Time, error) {
 	return &t, nil
 }
 
+// madeAt is the date of an image that is made without a build: that of SOURCE_DATE_EPOCH, or zero for now.
+func (app *App) madeAt() (time.Time, error) {
+	t, err := app.epoch(map[string]*string{})
+	if t == nil {
+		return time.Time{}, err
+	}
+	return *t, nil
+}
+
 // defaultCache is what the layers of the build cache may take if LEARN_CACHE_SIZE says nothing else.
 const defaultCache = 20 << 30
 

@@ -40,7 +40,11 @@ func (app *App) commitCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		Use:                   "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
 		Short:                 "Create a new image from a container's changes",
-		Args:                  func(cmd *cobra.Command, args []string) error { return between(cmd, args, 1, 2) },
+		Long: `Create a new image from a container's changes
+
+With SOURCE_DATE_EPOCH in the environment the image carries that date, and no file
+of its new layer a later one, so that the same changes always give the same image.`,
+		Args: func(cmd *cobra.Command, args []string) error { return between(cmd, args, 1, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				ref, err := oci.ParseRef(args[1])
@@ -50,6 +54,10 @@ func (app *App) commitCommand() *cobra.Command {
 				opts.Refs = []oci.Ref{ref}
 			}
 			opts.NoPause = !pause
+			var err error
+			if opts.Created, err = app.madeAt(); err != nil {
+				return err
+			}
 			e, err := app.engine(cmd.Context())
 			if err != nil {
 				return err

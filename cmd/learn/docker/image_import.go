@@ -28,7 +28,11 @@ func (app *App) imageImport() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		Use:                   "import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
 		Short:                 "Import the contents from a tarball to create a filesystem image",
-		Args:                  atLeast(1),
+		Long: `Import the contents from a tarball to create a filesystem image
+
+With SOURCE_DATE_EPOCH in the environment the image carries that date, so that the
+same archive always gives the same image. The archive itself is kept as it is.`,
+		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.source = args[0]; len(args) > 1 {
 				a.name = args[1]
@@ -64,6 +68,9 @@ func (a importArgs) options() (image.ImportOptions, error) {
 func (app *App) importImage(ctx context.Context, a importArgs) error {
 	opts, err := a.options()
 	if err != nil {
+		return err
+	}
+	if opts.Created, err = app.madeAt(); err != nil {
 		return err
 	}
 	address := strings.HasPrefix(a.source, "http://") || strings.HasPrefix(a.source, "https://")

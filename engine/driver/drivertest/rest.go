@@ -154,6 +154,18 @@ func healthTests() []test {
 				t.Errorf("ended: %+v", r)
 			}
 		}},
+		{"a check that the end of the container cuts short says nothing", func(t *testing.T, l *lab) {
+			for range 5 {
+				b := l.checked(t, "touch /tmp/asked; sleep 1000")
+				eventually(t, "a check is under way", func() bool { return b.exec("test -e /tmp/asked").Code == 0 })
+				must(t, b.Signal(t.Context(), sigKill))
+				_, err := b.Wait(t.Context())
+				must(t, err)
+				if r := b.record(); r.Status != health.Unhealthy || r.Probes != 0 || len(r.Log) != 0 {
+					t.Errorf("ended: %+v", r)
+				}
+			}
+		}},
 		{"a check that hangs is killed, one that is not there fails", func(t *testing.T, l *lab) {
 			spec := l.staying(t, "read x")
 			spec.Health = &driver.Health{Test: script("echo begun; sleep 1000"), Interval: 10 * time.Millisecond, Timeout: 50 * time.Millisecond, StartInterval: time.Second, Retries: 1}

@@ -3,7 +3,8 @@
 //
 // It runs no process and knows no clock: those are its Host's. It tells nobody what it finds: whoever looks at the container reads the file.
 //
-// Invariants: probes do not overlap; none runs while the container is paused; a Record counts every probe that came to its end.
+// Invariants: probes do not overlap; none runs while the container is paused; a Record counts every probe that came to its end by itself or by its
+// timeout, and none that was cut short: by a pause, or because the container ended.
 package health
 
 import (

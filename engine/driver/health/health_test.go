@@ -55,7 +55,8 @@ func (w *world) host() Host {
 				return 137, "half", nil
 			}
 		},
-		Keep: func(r Record, _ *Result, _ bool) { w.kept <- r },
+		Ending: func() bool { return false },
+		Keep:   func(r Record, _ *Result, _ bool) { w.kept <- r },
 	}
 }
 
@@ -202,6 +203,31 @@ func TestPausedIsNotProbed(t *testing.T) {
 	var none *Monitor
 	none.Pause()
 	none.Stop()
+}
+
+func TestEndIsNoFailure(t *testing.T) {
+	w := newWorld()
+	h := w.host()
+	ending := make(chan struct{})
+	h.Ending = func() bool {
+		select {
+		case <-ending:
+			return true
+		default:
+			return false
+		}
+	}
+	m := Start(check(), h, w.now, Record{})
+	<-w.kept
+	w.round(t, 30*time.Second, 0)
+	w.next()
+	said := <-w.probes
+	close(ending)
+	said <- outcome{code: 137} // the kernel took the probe along, and it is seen before the end of the container is
+	m.Stop()
+	if r := <-w.kept; r.Probes != 1 || len(r.Log) != 1 || r.Status != Unhealthy {
+		t.Errorf("after the end: %+v", r)
+	}
 }
 
 func TestFile(t *testing.T) {

@@ -13,6 +13,8 @@ type Host struct {
 	// Probe runs argv in the container as its own user and gives its exit code and the beginning of its output. When cancel is closed it
 	// kills what runs, and returns soon.
 	Probe func(argv []string, cancel <-chan struct{}) (code int, output string, err error)
+	// Ending says that the container's first process has ended, or is about to and takes the others along. Stop is sure to follow.
+	Ending func() bool
 	// Keep writes the record down. res is the probe that changed it, nil for none; changed tells that the status is another one.
 	Keep func(r Record, res *Result, changed bool)
 }
@@ -41,7 +43,7 @@ func Start(c *Check, h Host, started time.Time, before Record) *Monitor {
 	m := &Monitor{check: c, host: h, started: started, orders: make(chan order), obeyed: make(chan struct{}), over: make(chan struct{})}
 	r := Begin(before)
 	h.Keep(r, nil, true)
-	go m.run(r)
+	go m.run(r, m.arm(r)) // armed here: the interval begins with the start, however late the goroutine gets its turn
 	return m
 }
 
@@ -75,8 +77,8 @@ func (m *Monitor) order(o order) {
 	}
 }
 
-// run is the monitor's goroutine.
-func (m *Monitor) run(r Record) {
+// run is the monitor's goroutine. w is the wait for the first probe.
+func (m *Monitor) run(r Record, w wait) {
 	defer close(m.over)
 	paused := false
 	for {
@@ -85,10 +87,11 @@ func (m *Monitor) run(r Record) {
 			o = <-m.orders
 		} else {
 			var res *Result
-			if o, res = m.next(r); res != nil {
+			if o, res = m.next(w); res != nil {
 				changed := false
 				r, changed = m.check.count(r, *res, m.started)
 				m.host.Keep(r, res, changed)
+				w = m.arm(r)
 				continue
 			}
 		}
@@ -102,19 +105,31 @@ func (m *Monitor) run(r Record) {
 		if o == end {
 			return
 		}
+		if !paused {
+			w = m.arm(r)
+		}
 		m.obeyed <- struct{}{}
 	}
 }
 
-// next waits for the time of the next probe and makes it, or gives the order that came before it ended.
-func (m *Monitor) next(r Record) (order, *Result) {
+// wait is for the time of a probe.
+type wait struct {
+	due  <-chan struct{} // closed at that time
+	stop func() bool
+}
+
+func (m *Monitor) arm(r Record) wait {
 	due := make(chan struct{})
-	stop := m.host.After(m.check.wait(r, m.started, m.host.Now()), func() { close(due) })
-	defer stop()
+	return wait{due, m.host.After(m.check.wait(r, m.started, m.host.Now()), func() { close(due) })}
+}
+
+// next waits for the time of the next probe and makes it, or gives the order that came before it ended.
+func (m *Monitor) next(w wait) (order, *Result) {
+	defer w.stop()
 	select {
 	case o := <-m.orders:
 		return o, nil
-	case <-due:
+	case <-w.due:
 	}
 	return m.probe()
 }
@@ -150,6 +165,9 @@ func (m *Monitor) probe() (order, *Result) {
 		if out.err != nil {
 			res.ExitCode, res.Output = -1, out.err.Error()
 		}
+	}
+	if m.host.Ending() { // and the probe with it: that says nothing of how the container was
+		return <-m.orders, nil
 	}
 	res.End = m.host.Now().UTC()
 	return 0, res

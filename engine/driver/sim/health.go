@@ -18,10 +18,11 @@ func (h *host) watchHealth() {
 	}
 	before, _ := health.Read(h.spec.Dir)
 	h.monitor = health.Start(h.spec.Health, health.Host{
-		Now:   h.machine.clock.Now,
-		After: h.box.AfterFunc,
-		Probe: h.probe,
-		Keep:  h.keepHealth,
+		Now:    h.machine.clock.Now,
+		After:  h.box.AfterFunc,
+		Probe:  h.probe,
+		Ending: h.box.Ending,
+		Keep:   h.keepHealth,
 	}, h.record.StartedAt, before)
 }
 

@@ -22,11 +22,18 @@ func (s *shim) watchHealth() {
 	}
 	before, _ := health.Read(s.cfg.Dir)
 	s.monitor = health.Start(s.cfg.Health, health.Host{
-		Now:   time.Now,
-		After: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
-		Probe: s.probe,
-		Keep:  s.keepHealth,
+		Now:    time.Now,
+		After:  func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		Probe:  s.probe,
+		Ending: s.ending,
+		Keep:   s.keepHealth,
 	}, s.record.StartedAt, before)
+}
+
+// ending reports whether the first process has ended or is on its way out, on which it takes along the rest of its process namespace.
+func (s *shim) ending() bool {
+	st, err := readStat(s.pid)
+	return err != nil || st.start != s.record.StartTime || st.flags&pfExiting != 0
 }
 
 // keepHealth writes down what was found out.

@@ -94,6 +94,7 @@ func StartTime(pid int) (uint64, error) {
 
 type stat struct {
 	comm         string
+	flags        uint64 // the kernel's own, PF_*
 	state        byte
 	ppid, tty    int
 	pgrp         int
@@ -108,6 +109,9 @@ type stat struct {
 	threads      int64
 	start        uint64
 }
+
+// pfExiting is the kernel's PF_EXITING: the process is on its way out.
+const pfExiting = 0x4
 
 func readStat(pid int) (stat, error) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -140,6 +144,7 @@ func parseStat(line string) (stat, error) {
 		return n
 	}
 	s.ppid, s.tty = int(num(1)), int(num(4))
+	s.flags = num(6)
 	s.utime, s.stime, s.start = num(11), num(12), num(19)
 	s.pgrp, s.session, s.foreground, s.priority, s.nice = signed(2), signed(3), signed(5), signed(15), signed(16)
 	s.vsize, s.rss = int64(num(20)), int64(signed(21))

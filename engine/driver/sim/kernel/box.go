@@ -142,6 +142,13 @@ func (b *Box) abandon() {
 // program that computes without any call is not waited for longer than a second.
 func (b *Box) Done() <-chan struct{} { return b.done }
 
+// Ending reports whether the box's init has ended, which is before it takes the others along.
+func (b *Box) Ending() bool {
+	b.m.clock.lock()
+	defer b.m.clock.unlock()
+	return b.dead
+}
+
 // OOM tells what was counted if processes were killed for want of memory, or nil.
 func (b *Box) OOM() *driver.OOM {
 	b.m.clock.lock()

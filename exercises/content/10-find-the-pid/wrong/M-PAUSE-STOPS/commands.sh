@@ -1,0 +1,3 @@
+docker pause {{name}}
+docker unpause {{name}}
+docker inspect --format '{{.State.Pid}}' {{name}} >answer.txt

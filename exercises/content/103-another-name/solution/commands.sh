@@ -1,0 +1,2 @@
+docker tag {{shop}}:{{draft}} {{shop}}:1
+docker rmi {{shop}}:{{draft}}

@@ -1,0 +1,1 @@
+docker import delivery.tar {{shop}}:friend

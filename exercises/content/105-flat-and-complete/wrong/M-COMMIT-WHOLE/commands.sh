@@ -1,0 +1,3 @@
+docker create --name flat {{inn}}:1
+docker commit flat {{inn}}:flat
+docker rm flat

@@ -1,0 +1,2 @@
+docker cp {{box}}:/srv srv
+docker build -q -t {{shop}}:2 .

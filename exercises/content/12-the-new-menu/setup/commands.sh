@@ -1,0 +1,2 @@
+docker build -q -t {{cafe}} .
+docker run -d --name {{name}} {{cafe}}

@@ -1,0 +1,2 @@
+docker build -q -t {{cafe}} .
+docker restart -t 0 {{name}}

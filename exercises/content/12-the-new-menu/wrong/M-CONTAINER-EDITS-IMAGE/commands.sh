@@ -1,0 +1,1 @@
+docker exec {{name}} sh -c 'echo "Today: {{dish}}" >/menu.txt'

@@ -1,0 +1,2 @@
+docker build -q -t {{shop}} .
+docker start -a {{shop}} || true

@@ -1,0 +1,2 @@
+docker build -q -t {{name}} .
+docker run --name {{name}} --network none {{name}}

@@ -1,0 +1,3 @@
+#!/bin/sh
+sleep {{nap}} &
+echo ready

@@ -1,0 +1,3 @@
+docker build -q -t {{name}} .
+docker rm {{name}}
+docker run -d --name {{name}} {{name}}

@@ -1,0 +1,4 @@
+#!/bin/sh
+sleep {{nap}} &
+sleep 900 &
+echo ready

@@ -1,0 +1,2 @@
+docker rm {{name}}
+docker build -q -t {{name}} .

@@ -1,0 +1,2 @@
+docker start {{keep}}
+docker rm -f {{a}} {{b}} {{c}}

@@ -1,0 +1,2 @@
+docker rm -f {{a}} {{b}}
+docker start {{keep}}

@@ -1,0 +1,2 @@
+docker start {{keep}}
+docker rm {{a}} {{b}} {{c}} || true

@@ -1,0 +1,3 @@
+docker build -q -t {{name}} .
+docker run --name {{name}} --network none {{name}} || true
+rm calculate.sh Dockerfile

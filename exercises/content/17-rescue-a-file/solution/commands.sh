@@ -1,0 +1,1 @@
+docker cp {{name}}:/work/result.txt result.txt

@@ -1,0 +1,1 @@
+docker run --rm {{name}} cat /work/result.txt >result.txt || true

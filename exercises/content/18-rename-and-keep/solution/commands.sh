@@ -1,0 +1,2 @@
+docker rename {{old}} {{new}}
+docker restart -t 0 {{new}}

@@ -1,0 +1,2 @@
+docker rm -f {{old}}
+docker run -d --name {{new}} learn/base sleep 600

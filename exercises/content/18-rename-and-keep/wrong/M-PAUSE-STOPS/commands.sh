@@ -1,0 +1,3 @@
+docker rename {{old}} {{new}}
+docker pause {{new}}
+docker unpause {{new}}

@@ -1,0 +1,2 @@
+docker pause {{long}}
+docker stop -t 0 {{night}}

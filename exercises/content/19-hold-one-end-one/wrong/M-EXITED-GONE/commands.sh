@@ -1,0 +1,2 @@
+docker pause {{long}}
+docker rm -f {{night}}

@@ -1,0 +1,1 @@
+docker stop -t 0 {{long}} {{night}}

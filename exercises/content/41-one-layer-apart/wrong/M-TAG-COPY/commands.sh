@@ -1,0 +1,1 @@
+docker tag {{name}}:1 {{name}}:2

@@ -1,0 +1,1 @@
+docker run --rm --network none {{name}} stat -c %s /library/{{big}}.bin >answer.txt

@@ -1,0 +1,1 @@
+echo $((3 * {{size}} * 1024)) >answer.txt

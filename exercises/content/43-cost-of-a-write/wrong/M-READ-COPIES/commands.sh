@@ -1,0 +1,1 @@
+echo $(( ({{size}} + {{other}}) * 1024 )) >answer.txt

@@ -1,0 +1,2 @@
+docker build -q -t {{name}} .
+docker run -d --name {{box}} --network none {{name}}

@@ -1,0 +1,1 @@
+docker exec {{box}} sh -c 'echo {{entry}} >/journal/later.log'

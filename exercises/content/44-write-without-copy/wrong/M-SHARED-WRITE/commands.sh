@@ -1,0 +1,1 @@
+docker run --rm --network none {{name}} sh -c 'echo {{entry}} >/journal/later.log'

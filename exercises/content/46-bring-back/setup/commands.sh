@@ -1,0 +1,2 @@
+docker build -q -t {{inn}}:1 .
+rm -r recipes Dockerfile

@@ -1,0 +1,2 @@
+docker build -q -t {{shop}} .
+rm Dockerfile key.txt new.txt

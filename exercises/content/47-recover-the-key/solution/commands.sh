@@ -1,0 +1,1 @@
+docker image cat --layer 2 {{shop}} /key.txt >answer.txt

@@ -1,0 +1,1 @@
+docker image cat --layer 3 {{shop}} /key.txt >answer.txt

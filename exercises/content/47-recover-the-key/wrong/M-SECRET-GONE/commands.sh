@@ -1,0 +1,1 @@
+echo 'it is gone' >answer.txt

@@ -1,0 +1,1 @@
+docker build -q -t {{shop}}:safe --secret id=token,src=token.txt .

@@ -1,0 +1,2 @@
+docker build -q -t {{app}}:{{maker}} --target {{maker}} .
+docker build -q -t {{app}} --target {{maker}} .

@@ -1,0 +1,2 @@
+docker build -q -t {{base}} base
+rm -r base

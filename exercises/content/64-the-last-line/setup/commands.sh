@@ -1,0 +1,2 @@
+docker build -q -t {{till}} .
+docker run -d --stop-timeout 1 --name {{till}} {{till}}

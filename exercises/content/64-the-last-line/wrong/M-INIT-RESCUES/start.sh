@@ -1,0 +1,3 @@
+#!/bin/sh
+echo The till is opened
+exec /till.sh

@@ -1,0 +1,2 @@
+docker build -q -t {{farm}} .
+docker run -d --name {{farm}} {{farm}}

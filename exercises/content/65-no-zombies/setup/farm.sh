@@ -1,0 +1,4 @@
+#!/bin/sh
+sh -c 'true & true'
+sh -c 'true & true'
+exec sleep {{nap}}

@@ -1,0 +1,2 @@
+docker rm -f {{farm}}
+docker run -d --init --name {{farm}} {{farm}}

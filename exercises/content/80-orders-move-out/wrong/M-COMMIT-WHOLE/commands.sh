@@ -1,0 +1,3 @@
+docker commit {{shop}} {{shop}}
+docker rm -f {{shop}}
+docker run -d --name {{shop}} {{shop}}

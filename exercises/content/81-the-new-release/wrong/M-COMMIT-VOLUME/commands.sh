@@ -1,0 +1,3 @@
+docker commit {{name}} {{book}}:2
+docker rm -f {{name}}
+docker run -d --name {{name}} {{book}}:2

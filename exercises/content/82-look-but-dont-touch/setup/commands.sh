@@ -1,0 +1,2 @@
+docker build -q -t {{web}} .
+rm Dockerfile

@@ -1,0 +1,1 @@
+docker run -d --name {{web}} -v "$PWD/today:/www/today:ro" {{web}}

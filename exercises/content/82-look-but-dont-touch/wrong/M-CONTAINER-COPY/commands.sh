@@ -1,0 +1,2 @@
+docker run -d --name {{web}} {{web}}
+docker cp today {{web}}:/www

@@ -1,0 +1,2 @@
+docker export -o backup.tar {{name}}
+docker volume create {{copy}}

@@ -1,0 +1,2 @@
+docker build -q -t {{vault}} .
+docker run -d --name {{vault}} {{vault}}

@@ -1,0 +1,2 @@
+docker rm -f {{web}}
+docker run -d --name {{web}} -p 127.0.0.1:{{port}}:{{inner}} {{web}}

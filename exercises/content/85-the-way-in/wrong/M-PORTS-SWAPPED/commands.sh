@@ -1,0 +1,2 @@
+docker rm -f {{web}}
+docker run -d --name {{web}} -p {{inner}}:{{port}} {{web}}

@@ -1,0 +1,3 @@
+docker build -q -t {{web}} .
+docker rm -f {{web}}
+docker run -d --name {{web}} --network {{street}} {{web}}

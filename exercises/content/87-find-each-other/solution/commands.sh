@@ -1,0 +1,3 @@
+docker network create street
+docker network connect street {{web}}
+docker network connect street {{visitor}}

@@ -1,0 +1,2 @@
+docker rm -f {{visitor}}
+docker run -d --name {{visitor}} --network bridge learn/base sleep 600

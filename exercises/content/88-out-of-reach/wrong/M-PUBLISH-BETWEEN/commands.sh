@@ -1,0 +1,2 @@
+docker rm -f {{store}}
+docker run -d --name {{store}} --network {{street}} {{store}}

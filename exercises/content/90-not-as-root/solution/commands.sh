@@ -1,0 +1,3 @@
+docker build -q -t {{shop}} .
+docker rm -f {{shop}}
+docker run -d --name {{shop}} {{shop}}

@@ -1,0 +1,1 @@
+docker exec --user {{uid}} {{shop}} id -u

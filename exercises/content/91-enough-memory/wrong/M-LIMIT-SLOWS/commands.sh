@@ -1,0 +1,2 @@
+docker update --cpus 2 {{job}}
+docker start -a {{job}} || true

@@ -1,0 +1,2 @@
+docker build -q -t {{shop}} .
+docker run --name {{shop}} {{shop}} || true

@@ -1,0 +1,2 @@
+docker rm {{shop}}
+docker run -d --name {{shop}} --restart always {{shop}}

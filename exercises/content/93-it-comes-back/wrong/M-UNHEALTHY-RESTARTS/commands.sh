@@ -1,0 +1,3 @@
+docker build -q -t {{shop}} .
+docker rm {{shop}}
+docker run --name {{shop}} {{shop}} || true
