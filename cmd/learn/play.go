@@ -14,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/exercises"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/lessons/author"
+	"github.com/learn-containers/learn/trace/tracefile"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -116,7 +117,11 @@ func (s *session) list(lessonsOnly bool) error {
 			}
 		}
 	}
-	return nil
+	if lessonsOnly {
+		return nil
+	}
+	_, _, err = s.tellAssignments(tasks)
+	return err
 }
 
 // carryOn greets and goes on with what is not finished: the lessons in their order, each with its exercises.
@@ -135,6 +140,12 @@ func (s *session) carryOn(ctx context.Context) error {
 	played, done := s.progress(), s.exercisesDone()
 	if len(played) == 0 && len(done) == 0 {
 		fmt.Fprintf(s.out, "Welcome to learn. You are about to build images and run containers for real,\nand to be told every step that the engine takes.\nEverything is kept in %s.\n\n", s.home)
+	}
+	if x, ok, err := s.tellAssignments(tasks); err != nil || ok {
+		if err != nil {
+			return err
+		}
+		return s.practise(ctx, x)
 	}
 	for _, l := range all {
 		if _, ok := played[l.ID]; !ok {
@@ -196,8 +207,14 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if e.driver.sim != nil {
 		fmt.Fprintf(s.out, "Processes, mounts and limits are those of that machine; images, layers and digests are real, in %s.\n", e.Home())
 	}
+	var asked *tracefile.FileSink
+	if s.trace != "" { // opened before: nobody plays a lesson to learn at its end that the file can't be written
+		if asked, err = tracefile.OpenFile(s.trace); err != nil {
+			return err
+		}
+	}
 	res, err := l.Play(ctx, opts)
-	err = errors.Join(err, e.keepTrace(s.tracesDir()), e.end(context.WithoutCancel(ctx)))
+	err = errors.Join(err, e.keepTrace(s.tracesDir()), e.writeTrace(asked), e.end(context.WithoutCancel(ctx)))
 	var failed *lessons.FailedError
 	if errors.As(err, &failed) {
 		fmt.Fprintln(s.err, "learn:", err)

@@ -64,7 +64,11 @@ func (f *facts) text() text {
 	return t
 }
 
-func (f *facts) err() string { return shorten(Clean(f.e.Err), 1000) }
+// err is the error in one line: each line of its own is a part of the sentence.
+func (f *facts) err() string {
+	lines := strings.FieldsFunc(f.e.Err, func(r rune) bool { return r == '\n' || r == '\r' })
+	return shorten(Clean(strings.Join(lines, "; ")), 1000)
+}
 
 // unknown tells of an event that the phrase book doesn't know, such as one of a later version.
 func (f *facts) unknown() text {

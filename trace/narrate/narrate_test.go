@@ -210,6 +210,13 @@ func TestHostileStringsAreHarmless(t *testing.T) {
 	checkHarmless(t, Narrate(trace.Event{Kind: evil, Phase: evil, Attrs: []trace.Attr{trace.String(evil, evil)}}, Kernel))
 }
 
+func TestErrorOfSeveralLinesIsOneSentence(t *testing.T) {
+	e := trace.Event{Kind: vocab.ContainerExec, Phase: trace.End, Err: "exec: not running\nconnect: no such file\n"}
+	if got := Narrate(e, Short); !strings.HasSuffix(got, "did not work: exec: not running; connect: no such file.") {
+		t.Errorf("told as %q", got)
+	}
+}
+
 func checkHarmless(t *testing.T, s string) {
 	t.Helper()
 	if !printable(s) {

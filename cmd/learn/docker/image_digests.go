@@ -17,7 +17,7 @@ import (
 
 // digestInfo says of one digest of an image what it is the digest of.
 type digestInfo struct {
-	Kind   string // index, manifest, config or layer
+	Kind   string // registry, manifest, config or layer
 	Digest digest.Digest
 	Of     string   // the bytes that were hashed, in words
 	File   string   // where they are; empty if they are not here
@@ -89,8 +89,9 @@ func digestsOf(e *engine.Engine, img image.Image, name string) imageDigests {
 	manifest := img.Manifest.Digest
 	for _, ref := range img.Digests {
 		if ref.Digest() != manifest {
-			d.Digests = append(d.Digests, digestInfo{Kind: "index", Digest: ref.Digest(), Names: []string{ref.Repository()},
-				Of:    "the list of manifests that the registry has under the name, one for each platform; it names the manifest below",
+			d.Digests = append(d.Digests, digestInfo{Kind: "registry", Digest: ref.Digest(), Names: []string{ref.Repository()},
+				Of: "what the registry has under the name: its manifest of this image, which lists the layers as they were sent, compressed; or, " +
+					"for several platforms, the list of their manifests",
 				Shown: []string{"docker images --digests", "docker inspect -f '{{.RepoDigests}}'", "docker pull"}})
 		}
 	}

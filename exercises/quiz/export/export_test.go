@@ -81,6 +81,15 @@ func TestGIFTIsReadAgain(t *testing.T) {
 	}
 }
 
+// TestGIFTTellsWeightsFromTexts: a text that looks like a weight comes after one.
+func TestGIFTTellsWeightsFromTexts(t *testing.T) {
+	for want, a := range map[string]answer{"~%100%%50%x": {text: "%50%x", percent: 100}, "~%0%%50%x#no": {text: "%50%x", feedback: "no"}} {
+		if got := giftAnswer(quiz.ByChoice, a); got != want {
+			t.Errorf("got %s; want %s", got, want)
+		}
+	}
+}
+
 // readGIFT reads GIFT by its own rules: questions end at an empty line; what follows a backslash is meant as it stands.
 func readGIFT(t *testing.T, text string) (all []read, categories []string) {
 	t.Helper()

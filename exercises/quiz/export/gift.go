@@ -32,7 +32,7 @@ func GIFT(w io.Writer, s Set) error {
 func giftAnswer(kind quiz.Kind, a answer) string {
 	mark := "="
 	switch {
-	case kind == quiz.ByMulti:
+	case kind == quiz.ByMulti, strings.HasPrefix(a.text, "%"): // which can't be escaped, but isn't looked for after a weight
 		mark = "~%" + percent(a.percent) + "%"
 	case kind == quiz.ByChoice && a.percent == 0:
 		mark = "~"
