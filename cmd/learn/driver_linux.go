@@ -97,3 +97,19 @@ func doctor(h *home.Home) []finding {
 
 // runBundles carries out a command line of the OCI runtime.
 func runBundles(words []string) (int, error) { return command.Main(words, docker.Version()), nil }
+
+// apart is how a process is started that confine is to be called in; nil where there is no such thing.
+func apart() *syscall.SysProcAttr { return linux.Apart() }
+
+// confine leaves this process nothing but root with the files that are lent to it, and bounded means.
+func confine(root string, lent map[string]string, cpuSeconds uint64) error {
+	return linux.Confine(root, lent, linux.Bounds{CPU: cpuSeconds, Memory: gradeMemory, Addresses: 8 << 30, FileSize: gradeDisk / 2, Processes: 512})
+}
+
+// memoryFolder is where files of little use are kept in memory, if there is room for those of some submissions.
+func memoryFolder() string {
+	if dir := "/dev/shm"; linux.Room(dir) >= 4*gradeDisk {
+		return dir
+	}
+	return ""
+}

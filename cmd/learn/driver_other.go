@@ -82,3 +82,14 @@ func doctor(*home.Home) []finding {
 func runBundles([]string) (int, error) {
 	return 1, fmt.Errorf("run a bundle: this is %s, and real containers need a Linux kernel", systemName())
 }
+
+// apart is how a process is started that confine is to be called in; nil where there is no such thing.
+func apart() *syscall.SysProcAttr { return nil }
+
+// confine can't be had here: a process sees the whole file system.
+func confine(string, map[string]string, uint64) error {
+	return fmt.Errorf("this is %s, where a process can't be shut in", systemName())
+}
+
+// memoryFolder is empty: no folder is known to be kept in memory.
+func memoryFolder() string { return "" }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/learn-containers/learn/exercises"
+	"github.com/learn-containers/learn/exercises/journal"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -152,6 +153,9 @@ func (s *session) makeExercise(ctx context.Context, x exercises.Exercise, dir st
 	if err := s.keepRecord(rec); err != nil {
 		return rec, err
 	}
+	if _, err := s.journal(rec.ID).Note(journal.Line{Kind: journal.Begin, Exercise: rec.ID, Seed: rec.Seed, Folder: rec.Folder}, rec.Folder); err != nil {
+		return rec, err
+	}
 	return rec, s.keepFolder(rec.ID, rec.Folder)
 }
 
@@ -222,6 +226,7 @@ func emptyFolder(dir string) error {
 
 func (s *session) checkCommand() *cobra.Command {
 	return s.onExercise("check", "Tell whether the exercise is solved, and what is missing", func(ctx context.Context, x exercises.Exercise) error {
+		ended := s.noteCheck(x.ID)
 		v, err := s.judge(ctx, x)
 		if err != nil {
 			return err
@@ -230,8 +235,10 @@ func (s *session) checkCommand() *cobra.Command {
 			return err
 		}
 		if !v.Solved() {
+			ended(1)
 			return exitCode(1)
 		}
+		ended(0)
 		return nil
 	})
 }

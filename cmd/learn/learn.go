@@ -56,6 +56,7 @@ the work, and a tracer tells you every step it took. Without a command it carrie
 	}
 	s.register(root.PersistentFlags())
 	root.AddCommand(s.exerciseCommands()...)
+	root.AddCommand(s.classCommand(), s.joinCommand(), s.submitCommand(), s.gradeCommand(), s.gradeOneCommand())
 	root.AddCommand(s.playCommand(), s.quizCommand(), s.listCommand(), s.devCommand(), s.traceCommand(), s.whyCommand(), s.doctorCommand(), s.runtimeCommand(), s.registryCommand(), s.versionCommand(), s.dockerHelp())
 	return root
 }

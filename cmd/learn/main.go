@@ -139,7 +139,10 @@ func (s *session) docker(ctx context.Context, words []string) int {
 		fmt.Fprintln(s.err, "learn:", err)
 		return 125
 	}
-	code := docker.Execute(ctx, s.app(), words)
+	app := s.app()
+	ended := s.note(app, words)
+	code := docker.Execute(ctx, app, words)
+	ended(code)
 	if err := done(); err != nil {
 		fmt.Fprintln(s.err, "learn: keep trace:", err)
 	}

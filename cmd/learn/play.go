@@ -117,7 +117,11 @@ func (s *session) list(lessonsOnly bool) error {
 			}
 		}
 	}
-	return nil
+	if lessonsOnly {
+		return nil
+	}
+	_, _, err = s.tellAssignments(tasks)
+	return err
 }
 
 // carryOn greets and goes on with what is not finished: the lessons in their order, each with its exercises.
@@ -136,6 +140,12 @@ func (s *session) carryOn(ctx context.Context) error {
 	played, done := s.progress(), s.exercisesDone()
 	if len(played) == 0 && len(done) == 0 {
 		fmt.Fprintf(s.out, "Welcome to learn. You are about to build images and run containers for real,\nand to be told every step that the engine takes.\nEverything is kept in %s.\n\n", s.home)
+	}
+	if x, ok, err := s.tellAssignments(tasks); err != nil || ok {
+		if err != nil {
+			return err
+		}
+		return s.practise(ctx, x)
 	}
 	for _, l := range all {
 		if _, ok := played[l.ID]; !ok {
