@@ -46,6 +46,9 @@ one; last, or nothing, is the latest. STEP is a step's number in the list or the
 		Example: "  learn why web\n  learn why web --port 80\n  learn why db --from web\n  learn why\n  learn why shop 'COPY .' --key\n  learn why --builds",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.enterExercise(); err != nil {
+				return err
+			}
 			e, err := s.open(cmd.Context(), s.home)
 			if err != nil {
 				return err
