@@ -87,6 +87,7 @@ type gradeJob struct {
 	dir      string // the job's own, made and removed by it
 	archive  string
 	parts    []class.Part
+	folders  map[string]string // of the exercises, by id
 	timeout  time.Duration
 	confine  bool
 }
@@ -127,7 +128,7 @@ func (j gradeJob) run(ctx context.Context) (outcomes []grade.Outcome, reason str
 }
 
 func (j gradeJob) prepare() ([]byte, error) {
-	r := gradeRequest{Root: j.dir, Confine: j.confine, CPU: uint64(2*j.timeout/time.Second) + 2, Limit: max(j.timeout/3, time.Second), Exercises: j.parts}
+	r := gradeRequest{Root: j.dir, Confine: j.confine, CPU: uint64(2*j.timeout/time.Second) + 2, Limit: max(j.timeout/3, time.Second), Exercises: j.parts, Folders: j.folders}
 	for _, d := range []string{"objects", "tmp", "work"} {
 		if err := os.MkdirAll(filepath.Join(j.dir, d), 0o700); err != nil {
 			return nil, err
