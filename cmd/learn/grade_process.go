@@ -136,6 +136,9 @@ func (j gradeJob) prepare() ([]byte, error) {
 	}
 	if j.confine {
 		r.Lent = map[string]string{}
+		if err := j.devices(r.Lent); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range j.parts {
 		if err := j.template.copyTo(filepath.Join(j.dir, "work", p.ID, "home"), r.Lent); err != nil {
@@ -148,6 +151,22 @@ func (j gradeJob) prepare() ([]byte, error) {
 		}
 	}
 	return json.Marshal(r)
+}
+
+// devices lends the harmless devices that scripts take for granted.
+func (j gradeJob) devices(lent map[string]string) error {
+	dir := filepath.Join(j.dir, "dev")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"null", "zero", "full", "random", "urandom"} {
+		to := filepath.Join(dir, name)
+		if err := os.WriteFile(to, nil, 0o600); err != nil {
+			return err
+		}
+		lent[to] = "/dev/" + name
+	}
+	return nil
 }
 
 func copyArchive(from, to string) error {
