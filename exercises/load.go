@@ -22,6 +22,15 @@ func Embedded() ([]Exercise, error) {
 	return Load(sub)
 }
 
+// EmbeddedAt returns the embedded exercise in a folder, such as 10-find-the-pid, without reading the others.
+func EmbeddedAt(folder string) (Exercise, error) {
+	sub, err := fs.Sub(content, path.Join("content", folder))
+	if err != nil {
+		return Exercise{}, fmt.Errorf("open exercise %s: %w", folder, err)
+	}
+	return Parse(sub, folder)
+}
+
 // Load reads every NN-name/exercise.md below the top of fsys, in the order of their numbers, then of their names. The first fault ends it.
 func Load(fsys fs.FS) ([]Exercise, error) {
 	names, err := fs.Glob(fsys, "*/exercise.md")

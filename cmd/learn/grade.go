@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -280,16 +281,17 @@ func (g *grader) one(ctx context.Context, i int) error {
 	}
 	want := g.parts(h.manifest)
 	var carry []class.Part
+	folders := map[string]string{}
 	for _, p := range want {
 		if slices.ContainsFunc(h.manifest.Exercises, func(q submission.Part) bool { return q.ID == p.ID }) && g.exercise(p.ID) != nil {
-			carry = append(carry, p)
+			carry, folders[p.ID] = append(carry, p), path.Dir(g.exercise(p.ID).Path)
 		}
 	}
 	var outcomes []grade.Outcome
 	reason := ""
 	if len(carry) > 0 {
 		var err error
-		job := gradeJob{template: g.template, dir: filepath.Join(g.dir, fmt.Sprintf("job-%d", i)), archive: h.file, parts: carry, timeout: g.flags.timeout, confine: !g.flags.unconfined}
+		job := gradeJob{template: g.template, dir: filepath.Join(g.dir, fmt.Sprintf("job-%d", i)), archive: h.file, parts: carry, folders: folders, timeout: g.flags.timeout, confine: !g.flags.unconfined}
 		if outcomes, reason, err = job.run(ctx); err != nil {
 			return fmt.Errorf("grade %s: %w", h.file, err)
 		}

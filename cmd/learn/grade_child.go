@@ -39,6 +39,7 @@ type gradeRequest struct {
 	CPU       uint64            `json:"cpu"`     // seconds
 	Limit     time.Duration     `json:"limit"`   // of one command
 	Exercises []class.Part      `json:"exercises"`
+	Folders   map[string]string `json:"folders"` // where each is among the program's own
 }
 
 // gradeAnswer is one line of its standard output.
@@ -92,13 +93,9 @@ func (s *session) gradeOne(ctx context.Context, r gradeRequest) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return out.Encode(gradeAnswer{Refused: err.Error()})
 	}
-	all, err := exercises.Embedded()
-	if err != nil {
-		return err
-	}
 	s.driver = simName
 	for _, p := range r.Exercises {
-		o, err := s.gradeExercise(ctx, r, sub, all, p)
+		o, err := s.gradeExercise(ctx, r, sub, p)
 		if err != nil {
 			o.State, o.Reason = grade.Refused, err.Error()
 		}
@@ -110,11 +107,11 @@ func (s *session) gradeOne(ctx context.Context, r gradeRequest) error {
 }
 
 // gradeExercise carries one exercise out: its start with the given seed, the journal's commands, its checks. The error is why it could not be judged.
-func (s *session) gradeExercise(ctx context.Context, r gradeRequest, sub submission.Submission, all []exercises.Exercise, p class.Part) (o grade.Outcome, err error) {
+func (s *session) gradeExercise(ctx context.Context, r gradeRequest, sub submission.Submission, p class.Part) (o grade.Outcome, err error) {
 	begun := time.Now()
 	o = grade.Outcome{Exercise: p.ID}
 	defer func() { o.Seconds = time.Since(begun).Seconds() }()
-	x, err := exercises.Find(all, p.ID)
+	x, err := exercises.EmbeddedAt(r.Folders[p.ID])
 	if err != nil {
 		return o, err
 	}

@@ -87,6 +87,7 @@ type gradeJob struct {
 	dir      string // the job's own, made and removed by it
 	archive  string
 	parts    []class.Part
+	folders  map[string]string // of the exercises, by id
 	timeout  time.Duration
 	confine  bool
 }
@@ -127,7 +128,7 @@ func (j gradeJob) run(ctx context.Context) (outcomes []grade.Outcome, reason str
 }
 
 func (j gradeJob) prepare() ([]byte, error) {
-	r := gradeRequest{Root: j.dir, Confine: j.confine, CPU: uint64(2*j.timeout/time.Second) + 2, Limit: max(j.timeout/3, time.Second), Exercises: j.parts}
+	r := gradeRequest{Root: j.dir, Confine: j.confine, CPU: uint64(2*j.timeout/time.Second) + 2, Limit: max(j.timeout/3, time.Second), Exercises: j.parts, Folders: j.folders}
 	for _, d := range []string{"objects", "tmp", "work"} {
 		if err := os.MkdirAll(filepath.Join(j.dir, d), 0o700); err != nil {
 			return nil, err
@@ -135,6 +136,9 @@ func (j gradeJob) prepare() ([]byte, error) {
 	}
 	if j.confine {
 		r.Lent = map[string]string{}
+		if err := j.devices(r.Lent); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range j.parts {
 		if err := j.template.copyTo(filepath.Join(j.dir, "work", p.ID, "home"), r.Lent); err != nil {
@@ -147,6 +151,22 @@ func (j gradeJob) prepare() ([]byte, error) {
 		}
 	}
 	return json.Marshal(r)
+}
+
+// devices lends the harmless devices that scripts take for granted.
+func (j gradeJob) devices(lent map[string]string) error {
+	dir := filepath.Join(j.dir, "dev")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"null", "zero", "full", "random", "urandom"} {
+		to := filepath.Join(dir, name)
+		if err := os.WriteFile(to, nil, 0o600); err != nil {
+			return err
+		}
+		lent[to] = "/dev/" + name
+	}
+	return nil
 }
 
 func copyArchive(from, to string) error {
