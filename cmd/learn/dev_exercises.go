@@ -82,16 +82,21 @@ func (s *session) devExercises(ctx context.Context, set exerciseSet) ([]author.F
 }
 
 // solveExercise carries an exercise out with several seeds, and its wrong attempts with the first.
-func (s *session) solveExercise(ctx context.Context, x exercises.Exercise) error {
+func (s *session) solveExercise(ctx context.Context, x exercises.Exercise) (err error) {
 	dir, err := os.MkdirTemp("", "learn-dev-")
 	if err != nil {
 		return fmt.Errorf("prove exercise: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	alone := newSession(s.in, s.out, s.err)
+	alone.home, alone.driver = dir, simName
+	e, err := alone.newFurnishedEngine("prove")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.end(context.WithoutCancel(ctx))) }()
 	for seed := uint64(1); seed <= proofSeeds; seed++ {
-		alone := newSession(s.in, s.out, s.err)
-		alone.home, alone.driver = dir, simName
-		if err := alone.proveExercise(ctx, x, seed, seed == 1); err != nil {
+		if err := proveExercise(ctx, e, x, seed, seed == 1); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/learn-containers/learn/engine"
@@ -131,19 +130,7 @@ func (h hostThreads) Sleep(ctx context.Context, d time.Duration) error {
 	return h.machine.Sleep(ctx, d)
 }
 
-// AfterFunc implements userland.Threads.
+// AfterFunc implements userland.Threads. It bounds how long a program waits for the real network, which no skipped time makes any faster.
 func (h hostThreads) AfterFunc(d time.Duration, f func()) (stop func() bool) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var decided atomic.Bool // by whoever comes first: the time or stop
-	go func() {
-		defer cancel()
-		if h.machine.Sleep(ctx, d) == nil && decided.CompareAndSwap(false, true) {
-			f()
-		}
-	}()
-	return func() bool {
-		first := decided.CompareAndSwap(false, true)
-		cancel()
-		return first
-	}
+	return h.machine.AfterFunc(d, f)
 }

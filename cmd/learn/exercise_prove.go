@@ -15,18 +15,14 @@ import (
 const proofEpoch = 1700000000
 
 // proveExercise carries an exercise out for a seed: untouched it must fail, with the solution it must be solved, and each wrong attempt, where these
-// are wanted, must fail and fit its own misconception. The first fault ends it.
-func (s *session) proveExercise(ctx context.Context, x exercises.Exercise, seed uint64, wrong bool) (err error) {
+// are wanted, must fail and fit its own misconception. The first fault ends it. Nothing runs on the engine afterwards.
+func proveExercise(ctx context.Context, e *quizEngine, x exercises.Exercise, seed uint64, wrong bool) (err error) {
 	t, err := x.Task(seed)
 	if err != nil {
 		return err
 	}
-	e, err := s.newLessonEngine("prove-"+x.ID, seed)
-	if err != nil {
-		return err
-	}
 	defer func() {
-		err = errors.Join(err, e.end(context.WithoutCancel(ctx)), os.RemoveAll(filepath.Join(e.dir, "work")))
+		err = errors.Join(err, e.quiet(context.WithoutCancel(ctx)), os.RemoveAll(filepath.Join(e.dir, "work")))
 	}()
 	p := proof{engine: e, task: t}
 	if err := p.solution(ctx); err != nil {
@@ -45,7 +41,7 @@ func (s *session) proveExercise(ctx context.Context, x exercises.Exercise, seed 
 
 // proof is one exercise on one engine.
 type proof struct {
-	engine *lessonEngine
+	engine *quizEngine
 	task   exercises.Task
 }
 

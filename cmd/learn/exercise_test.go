@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,33 +12,43 @@ import (
 )
 
 // TestExercises proves every exercise: the solution on the simulator with five seeds and on the kernel with one, the wrong attempts with one seed on
-// both.
+// both. The exercises are dealt to two engines of each kind, on which they are proven one after the other.
 func TestExercises(t *testing.T) {
-	t.Parallel()
 	all, err := exercises.Embedded()
 	check(t, err)
 	course, err := lessons.Embedded()
 	check(t, err)
 	catalogue, err := lessons.Misconceptions()
 	check(t, err)
-	for _, x := range all {
-		t.Run(x.ID, func(t *testing.T) {
-			t.Parallel() // a home each
-			check(t, x.Prove(course, catalogue))
-			for seed := uint64(1); seed <= 5; seed++ {
-				t.Run(simName+strconv.FormatUint(seed, 10), func(t *testing.T) { proveOn(t, simName, x, seed, seed == 1) })
+	const hands = 2
+	for hand := range hands {
+		t.Run(strconv.Itoa(hand+1), func(t *testing.T) {
+			t.Parallel()
+			simulated, native := newProver(t, simName), newProver(t, nativeName)
+			for i := hand; i < len(all); i += hands {
+				x := all[i]
+				t.Run(x.ID, func(t *testing.T) {
+					check(t, x.Prove(course, catalogue))
+					for seed := uint64(1); seed <= proofSeeds; seed++ {
+						check(t, proveExercise(t.Context(), simulated, x, seed, seed == 1))
+					}
+					check(t, proveExercise(t.Context(), native, x, 1, true))
+				})
 			}
-			t.Run(nativeName, func(t *testing.T) {
-				needRoot(t)
-				proveOn(t, nativeName, x, 1, true)
-			})
 		})
 	}
 }
 
-func proveOn(t *testing.T, driver string, x exercises.Exercise, seed uint64, wrong bool) {
+// newProver is an engine for proofs, in memory where the machine has a folder for that.
+func newProver(t *testing.T, driver string) *quizEngine {
 	t.Helper()
+	if driver == nativeName {
+		needRoot(t)
+	}
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
-	s.home, s.driver = filepath.Join(t.TempDir(), "home"), driver
-	check(t, s.proveExercise(t.Context(), x, seed, wrong))
+	s.home, s.driver = filepath.Join(memoryDir(t), "home"), driver
+	e, err := s.newFurnishedEngine("prove")
+	check(t, err)
+	t.Cleanup(func() { check(t, e.end(context.Background())) })
+	return e
 }

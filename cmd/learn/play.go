@@ -133,11 +133,17 @@ func (s *session) carryOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tasks, err := exercises.Embedded()
+	played, done := s.progress(), s.exercisesDone()
+	joined, err := s.assignments()
 	if err != nil {
 		return err
 	}
-	played, done := s.progress(), s.exercisesDone()
+	var tasks []exercises.Exercise // reading them takes longer than all the rest, and a beginner needs none
+	if len(played)+len(joined) > 0 {
+		if tasks, err = exercises.Embedded(); err != nil {
+			return err
+		}
+	}
 	if len(played) == 0 && len(done) == 0 {
 		fmt.Fprintf(s.out, "Welcome to learn. You are about to build images and run containers for real,\nand to be told every step that the engine takes.\nEverything is kept in %s.\n\n", s.home)
 	}

@@ -22,11 +22,19 @@ type quizEngine struct {
 }
 
 func (s *session) newQuizEngine() (*quizEngine, error) {
-	e, err := s.newLessonEngine("quiz", 1)
+	e, err := s.newFurnishedEngine("quiz")
+	if err == nil {
+		e.withRegistry = true
+	}
+	return e, err
+}
+
+// newFurnishedEngine is such an engine for something else: the proofs of exercises.
+func (s *session) newFurnishedEngine(id string) (*quizEngine, error) {
+	e, err := s.newLessonEngine(id, 1)
 	if err != nil {
 		return nil, err
 	}
-	e.withRegistry = true
 	if e.driver.sim == nil {
 		// The kernel's networks are everybody's, and named by their ids: two people who are asked at once need different ones.
 		h := fnv.New64a()

@@ -56,6 +56,12 @@ func (d *Driver) Now() time.Time { return d.machine.now() }
 // Sleep returns after d of the machine's time, or earlier with the error of ctx.
 func (d *Driver) Sleep(ctx context.Context, t time.Duration) error { return d.machine.sleep(ctx, t) }
 
+// AfterFunc calls f in a goroutine of its own after t of the machine's time, or never if stop comes before; stop tells so. Unlike Sleep it lets no
+// time be skipped: it is for those who wait for something and for no longer than t.
+func (d *Driver) AfterFunc(t time.Duration, f func()) (stop func() bool) {
+	return d.machine.clock.AfterFunc(t, f)
+}
+
 // Tick moves the time of a machine in this process on; that of others moves by itself.
 func (d *Driver) Tick(t time.Duration) { d.machine.clock.Tick(t) }
 
