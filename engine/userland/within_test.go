@@ -9,8 +9,8 @@ import (
 // TestWithoutStarter: where no process can be started, programs find one another without a file, and nothing else.
 func TestWithoutStarter(t *testing.T) {
 	for script, want := range map[string]string{
-		"printf 'a b' | xargs echo":                   "a b\n",
-		"env echo x":                                  "x\n",
+		"printf 'a b' | xargs echo": "a b\n",
+		"env echo x":                "x\n",
 		"find /no-such-place -name x 2>/dev/null; ls": "",
 		"echo docker | xargs -I X X ps":               "",
 	} {
