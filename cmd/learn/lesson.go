@@ -230,9 +230,11 @@ func (e *lessonEngine) Program(ctx context.Context, argv []string, s lessons.Str
 	return runProgram(ctx, e.driver, argv, s, dir, env), true
 }
 
-// runProgram runs one of the small programs on this machine's files, on the simulated machine's clock if there is one.
+// runProgram runs one of the small programs on this machine's files, on the simulated machine's clock if there is one. What it starts itself, as xargs
+// does, are small programs, too: a script must be the same on a machine that has none of these, and docker must not be somebody else's.
 func runProgram(ctx context.Context, d openedDriver, argv []string, s lessons.Streams, dir string, env []string) int {
 	machine := userland.OS()
+	machine.Starter = nil
 	machine.Stdin, machine.Stdout, machine.Stderr = s.In, s.Out, s.Err
 	machine.Dir, machine.Environ = dir, env
 	if host, ok := machine.FS.(hostFiles); ok && runtime.GOOS == "windows" {
