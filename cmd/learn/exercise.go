@@ -153,7 +153,11 @@ func (s *session) makeExercise(ctx context.Context, x exercises.Exercise, dir st
 	if err := s.keepRecord(rec); err != nil {
 		return rec, err
 	}
-	if _, err := s.journal(rec.ID).Note(journal.Line{Kind: journal.Begin, Exercise: rec.ID, Seed: rec.Seed, Folder: rec.Folder}, rec.Folder); err != nil {
+	events, err := e.Trace(ctx, 0)
+	if err != nil {
+		return rec, err
+	}
+	if _, err := s.journal(rec.ID).Note(journal.Line{Kind: journal.Begin, Exercise: rec.ID, Seed: rec.Seed, Folder: rec.Folder, Made: journal.Made(events)}, rec.Folder); err != nil {
 		return rec, err
 	}
 	return rec, s.keepFolder(rec.ID, rec.Folder)
