@@ -11,8 +11,8 @@ import (
 	"github.com/learn-containers/learn/lessons"
 )
 
-// TestExercises proves every exercise: the solution on the simulator with five seeds and on the kernel with one, the wrong attempts with one seed on
-// both. The exercises are dealt to two engines of each kind, on which they are proven one after the other.
+// TestExercises proves every exercise: the solution on the simulator with five seeds and on the kernel with one, the wrong attempts on the simulator
+// with one, and with LEARN_TEST_LONG=1 on the kernel, too. The exercises are dealt to two engines of each kind, on which they are proven one after the other.
 func TestExercises(t *testing.T) {
 	all, err := exercises.Embedded()
 	check(t, err)
@@ -32,7 +32,7 @@ func TestExercises(t *testing.T) {
 					for seed := uint64(1); seed <= proofSeeds; seed++ {
 						check(t, proveExercise(t.Context(), simulated, x, seed, seed == 1))
 					}
-					check(t, proveExercise(t.Context(), native, x, 1, true))
+					check(t, proveExercise(t.Context(), native, x, 1, whole()))
 				})
 			}
 		})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine/driver"
@@ -154,6 +156,8 @@ type replayer struct {
 	limit   time.Duration
 	folder  string
 	theirs  string // where the folder lay on the student's machine
+	names   journal.Names
+	told    int // how many of the engine's events are known to names
 	outcome *grade.Outcome
 }
 
@@ -165,6 +169,13 @@ func (g *replayer) grade(ctx context.Context) error {
 		return err
 	}
 	g.compareJournal()
+	for _, step := range g.log.Steps() {
+		if step.Kind == journal.Begin {
+			if err := g.learn(ctx, step.Made); err != nil {
+				return err
+			}
+		}
+	}
 	if err := g.replay(ctx); err != nil {
 		return err
 	}
@@ -248,7 +259,7 @@ func (g *replayer) replay(ctx context.Context) error {
 	}
 	defer root.Close()
 	for _, step := range g.log.Steps() {
-		if err := journal.Restore(root, step.Changes, g.sub.Content); err != nil {
+		if err := journal.Restore(root, step.Changes, g.content); err != nil {
 			return fmt.Errorf("line %d of the journal: %w", step.N, err)
 		}
 		if step.Omitted > 0 {
@@ -292,7 +303,40 @@ func (g *replayer) command(ctx context.Context, root *os.Root, step journal.Step
 	} else if step.Ended && code != step.Code {
 		g.flag("line %d: docker %s ended with %d there and with %d here", step.N, shortened(step.Argv), step.Code, code)
 	}
+	return g.learn(ctx, step.Made)
+}
+
+// learn takes in what a command made there and what it made here.
+func (g *replayer) learn(ctx context.Context, there []string) error {
+	events, err := g.engine.Trace(ctx, uint64(g.told))
+	if err != nil {
+		return fmt.Errorf("read the engine's trace: %w", err)
+	}
+	g.told += len(events)
+	g.names.Learn(there, journal.Made(events))
 	return nil
+}
+
+// shortText is the size in bytes up to which a file may be an answer, in which ids and process numbers are those of the student's machine.
+const shortText = 4 << 10
+
+// content is a file of the submission, as it would be if it had been written here.
+func (g *replayer) content(hash string) (io.ReadCloser, error) {
+	in, err := g.sub.Content(hash)
+	if err != nil {
+		return nil, err
+	}
+	head, err := io.ReadAll(io.LimitReader(in, shortText+1))
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	if len(head) <= shortText && utf8.Valid(head) {
+		head = []byte(g.names.In(string(head)))
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), in), in}, nil
 }
 
 func shortened(argv []string) string {
@@ -307,14 +351,14 @@ func (g *replayer) input(hash string) (io.ReadCloser, error) {
 	return g.sub.Content(hash)
 }
 
-// here is a command line in which the folder's path on the student's machine is that on this one.
+// here is a command line in which the folder's path, ids and process numbers on the student's machine are those on this one.
 func (g *replayer) here(argv []string) []string {
-	if len(g.theirs) < 4 {
-		return argv
-	}
 	out := make([]string, len(argv))
 	for i, w := range argv {
-		out[i] = strings.ReplaceAll(w, g.theirs, g.folder)
+		if len(g.theirs) >= 4 {
+			w = strings.ReplaceAll(w, g.theirs, g.folder)
+		}
+		out[i] = g.names.In(w)
 	}
 	return out
 }

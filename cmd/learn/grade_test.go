@@ -139,11 +139,16 @@ func (d desk) Run(ctx context.Context, argv []string, s lessons.Streams, dir str
 	if err != nil {
 		return 125
 	}
+	before := len(d.events.Events())
 	code := d.lessonEngine.Run(ctx, argv, s, dir, env)
+	made, err := d.Trace(ctx, uint64(before))
+	if err != nil {
+		return 125
+	}
 	data, _ := input.bytes()
 	hash, err := d.journal.Input(data)
 	if err == nil {
-		_, err = d.journal.Note(journal.Line{Kind: journal.End, Of: n, Code: code, Input: hash}, "")
+		_, err = d.journal.Note(journal.Line{Kind: journal.End, Of: n, Code: code, Input: hash, Made: journal.Made(made)}, "")
 	}
 	if err != nil {
 		return 125
@@ -174,7 +179,7 @@ func (r *classroom) work(t exercises.Task, a exercises.Attempt) *made {
 	b := exercises.Bench{Engine: e, Programs: e, Folder: m.folder, Scratch: filepath.Join(dir, "scratch"), Epoch: proofEpoch}
 	_, err := t.Begin(r.t.Context(), b)
 	check(r.t, err)
-	r.note(m, journal.Line{Kind: journal.Begin, Exercise: t.ID, Seed: t.Seed, Folder: m.folder})
+	r.note(m, journal.Line{Kind: journal.Begin, Exercise: t.ID, Seed: t.Seed, Folder: m.folder, Made: journal.Made(e.events.Events())})
 	b.Engine = desk{e, m.journal, m.folder}
 	check(r.t, t.Apply(r.t.Context(), b, a))
 	check(r.t, e.end(r.t.Context()))

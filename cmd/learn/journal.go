@@ -14,6 +14,7 @@ import (
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine/driver"
 	"github.com/learn-containers/learn/exercises/journal"
+	"github.com/learn-containers/learn/trace"
 	"golang.org/x/term"
 )
 
@@ -59,7 +60,7 @@ func (s *session) noteEnd(j journal.Journal, n, code int, input *keptInput) {
 	data, truncated := input.bytes()
 	hash, err := j.Input(data)
 	if err == nil {
-		_, err = j.Note(journal.Line{Kind: journal.End, Of: n, Code: code, Input: hash, Truncated: truncated}, "")
+		_, err = j.Note(journal.Line{Kind: journal.End, Of: n, Code: code, Input: hash, Truncated: truncated, Made: journal.Made(s.told.Events())}, "")
 	}
 	if err != nil {
 		s.warnJournal(err)
@@ -73,6 +74,7 @@ func (s *session) noteCheck(id string) (ended func(code int)) {
 		return func(int) {}
 	}
 	j := s.journal(id)
+	s.told = &trace.Collect{} // what checks make is nothing to the learner's command lines
 	n, err := j.Note(journal.Line{Kind: journal.Check}, rec.Folder)
 	if err != nil {
 		s.warnJournal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/learn-containers/learn/cmd/learn/docker"
 	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/userland"
+	"github.com/learn-containers/learn/trace"
 	"github.com/spf13/pflag"
 )
 
@@ -73,6 +74,7 @@ type session struct {
 	out, err  *os.File
 	drivers   map[string]openedDriver // by the home's folder
 	exercise  string                  // id of the exercise in whose home it works, or empty
+	told      *trace.Collect          // the command's events, where an exercise's journal wants them
 	nativeErr error                   // why the driver that uses the kernel can't be had, as far as that is known
 }
 

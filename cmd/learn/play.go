@@ -99,9 +99,6 @@ func (s *session) list(lessonsOnly bool) error {
 	for _, l := range all {
 		wide = max(wide, len(l.ID))
 	}
-	for _, x := range tasks {
-		wide = max(wide, len(x.ID)+2)
-	}
 	for i, l := range all {
 		if l, err = localized(l); err != nil {
 			return err
@@ -113,7 +110,7 @@ func (s *session) list(lessonsOnly bool) error {
 		fmt.Fprintf(s.out, "%2d  %-7s %-*s  %s (%d min)\n", i+1, state, wide, l.ID, l.Title, l.Minutes)
 		for _, x := range tasks {
 			if x.After == l.ID && !lessonsOnly {
-				fmt.Fprintf(s.out, "    %-7s - %-*s  %s\n", done[x.ID].State, wide-2, x.ID, x.Title)
+				fmt.Fprintf(s.out, "    %-7s - %s  %s\n", done[x.ID].State, x.ID, x.Title)
 			}
 		}
 	}

@@ -55,6 +55,8 @@ func (s *session) traceFiles() (sinks []trace.Sink, done func() error, err error
 	paths := []string{s.trace}
 	if s.exercise != "" {
 		paths = append(paths, s.exerciseTrace(s.exercise))
+		s.told = &trace.Collect{}
+		sinks = append(sinks, s.told)
 	}
 	for _, path := range paths {
 		if path == "" {

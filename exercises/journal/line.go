@@ -41,6 +41,8 @@ type Line struct {
 	Code      int    `json:"code,omitempty"`
 	Input     string `json:"input,omitempty"` // SHA-256 of what was read from standard input; empty for nothing
 	Truncated bool   `json:"truncated,omitempty"`
+
+	Made []string `json:"made,omitempty"` // by the setup or by the command, as the function Made lists it
 }
 
 // Change is one entry of the folder that came, went or became another.
@@ -83,7 +85,7 @@ func (l Line) valid() error {
 			return err
 		}
 	}
-	return nil
+	return validMade(l.Made)
 }
 
 func (c Change) valid() error {

@@ -94,7 +94,7 @@ func (log *Log) fault(format string, args ...any) {
 // Step is a line that tells of a deed, with how it ended.
 type Step struct {
 	Line
-	Ended bool // there is an end line, whose Code, Input and Truncated the step has
+	Ended bool // there is an end line, whose Code, Input, Truncated and Made the step has
 }
 
 // Steps are the lines but those of ends, in their order.
@@ -109,7 +109,7 @@ func (log Log) Steps() []Step {
 		}
 		if i, ok := at[l.Of]; ok {
 			s := &steps[i]
-			s.Ended, s.Code, s.Input, s.Truncated = true, l.Code, l.Input, l.Truncated
+			s.Ended, s.Code, s.Input, s.Truncated, s.Made = true, l.Code, l.Input, l.Truncated, l.Made
 		}
 	}
 	return steps
