@@ -169,7 +169,7 @@ func TestNarrate(t *testing.T) {
 		{"a neighbour's name", lookup("NOERROR", "", "172.18.0.2"), Short, "Container c1 asked for db: it is 172.18.0.2."},
 		{"a name outside", lookup("NOERROR", "192.0.2.53:53", "192.0.2.1"), Short, ""},
 		{"a step that failed", trace.Event{Kind: vocab.LayerApply, Phase: trace.End, Err: "apply layer: unexpected\nEOF."}, Full,
-			`Unpacking the layer did not work: apply layer: unexpected\nEOF.`},
+			`Unpacking the layer did not work: apply layer: unexpected; EOF.`},
 		{"a layer of copied files", trace.Event{Kind: vocab.LayerCommit, Phase: trace.Begin, Attrs: []trace.Attr{trace.String("key", ""), trace.String("parent", "")}}, Short,
 			"Making a layer of the files to copy."},
 		{"hidden at the short level", trace.Event{Kind: vocab.NamespaceCreate, Phase: trace.Note}, Short, ""},
