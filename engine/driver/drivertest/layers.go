@@ -99,6 +99,7 @@ func whiteoutCases() []treeCase {
 		{"what a later layer puts in an opaque folder is seen", [][]entry{base, {dir("d"), opaque("d")}, {file("d/n", "n")}}, []string{"d 0755 d/", `- 0644 d/n "n"`, `- 0644 g "g"`}},
 		{"opaque over two layers", [][]entry{base, {file("d/m", "m")}, {dir("d"), opaque("d"), file("d/n", "n")}}, []string{"d 0755 d/", `- 0644 d/n "n"`, `- 0644 g "g"`}},
 		{"an opaque root hides everything below", [][]entry{base, {opaque("."), file("only", "x")}}, []string{`- 0644 only "x"`}},
+		{"an opaque root, meant by a link, hides everything below", [][]entry{base, {symlink("c", "."), opaque("c"), file("only", "x")}}, []string{"l c -> .", `- 0644 only "x"`}},
 		{"an opaque root hides it also where a file became a folder in the same archive", [][]entry{base, {opaque("."), file("d", "x"), dir("d")}}, []string{"d 0755 d/"}},
 		{"an opaque root behind what it hides", [][]entry{base, {file("d", "x"), opaque("."), dir("d")}}, []string{"d 0755 d/"}},
 	}

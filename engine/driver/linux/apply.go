@@ -292,7 +292,22 @@ func (a *applier) opaque(e *layer.Entry) error {
 	if err != nil {
 		return err
 	}
+	root, err := sameFile(fd, a.root)
+	if err != nil {
+		return err
+	}
+	if root { // by way of a link
+		return a.opaqueRoot()
+	}
 	return a.markOpaque(fd, ".")
+}
+
+func sameFile(one, two int) (bool, error) {
+	var a, b unix.Stat_t
+	if err := errors.Join(unix.Fstat(one, &a), unix.Fstat(two, &b)); err != nil {
+		return false, err
+	}
+	return a.Dev == b.Dev && a.Ino == b.Ino, nil
 }
 
 // opaqueRoot deletes everything below by name: overlay does not look for marks on the roots of its layers.
