@@ -16,7 +16,7 @@ const proofEpoch = 1700000000
 
 // proveExercise carries an exercise out for a seed: untouched it must fail, with the solution it must be solved, and each wrong attempt, where these
 // are wanted, must fail and fit its own misconception. The first fault ends it. Nothing runs on the engine afterwards.
-func proveExercise(ctx context.Context, e *quizEngine, x exercises.Exercise, seed uint64, wrong bool) (err error) {
+func proveExercise(ctx context.Context, e *furnishedEngine, x exercises.Exercise, seed uint64, wrong bool) (err error) {
 	t, err := x.Task(seed)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func proveExercise(ctx context.Context, e *quizEngine, x exercises.Exercise, see
 
 // proof is one exercise on one engine.
 type proof struct {
-	engine *quizEngine
+	engine *furnishedEngine
 	task   exercises.Task
 }
 

@@ -40,7 +40,7 @@ func TestExercises(t *testing.T) {
 }
 
 // newProver is an engine for proofs, in memory where the machine has a folder for that.
-func newProver(t *testing.T, driver string) *quizEngine {
+func newProver(t *testing.T, driver string) *furnishedEngine {
 	t.Helper()
 	if driver == nativeName {
 		needRoot(t)

@@ -108,10 +108,19 @@ func (s *session) quiz(ctx context.Context, topic string, f quizFlags) error {
 	return errors.Join(err, q.engine.end(context.WithoutCancel(ctx)))
 }
 
+// newQuizEngine is what questions are asked on; it has a registry of its own.
+func (s *session) newQuizEngine() (*furnishedEngine, error) {
+	e, err := s.newFurnishedEngine("quiz")
+	if err == nil {
+		e.withRegistry = true
+	}
+	return e, err
+}
+
 // quizzing is one round of questions.
 type quizzing struct {
 	session *session
-	engine  *quizEngine
+	engine  *furnishedEngine
 	flags   quizFlags
 	topic   string
 	in      *bufio.Scanner

@@ -29,7 +29,7 @@ func questionsATopic(t *testing.T) int {
 }
 
 // newTestQuiz is an engine for questions, in memory where the machine has a folder for that: waiting for a disk takes far longer than a question.
-func newTestQuiz(t *testing.T, driver string) *quizEngine {
+func newTestQuiz(t *testing.T, driver string) *furnishedEngine {
 	t.Helper()
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
 	s.home, s.driver = filepath.Join(memoryDir(t), "home"), driver
@@ -66,7 +66,7 @@ func TestQuiz(t *testing.T) {
 	}
 }
 
-func proveQuestion(t *testing.T, e *quizEngine, it quiz.Item) quiz.Question {
+func proveQuestion(t *testing.T, e *furnishedEngine, it quiz.Item) quiz.Question {
 	t.Helper()
 	q, err := quiz.Ask(t.Context(), e, filepath.Join(e.dir, "work"), it)
 	if err != nil {

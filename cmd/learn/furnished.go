@@ -13,24 +13,16 @@ import (
 	"github.com/learn-containers/learn/trace"
 )
 
-// quizEngine is an engine for many questions, one after the other. Each finds the same home: the built-in image, unpacked, and nothing
-// else. That is made once and put back by Reset, since making it takes longer than the questions do.
-type quizEngine struct {
+// furnishedEngine is an engine for many short pieces of work, one after the other: questions of a quiz, proofs of exercises. Each finds the same home:
+// the built-in image, unpacked, and nothing else. That is made once and put back by Reset, since making it takes longer than the work does.
+type furnishedEngine struct {
 	*lessonEngine
-	before  still         // the home that a question finds
+	before  still         // the home that each piece of work finds
 	prelude []trace.Event // how it came to be
 }
 
-func (s *session) newQuizEngine() (*quizEngine, error) {
-	e, err := s.newFurnishedEngine("quiz")
-	if err == nil {
-		e.withRegistry = true
-	}
-	return e, err
-}
-
-// newFurnishedEngine is such an engine for something else: the proofs of exercises.
-func (s *session) newFurnishedEngine(id string) (*quizEngine, error) {
+// newFurnishedEngine makes one, with a folder named by id.
+func (s *session) newFurnishedEngine(id string) (*furnishedEngine, error) {
 	e, err := s.newLessonEngine(id, 1)
 	if err != nil {
 		return nil, err
@@ -41,11 +33,11 @@ func (s *session) newFurnishedEngine(id string) (*quizEngine, error) {
 		h.Write([]byte(e.dir))
 		e.seed = h.Sum64()
 	}
-	return &quizEngine{lessonEngine: e}, nil
+	return &furnishedEngine{lessonEngine: e}, nil
 }
 
-// Reset implements lessons.Engine: no question sees what another has left, and the first of a round is no exception.
-func (e *quizEngine) Reset(ctx context.Context) error {
+// Reset implements lessons.Engine: nobody sees what another has left, and the first is no exception.
+func (e *furnishedEngine) Reset(ctx context.Context) error {
 	if e.prelude == nil {
 		if err := e.furnish(ctx); err != nil {
 			return err
@@ -70,8 +62,8 @@ func (e *quizEngine) Reset(ctx context.Context) error {
 	return err
 }
 
-// furnish makes the home that all questions begin with.
-func (e *quizEngine) furnish(ctx context.Context) error {
+// furnish makes the home that all begin with.
+func (e *furnishedEngine) furnish(ctx context.Context) error {
 	if err := e.lessonEngine.Reset(ctx); err != nil {
 		return err
 	}
@@ -94,7 +86,7 @@ func (e *quizEngine) furnish(ctx context.Context) error {
 }
 
 // quiet ends everything that works in the home.
-func (e *quizEngine) quiet(ctx context.Context) error {
+func (e *furnishedEngine) quiet(ctx context.Context) error {
 	if e.engine == nil {
 		return e.driver.close()
 	}
