@@ -3,6 +3,8 @@ package exercises
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/learn-containers/learn/lessons"
 )
 
@@ -10,7 +12,7 @@ import (
 func TestEmbedded(t *testing.T) {
 	all, err := Embedded()
 	must(t, err)
-	course, err := lessons.Embedded()
+	course, err := lessons.EmbeddedHeaders()
 	must(t, err)
 	catalogue, err := lessons.Misconceptions()
 	must(t, err)
@@ -23,5 +25,19 @@ func TestEmbedded(t *testing.T) {
 			t.Errorf("%s has the number %d, as has %q; expected one of its own, above 0", x.Path, x.Number, other)
 		}
 		numbers[x.Number] = x.Path
+	}
+}
+
+func TestHeadersAreWhatIsRead(t *testing.T) {
+	all, err := Embedded()
+	must(t, err)
+	headers, err := EmbeddedHeaders()
+	must(t, err)
+	var want []Header
+	for _, x := range all {
+		want = append(want, x.Header)
+	}
+	if diff := cmp.Diff(want, headers); diff != "" {
+		t.Error(diff)
 	}
 }

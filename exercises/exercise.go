@@ -10,13 +10,14 @@ package exercises
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/learn-containers/learn/lessons/expression"
 	"github.com/learn-containers/learn/lessons/markdown"
 )
 
-// Exercise is one parsed exercise. It is a value that nothing changes; Task fills its templates.
-type Exercise struct {
+// Header is what an exercise says of itself at its top: enough to list exercises and to choose one.
+type Header struct {
 	ID, Title string
 	Number    int    // from the folder's name, 05-find-the-pid is 5; 0 if the name has none
 	Path      string // for error messages
@@ -25,12 +26,20 @@ type Exercise struct {
 	Minutes   int
 	Limits    bool // it needs an engine that can limit a container's memory and processes
 	Vars      []expression.Var
-	Text      []Text
-	Checks    []Check
-	Hints     []Hint
-	Setup     Attempt   // what the learner finds
-	Solution  Attempt   // what the learner could do
-	Wrong     []Attempt // what learners do who believe the misconception that is the name
+}
+
+// Folder is the name of the folder that holds it.
+func (h Header) Folder() string { return path.Dir(h.Path) }
+
+// Exercise is one parsed exercise. It is a value that nothing changes; Task fills its templates.
+type Exercise struct {
+	Header
+	Text     []Text
+	Checks   []Check
+	Hints    []Hint
+	Setup    Attempt   // what the learner finds
+	Solution Attempt   // what the learner could do
+	Wrong    []Attempt // what learners do who believe the misconception that is the name
 }
 
 // Text is a part of the task in Markdown, a heading's among them.

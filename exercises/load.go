@@ -22,6 +22,18 @@ func Embedded() ([]Exercise, error) {
 	return Load(sub)
 }
 
+// EmbeddedHeaders returns the headers of the exercises that are part of the program, in order.
+func EmbeddedHeaders() ([]Header, error) {
+	sub, err := fs.Sub(content, "content")
+	if err != nil {
+		return nil, fmt.Errorf("open embedded exercises: %w", err)
+	}
+	return Headers(sub)
+}
+
+// EmbeddedOne returns the whole of an exercise that EmbeddedHeaders has.
+func EmbeddedOne(h Header) (Exercise, error) { return EmbeddedAt(h.Folder()) }
+
 // EmbeddedAt returns the embedded exercise in a folder, such as 10-find-the-pid, without reading the others.
 func EmbeddedAt(folder string) (Exercise, error) {
 	sub, err := fs.Sub(content, path.Join("content", folder))
@@ -33,6 +45,16 @@ func EmbeddedAt(folder string) (Exercise, error) {
 
 // Load reads every NN-name/exercise.md below the top of fsys, in the order of their numbers, then of their names. The first fault ends it.
 func Load(fsys fs.FS) ([]Exercise, error) {
+	return each(fsys, Parse, func(x Exercise) string { return x.ID })
+}
+
+// Headers reads the headers of the exercises that Load would read, which takes a fraction of the time.
+func Headers(fsys fs.FS) ([]Header, error) {
+	return each(fsys, ParseHeader, func(h Header) string { return h.ID })
+}
+
+// each reads all exercises by read. No two may have the same id.
+func each[T any](fsys fs.FS, read func(fs.FS, string) (T, error), id func(T) string) ([]T, error) {
 	names, err := fs.Glob(fsys, "*/exercise.md")
 	if err != nil {
 		return nil, fmt.Errorf("list exercises: %w", err)
@@ -40,7 +62,7 @@ func Load(fsys fs.FS) ([]Exercise, error) {
 	sort.SliceStable(names, func(i, j int) bool { // Glob's are in order already; 100 shall come after 20
 		return leadingNumber(path.Dir(names[i])) < leadingNumber(path.Dir(names[j]))
 	})
-	var all []Exercise
+	var all []T
 	byID := map[string]string{}
 	for _, name := range names {
 		dir := path.Dir(name)
@@ -48,14 +70,14 @@ func Load(fsys fs.FS) ([]Exercise, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open exercise %s: %w", dir, err)
 		}
-		x, err := Parse(folder, dir)
+		x, err := read(folder, dir)
 		if err != nil {
 			return nil, err
 		}
-		if other, taken := byID[x.ID]; taken {
-			return nil, &Error{File: name, Line: 1, Text: fmt.Sprintf("id %q is taken by %s; expected an id of its own", x.ID, other)}
+		if other, taken := byID[id(x)]; taken {
+			return nil, &Error{File: name, Line: 1, Text: fmt.Sprintf("id %q is taken by %s; expected an id of its own", id(x), other)}
 		}
-		byID[x.ID] = name
+		byID[id(x)] = name
 		all = append(all, x)
 	}
 	return all, nil
@@ -63,9 +85,9 @@ func Load(fsys fs.FS) ([]Exercise, error) {
 
 // Find returns the exercise with that id or number or, when only one matches, whose id or title begins so, in any case. The error is a
 // *NotFoundError.
-func Find(all []Exercise, name string) (Exercise, error) {
+func Find(all []Header, name string) (Header, error) {
 	n, notNumber := strconv.Atoi(name)
-	var close []Exercise
+	var close []Header
 	for _, x := range all {
 		if x.ID == name || notNumber == nil && x.Number == n {
 			return x, nil
@@ -81,7 +103,7 @@ func Find(all []Exercise, name string) (Exercise, error) {
 	for _, x := range close {
 		e.Matches = append(e.Matches, x.ID)
 	}
-	return Exercise{}, e
+	return Header{}, e
 }
 
 func hasPrefixFold(s, prefix string) bool {

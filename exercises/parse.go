@@ -28,7 +28,7 @@ func Parse(folder fs.FS, name string) (Exercise, error) {
 	if err != nil {
 		return Exercise{}, fmt.Errorf("read exercise %s: %w", name, err)
 	}
-	p := &exerciseParser{ids: map[string]int{}, x: Exercise{Path: file, Points: 1, Number: leadingNumber(name)}}
+	p := newExerciseParser(file)
 	if p.doc, err = markdown.Parse(file, source, headerKeys, "check", "hints"); err != nil {
 		return Exercise{}, err
 	}
@@ -38,6 +38,25 @@ func Parse(folder fs.FS, name string) (Exercise, error) {
 		}
 	}
 	return p.x, p.x.readAttempts(folder, name)
+}
+
+// ParseHeader reads the front matter of the exercise in a folder, as Parse does, and nothing else.
+func ParseHeader(folder fs.FS, name string) (Header, error) {
+	file := path.Join(name, "exercise.md")
+	source, err := fs.ReadFile(folder, "exercise.md")
+	if err != nil {
+		return Header{}, fmt.Errorf("read exercise %s: %w", name, err)
+	}
+	p := newExerciseParser(file)
+	if p.doc, err = markdown.ParseHeader(file, source, headerKeys); err != nil {
+		return Header{}, err
+	}
+	err = p.header()
+	return p.x.Header, err
+}
+
+func newExerciseParser(file string) *exerciseParser {
+	return &exerciseParser{ids: map[string]int{}, x: Exercise{Header: Header{Path: file, Points: 1, Number: leadingNumber(path.Dir(file))}}}
 }
 
 type exerciseParser struct {

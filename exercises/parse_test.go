@@ -77,8 +77,10 @@ diagnose:
 		t.Fatal(err)
 	}
 	want := Exercise{
-		ID: "one", Title: "One thing", Number: 7, Path: "07-one/exercise.md", After: "zero", Points: 3, Minutes: 9, Limits: true,
-		Vars: []expression.Var{{Name: "n", Source: "rand(4, 9)", Line: 9}},
+		Header: Header{
+			ID: "one", Title: "One thing", Number: 7, Path: "07-one/exercise.md", After: "zero", Points: 3, Minutes: 9, Limits: true,
+			Vars: []expression.Var{{Name: "n", Source: "rand(4, 9)", Line: 9}},
+		},
 		Text: []Text{{12, "The task."}, {14, "## A part"}, {16, "```sh\nnot ours\n```"}},
 		Checks: []Check{{
 			ID: "first", Says: "it is so", Line: 20, Run: "docker look\n",
@@ -195,7 +197,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestProveFindsFaults(t *testing.T) {
-	course := []lessons.Lesson{{ID: "zero", Title: "Zero"}}
+	course := []lessons.Header{{ID: "zero", Title: "Zero"}}
 	catalogue := map[string]lessons.Misconception{"M-A": {ID: "M-A"}, "M-B": {ID: "M-B"}}
 	told := strings.Replace(sample, "now: 1 == 1\n", `now: vars.n > 1
 diagnose:
@@ -273,7 +275,7 @@ func TestLoadAndFind(t *testing.T) {
 	add("05-early", "early", "Early bread")
 	add("07-eaten", "eaten", "Bread")
 	add("100-last", "last", "The last bread")
-	all, err := Load(fsys)
+	all, err := Headers(fsys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Prove checks what can be checked without an engine: templates, scripts, expressions and the names of lessons and misconceptions, and that at
 // least two misconceptions have a wrong attempt which a check can tell. The error is an *Error at the fault, where it lies in exercise.md.
-func (x Exercise) Prove(all []lessons.Lesson, catalogue map[string]lessons.Misconception) error {
+func (x Exercise) Prove(all []lessons.Header, catalogue map[string]lessons.Misconception) error {
 	t, err := x.Task(1)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (x Exercise) Prove(all []lessons.Lesson, catalogue map[string]lessons.Misco
 	return nil
 }
 
-func (x Exercise) proveNames(all []lessons.Lesson, catalogue map[string]lessons.Misconception) error {
+func (x Exercise) proveNames(all []lessons.Header, catalogue map[string]lessons.Misconception) error {
 	if _, err := lessons.Find(all, x.After); err != nil {
 		return x.fault(1, "after: %s names no lesson: %v", x.After, err)
 	}

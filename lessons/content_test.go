@@ -3,6 +3,8 @@ package lessons
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestSeeds proves that no seed makes a lesson that can't be played.
@@ -23,5 +25,23 @@ func TestSeeds(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestHeadersAreWhatIsRead(t *testing.T) {
+	all, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers, err := EmbeddedHeaders()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []Header
+	for _, l := range all {
+		want = append(want, l.Header)
+	}
+	if diff := cmp.Diff(want, headers); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -49,7 +49,9 @@ func (p *player) askEvidence(q *Evidence) error {
 	reveals := ""
 	if !right && !p.Auto {
 		reveals = q.Reveals
-		p.refute(reveals)
+		if err := p.refute(reveals); err != nil {
+			return err
+		}
 	}
 	p.prose(q.Why)
 	p.answered(Answer{ID: q.ID, Given: given, Key: strings.Join(keys, " "), Right: right, Reveals: reveals})

@@ -7,9 +7,9 @@ import (
 
 // Find returns the lesson with that id or number or, when only one matches, whose id or title begins so, in any
 // case. The error is a *NotFoundError.
-func Find(all []Lesson, name string) (Lesson, error) {
+func Find(all []Header, name string) (Header, error) {
 	n, notNumber := strconv.Atoi(name)
-	var close []Lesson
+	var close []Header
 	for _, l := range all {
 		if l.ID == name || notNumber == nil && l.Number == n {
 			return l, nil
@@ -25,7 +25,7 @@ func Find(all []Lesson, name string) (Lesson, error) {
 	for _, l := range close {
 		e.Matches = append(e.Matches, l.ID)
 	}
-	return Lesson{}, e
+	return Header{}, e
 }
 
 func hasPrefixFold(s, prefix string) bool {

@@ -71,10 +71,16 @@ func sides(fsys fs.FS, file string) ([]Side, error) {
 	return out, nil
 }
 
+// TitleIn returns the title in a language, or the original's where that has none of its own. The error is a *translate.Error.
+func (h Header) TitleIn(lang string) (string, error) {
+	l, err := Lesson{Header: h}.In(lang)
+	return l.Title, err
+}
+
 // Languages lists the languages that the lesson has a translation into.
-func (l Lesson) Languages() []string {
+func (h Header) Languages() []string {
 	var out []string
-	for _, s := range l.Sides {
+	for _, s := range h.Sides {
 		out = append(out, s.Lang)
 	}
 	return out

@@ -7,8 +7,8 @@ import (
 	"github.com/learn-containers/learn/lessons/expression"
 )
 
-// Lesson is one parsed lesson. It is a value that nothing changes; templates in it are filled in when it is played.
-type Lesson struct {
+// Header is what a lesson says of itself at its top: enough to list lessons and to choose one.
+type Header struct {
 	ID, Title string
 	Number    int      // from the folder's name, 05-layers is 5; 0 if the name has none
 	File      string   // for error messages
@@ -18,10 +18,15 @@ type Lesson struct {
 	Registry  bool // it needs a registry, which is then localhost:5000
 	Limits    bool // it needs an engine that can limit a container's memory and processes
 	Vars      []Var
-	Sections  []Section
-	Steps     []Step
-	Closing   []Block // what follows the last step
-	Sides     []Side  // its translations; Parse finds none, Load does
+	Sides     []Side // its translations; Parse finds none, Load and Headers do
+}
+
+// Lesson is one parsed lesson. It is a value that nothing changes; templates in it are filled in when it is played.
+type Lesson struct {
+	Header
+	Sections []Section
+	Steps    []Step
+	Closing  []Block // what follows the last step
 }
 
 // Side is a translation as it lies beside the lesson, not yet read.

@@ -10,12 +10,11 @@ type Error = markdown.Error
 // Parse reads one lesson. Prove tells whether its expressions, commands and templates are good, too. file is used in
 // messages. The error is an *Error that names the line.
 func Parse(file string, source []byte) (Lesson, error) {
-	p := &lessonParser{ids: map[string]int{}}
+	p := newLessonParser(file)
 	var err error
 	if p.doc, err = markdown.Parse(file, source, headerKeys, "console", "file", "predict", "evidence", "check"); err != nil {
 		return Lesson{}, err
 	}
-	p.lesson.File = file
 	if err := p.header(); err != nil {
 		return Lesson{}, err
 	}
@@ -33,6 +32,10 @@ type lessonParser struct {
 	lesson  Lesson
 	ids     map[string]int // id of a question or check -> line
 	pending []Block        // since the last command
+}
+
+func newLessonParser(file string) *lessonParser {
+	return &lessonParser{ids: map[string]int{}, lesson: Lesson{Header: Header{File: file}}}
 }
 
 func (p *lessonParser) fail(line int, format string, args ...any) error {

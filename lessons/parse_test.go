@@ -55,8 +55,10 @@ The end.
 		t.Fatal(err)
 	}
 	want := Lesson{
-		ID: "one", Title: "A lesson", File: "one/lesson.md", Needs: []string{"zero"}, Targets: []string{"M-ONE"}, Minutes: 5,
-		Vars:     []Var{{Name: "n", Source: "rand(4, 9)", Line: 8}},
+		Header: Header{
+			ID: "one", Title: "A lesson", File: "one/lesson.md", Needs: []string{"zero"}, Targets: []string{"M-ONE"}, Minutes: 5,
+			Vars: []Var{{Name: "n", Source: "rand(4, 9)", Line: 8}},
+		},
 		Sections: []Section{{"First", 13, 1}, {"Second", 58, 3}},
 		Steps: []Step{
 			{
@@ -168,7 +170,7 @@ func TestProveErrors(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	all := []Lesson{{ID: "layers", Title: "What is a layer?", Number: 1}, {ID: "cow", Title: "What copies", Number: 2}, {ID: "layers-more", Number: 3}}
+	all := []Header{{ID: "layers", Title: "What is a layer?", Number: 1}, {ID: "cow", Title: "What copies", Number: 2}, {ID: "layers-more", Number: 3}}
 	tests := []struct{ name, want, err string }{
 		{"layers", "layers", ""}, {"1", "layers", ""}, {"2", "cow", ""}, {"what is", "layers", ""}, {"COW", "cow", ""},
 		{"what", "", `find lesson "what": it may mean layers, cow`},
@@ -198,7 +200,7 @@ func TestFill(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	l := Lesson{ID: "a", Vars: []Var{{Name: "n", Source: "rand(4, 9)", Line: 1}, {Name: "w", Source: "word()", Line: 2}, {Name: "v", Source: "word()", Line: 3}, {Name: "p", Source: `pick("x", n)`, Line: 4}, {Name: "c", Source: "7", Line: 5}, {Name: "s", Source: "plain", Line: 6}}}
+	l := Lesson{Header: Header{ID: "a", Vars: []Var{{Name: "n", Source: "rand(4, 9)", Line: 1}, {Name: "w", Source: "word()", Line: 2}, {Name: "v", Source: "word()", Line: 3}, {Name: "p", Source: `pick("x", n)`, Line: 4}, {Name: "c", Source: "7", Line: 5}, {Name: "s", Source: "plain", Line: 6}}}}
 	first, err := l.Values(3)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/learn-containers/learn/trace"
@@ -71,11 +72,11 @@ type player struct {
 	level   narrate.Level
 	input   *bufio.Scanner // nil with Auto
 	shell   *shell
-	events  []trace.Event   // since the reset
-	first   int             // index of the last step's first event
-	done    int             // number of the step that ran last, 0 before the first
-	settled map[string]bool // ids of questions whose first answer counted
-	beliefs map[string]Misconception
+	events  []trace.Event                            // since the reset
+	first   int                                      // index of the last step's first event
+	done    int                                      // number of the step that ran last, 0 before the first
+	settled map[string]bool                          // ids of questions whose first answer counted
+	beliefs func() (map[string]Misconception, error) // read when the first is wanted
 	result  Result
 }
 
@@ -113,10 +114,6 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	beliefs, err := MisconceptionsIn(o.Lang)
-	if err != nil {
-		return nil, err
-	}
 	words, err := wordsIn(o.Lang)
 	if err != nil {
 		return nil, err
@@ -126,8 +123,9 @@ func newPlayer(ctx context.Context, l Lesson, o Options) (*player, error) {
 		return nil, err
 	}
 	p := &player{
-		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, settled: map[string]bool{}, beliefs: beliefs,
-		screen: newScreen(o.Out, o.Width, o.Color, words),
+		Options: o, ctx: ctx, lesson: full, vars: vars, level: level, settled: map[string]bool{},
+		beliefs: sync.OnceValues(func() (map[string]Misconception, error) { return MisconceptionsIn(o.Lang) }),
+		screen:  newScreen(o.Out, o.Width, o.Color, words),
 	}
 	if !o.Auto {
 		p.input = bufio.NewScanner(o.In)

@@ -78,7 +78,9 @@ func (p *player) settle(g guess) error {
 	reveals := ""
 	if g.choice > 0 && g.choice != key {
 		reveals = q.Choices[g.choice-1].Reveals
-		p.refute(reveals)
+		if err := p.refute(reveals); err != nil {
+			return err
+		}
 	}
 	p.prose(q.Why)
 	p.answered(Answer{q.ID, strconv.Itoa(g.choice), strconv.Itoa(key), g.choice == key, g.confidence, reveals})
@@ -112,12 +114,20 @@ func (p *player) describe(value any) string {
 }
 
 // refute answers the belief that a wrong choice shows.
-func (p *player) refute(id string) {
-	if m, ok := p.beliefs[id]; ok {
+func (p *player) refute(id string) error {
+	if id == "" {
+		return nil
+	}
+	beliefs, err := p.beliefs()
+	if err != nil {
+		return err
+	}
+	if m, ok := beliefs[id]; ok {
 		p.line(p.say(sayBelief, "claim", m.Claim))
 		p.line(p.say(sayBut, "refutation", m.Refutation))
 		p.line(p.say(saySee, "evidence", m.Evidence))
 	}
+	return nil
 }
 
 // answered keeps the first answer to each question.

@@ -87,7 +87,7 @@ func (s *session) assign(dir, name string, words []string, due string) error {
 	if err != nil {
 		return err
 	}
-	all, err := exercises.Embedded()
+	all, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}

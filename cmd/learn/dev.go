@@ -288,9 +288,9 @@ func draftOf(drafts []author.Draft, what string) (author.Draft, error) {
 	if len(drafts) == 1 {
 		return drafts[0], nil
 	}
-	var all []lessons.Lesson
+	var all []lessons.Header
 	for _, d := range drafts {
-		all = append(all, d.Lesson)
+		all = append(all, d.Header)
 	}
 	l, err := lessons.Find(all, what)
 	if err != nil {

@@ -57,7 +57,7 @@ func exercisesIn(name string) (set exerciseSet, found bool, err error) {
 // devExercises proves exercises: untouched they must fail, solved they must pass, and each wrong attempt must be told. They run in a home of
 // their own.
 func (s *session) devExercises(ctx context.Context, set exerciseSet) ([]author.Finding, error) {
-	course, err := lessons.Embedded()
+	course, err := lessons.EmbeddedHeaders()
 	if err != nil {
 		return nil, err
 	}

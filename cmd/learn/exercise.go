@@ -37,10 +37,18 @@ func (s *session) onExercise(use, short string, do func(ctx context.Context, x e
 }
 
 func (s *session) chosen(args []string) (exercises.Exercise, error) {
-	all, err := exercises.Embedded()
+	all, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return exercises.Exercise{}, err
 	}
+	h, err := s.chosenOf(all, args)
+	if err != nil {
+		return exercises.Exercise{}, err
+	}
+	return exercises.EmbeddedOne(h)
+}
+
+func (s *session) chosenOf(all []exercises.Header, args []string) (exercises.Header, error) {
 	if len(args) > 0 {
 		return exercises.Find(all, args[0])
 	}
@@ -52,13 +60,13 @@ func (s *session) chosen(args []string) (exercises.Exercise, error) {
 	if x, ok := s.atHand(all); ok {
 		return x, nil
 	}
-	return exercises.Exercise{}, errors.New("every exercise is solved or skipped; name one, learn list shows them")
+	return exercises.Header{}, errors.New("every exercise is solved or skipped; name one, learn list shows them")
 }
 
 // atHand is the exercise that was begun last and is not finished, else the first that is not.
-func (s *session) atHand(all []exercises.Exercise) (exercises.Exercise, bool) {
+func (s *session) atHand(all []exercises.Header) (exercises.Header, bool) {
 	done := s.exercisesDone()
-	var found exercises.Exercise
+	var found exercises.Header
 	var latest time.Time
 	ok := false
 	for _, x := range all {

@@ -131,7 +131,7 @@ func (s *session) reset(ctx context.Context, x exercises.Exercise, yes bool) err
 }
 
 func (s *session) resetAll(ctx context.Context, yes bool) error {
-	all, err := exercises.Embedded()
+	all, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 func TestExercises(t *testing.T) {
 	all, err := exercises.Embedded()
 	check(t, err)
-	course, err := lessons.Embedded()
+	course, err := lessons.EmbeddedHeaders()
 	check(t, err)
 	catalogue, err := lessons.Misconceptions()
 	check(t, err)

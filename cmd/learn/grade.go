@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -113,7 +112,7 @@ type grader struct {
 	class    *class.Class
 	students []class.Student
 	given    class.Assignment // empty without --class, or when nobody says
-	known    []exercises.Exercise
+	known    []exercises.Header
 	dir      string
 	template gradeTemplate
 	work     []*handedIn
@@ -129,7 +128,7 @@ type handedIn struct {
 // look finds the files, reads how each begins, and the class.
 func (g *grader) look(args []string) error {
 	var err error
-	if g.known, err = exercises.Embedded(); err != nil {
+	if g.known, err = exercises.EmbeddedHeaders(); err != nil {
 		return err
 	}
 	files, err := archives(args)
@@ -282,7 +281,7 @@ func (g *grader) one(ctx context.Context, i int) error {
 	folders := map[string]string{}
 	for _, p := range want {
 		if slices.ContainsFunc(h.manifest.Exercises, func(q submission.Part) bool { return q.ID == p.ID }) && g.exercise(p.ID) != nil {
-			carry, folders[p.ID] = append(carry, p), path.Dir(g.exercise(p.ID).Path)
+			carry, folders[p.ID] = append(carry, p), g.exercise(p.ID).Folder()
 		}
 	}
 	var outcomes []grade.Outcome
@@ -320,7 +319,7 @@ func (g *grader) parts(m submission.Manifest) []class.Part {
 	return parts
 }
 
-func (g *grader) exercise(id string) *exercises.Exercise {
+func (g *grader) exercise(id string) *exercises.Header {
 	for i := range g.known {
 		if g.known[i].ID == id {
 			return &g.known[i]

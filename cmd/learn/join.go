@@ -37,7 +37,7 @@ func (s *session) joinCommand() *cobra.Command {
 
 // join begins an assignment's exercises with its seeds. One that is begun so already stays as it is.
 func (s *session) join(ctx context.Context, j class.Join, anew bool) error {
-	all, err := exercises.Embedded()
+	all, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}
@@ -46,11 +46,13 @@ func (s *session) join(ctx context.Context, j class.Join, anew bool) error {
 	}
 	chosen := make([]exercises.Exercise, len(j.Exercises))
 	for i, p := range j.Exercises {
-		at := slices.IndexFunc(all, func(x exercises.Exercise) bool { return x.ID == p.ID })
+		at := slices.IndexFunc(all, func(h exercises.Header) bool { return h.ID == p.ID })
 		if at < 0 {
 			return fmt.Errorf("join %s: this learn has no exercise %s; expected the teacher's version or a newer one", j.Assignment, p.ID)
 		}
-		chosen[i] = all[at]
+		if chosen[i], err = exercises.EmbeddedOne(all[at]); err != nil {
+			return err
+		}
 		rec, begun, err := s.readRecord(p.ID)
 		if err != nil {
 			return err
@@ -138,7 +140,7 @@ func (s *session) keepAssignment(j class.Join) error {
 }
 
 // tellAssignments says how far the joined assignments are, and returns the first exercise of them that is not finished.
-func (s *session) tellAssignments(tasks []exercises.Exercise) (next exercises.Exercise, ok bool, err error) {
+func (s *session) tellAssignments(tasks []exercises.Header) (next exercises.Header, ok bool, err error) {
 	joined, err := s.assignments()
 	if err != nil {
 		return next, false, err
@@ -147,7 +149,7 @@ func (s *session) tellAssignments(tasks []exercises.Exercise) (next exercises.Ex
 	for _, j := range joined {
 		solved := 0
 		for _, p := range j.Exercises {
-			at := slices.IndexFunc(tasks, func(x exercises.Exercise) bool { return x.ID == p.ID })
+			at := slices.IndexFunc(tasks, func(h exercises.Header) bool { return h.ID == p.ID })
 			switch {
 			case done[p.ID].State == "solved":
 				solved++

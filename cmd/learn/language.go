@@ -11,7 +11,7 @@ import (
 
 // language is the one that a lesson is played in. What the user says must be there; what the environment says counts only if the lesson has
 // that translation. Empty means the original.
-func language(l lessons.Lesson, said string) (string, error) {
+func language(l lessons.Header, said string) (string, error) {
 	if said == "" {
 		lang, _ := lessons.MatchLanguage(environLanguage(os.Getenv), l.Languages())
 		return lang, nil
@@ -32,13 +32,13 @@ func language(l lessons.Lesson, said string) (string, error) {
 	return lang, nil
 }
 
-// localized is the lesson in the language that the environment asks for.
-func localized(l lessons.Lesson) (lessons.Lesson, error) {
+// localTitle is the lesson's title in the language that the environment asks for.
+func localTitle(l lessons.Header) (string, error) {
 	lang, err := language(l, "")
 	if err != nil {
-		return l, err
+		return "", err
 	}
-	return l.In(lang)
+	return l.TitleIn(lang)
 }
 
 // environLanguage is the language that the environment asks for: ours first, then in the order of POSIX.

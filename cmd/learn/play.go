@@ -34,15 +34,9 @@ func (s *session) playCommand() *cobra.Command {
 		Short: "Step through a lesson: n next, b back, g N goto, w why, e evidence, ? help, q quit",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := lessons.Embedded()
+			lesson, err := s.chosenLesson(args)
 			if err != nil {
 				return err
-			}
-			lesson := s.nextLesson(all)
-			if len(args) > 0 {
-				if lesson, err = findLesson(all, args[0]); err != nil {
-					return err
-				}
 			}
 			return s.play(cmd.Context(), lesson, f)
 		},
@@ -54,11 +48,26 @@ func (s *session) playCommand() *cobra.Command {
 	return cmd
 }
 
-// findLesson finds a lesson of the program by what it is called, or one of an author by its path.
-func findLesson(all []lessons.Lesson, name string) (lessons.Lesson, error) {
-	if !strings.ContainsAny(name, `/\.`) {
-		return lessons.Find(all, name)
+// chosenLesson is the program's lesson that is called so, an author's by its path, or without a name the next one to play.
+func (s *session) chosenLesson(args []string) (lessons.Lesson, error) {
+	if len(args) > 0 && strings.ContainsAny(args[0], `/\.`) {
+		return draftAt(args[0])
 	}
+	all, err := lessons.EmbeddedHeaders()
+	if err != nil {
+		return lessons.Lesson{}, err
+	}
+	h := s.nextLesson(all)
+	if len(args) > 0 {
+		if h, err = lessons.Find(all, args[0]); err != nil {
+			return lessons.Lesson{}, err
+		}
+	}
+	return lessons.EmbeddedOne(h)
+}
+
+// draftAt is the lesson at a path.
+func draftAt(name string) (lessons.Lesson, error) {
 	place, err := author.Open(name)
 	if err != nil {
 		return lessons.Lesson{}, err
@@ -86,11 +95,11 @@ func (s *session) listCommand() *cobra.Command {
 }
 
 func (s *session) list(lessonsOnly bool) error {
-	all, err := lessons.Embedded()
+	all, err := lessons.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}
-	tasks, err := exercises.Embedded()
+	tasks, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}
@@ -100,14 +109,15 @@ func (s *session) list(lessonsOnly bool) error {
 		wide = max(wide, len(l.ID))
 	}
 	for i, l := range all {
-		if l, err = localized(l); err != nil {
+		title, err := localTitle(l)
+		if err != nil {
 			return err
 		}
 		state := ""
 		if _, ok := played[l.ID]; ok {
 			state = "done"
 		}
-		fmt.Fprintf(s.out, "%2d  %-7s %-*s  %s (%d min)\n", i+1, state, wide, l.ID, l.Title, l.Minutes)
+		fmt.Fprintf(s.out, "%2d  %-7s %-*s  %s (%d min)\n", i+1, state, wide, l.ID, title, l.Minutes)
 		for _, x := range tasks {
 			if x.After == l.ID && !lessonsOnly {
 				fmt.Fprintf(s.out, "    %-7s - %s  %s\n", done[x.ID].State, x.ID, x.Title)
@@ -126,7 +136,7 @@ func (s *session) carryOn(ctx context.Context) error {
 	if err := s.settle(); err != nil { // first of all: it may begin the command anew
 		return err
 	}
-	all, err := lessons.Embedded()
+	all, err := lessons.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}
@@ -135,9 +145,9 @@ func (s *session) carryOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var tasks []exercises.Exercise // reading them takes longer than all the rest, and a beginner needs none
+	var tasks []exercises.Header
 	if len(played)+len(joined) > 0 {
-		if tasks, err = exercises.Embedded(); err != nil {
+		if tasks, err = exercises.EmbeddedHeaders(); err != nil {
 			return err
 		}
 	}
@@ -152,7 +162,11 @@ func (s *session) carryOn(ctx context.Context) error {
 	}
 	for _, l := range all {
 		if _, ok := played[l.ID]; !ok {
-			return s.play(ctx, l, playFlags{level: "short", seed: 1})
+			lesson, err := lessons.EmbeddedOne(l)
+			if err != nil {
+				return err
+			}
+			return s.play(ctx, lesson, playFlags{level: "short", seed: 1})
 		}
 		for _, x := range tasks {
 			if x.After == l.ID && done[x.ID].State == "" {
@@ -165,7 +179,11 @@ func (s *session) carryOn(ctx context.Context) error {
 }
 
 // practise shows an exercise and watches it, if there is somebody to watch for. Once it is solved, it goes on.
-func (s *session) practise(ctx context.Context, x exercises.Exercise) error {
+func (s *session) practise(ctx context.Context, h exercises.Header) error {
+	x, err := exercises.EmbeddedOne(h)
+	if err != nil {
+		return err
+	}
 	if _, err := s.begin(ctx, x, "", 0); err != nil || !term.IsTerminal(int(s.in.Fd())) {
 		return err
 	}
@@ -175,7 +193,7 @@ func (s *session) practise(ctx context.Context, x exercises.Exercise) error {
 	return s.carryOn(ctx)
 }
 
-func (s *session) nextLesson(all []lessons.Lesson) lessons.Lesson {
+func (s *session) nextLesson(all []lessons.Header) lessons.Header {
 	done := s.progress()
 	for _, l := range all {
 		if _, ok := done[l.ID]; !ok {
@@ -190,7 +208,7 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if err := s.settle(); err != nil {
 		return err
 	}
-	lang, err := language(l, f.lang)
+	lang, err := language(l.Header, f.lang)
 	if err != nil {
 		return err
 	}

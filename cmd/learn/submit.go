@@ -61,7 +61,7 @@ func (s *session) toSubmit(assignment, student string, words []string) (class.Jo
 	if !class.ValidID(student) {
 		return class.Join{}, fmt.Errorf("submit exercises: student %q; expected --student with letters, digits and ._@+-", student)
 	}
-	all, err := exercises.Embedded()
+	all, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return class.Join{}, err
 	}
@@ -84,14 +84,18 @@ func (s *session) submit(ctx context.Context, j class.Join, out string) error {
 	if err := s.begunAs(j); err != nil {
 		return err
 	}
-	all, err := exercises.Embedded()
+	all, err := exercises.EmbeddedHeaders()
 	if err != nil {
 		return err
 	}
 	m := submission.Manifest{Format: 1, Program: docker.Version(), Class: j.Class, Assignment: j.Assignment, Student: j.Student}
 	journals := map[string]journal.Journal{}
 	for _, p := range j.Exercises {
-		x, err := exercises.Find(all, p.ID)
+		h, err := exercises.Find(all, p.ID)
+		if err != nil {
+			return err
+		}
+		x, err := exercises.EmbeddedOne(h)
 		if err != nil {
 			return err
 		}

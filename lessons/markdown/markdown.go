@@ -58,19 +58,37 @@ type Fence struct {
 // matter for the complaint that there is none. The error is an *Error.
 func Parse(file string, source []byte, headerKeys string, takes ...string) (Document, error) {
 	p := &reader{doc: Document{File: file}, source: source, takes: takes}
-	if len(source) > maxSource {
-		return Document{}, p.fail(1, "the file has %d bytes; expected at most %d", len(source), maxSource)
+	root, err := p.parse(headerKeys)
+	if err != nil {
+		return Document{}, err
+	}
+	err = p.body(root)
+	return p.doc, err
+}
+
+// ParseHeader reads a file's front matter as Parse does, and nothing below: the document has no parts.
+func ParseHeader(file string, source []byte, headerKeys string) (Document, error) {
+	p := &reader{doc: Document{File: file}, source: source}
+	p.source = source[:p.endOfHeader()]
+	inside, opened := bytes.CutPrefix(p.source, []byte("---\n"))
+	inside, closed := bytes.CutSuffix(inside, []byte("---\n"))
+	if !opened || !closed || !bytes.HasSuffix(inside, []byte("\n")) { // it is written in another way, or faulty: then it is looked at closely
+		_, err := p.parse(headerKeys)
+		return p.doc, err
+	}
+	err := p.headerOf(func(node *yaml.Node) error { return yaml.Unmarshal(inside, node) })
+	return p.doc, err
+}
+
+// parse reads the header, and the rest as far as it is Markdown.
+func (p *reader) parse(headerKeys string) (ast.Node, error) {
+	if len(p.source) > maxSource {
+		return nil, p.fail(1, "the file has %d bytes; expected at most %d", len(p.source), maxSource)
 	}
 	ctx := parser.NewContext()
 	md := goldmark.New(goldmark.WithExtensions(&frontmatter.Extender{Formats: []frontmatter.Format{frontmatter.YAML}}))
-	root := md.Parser().Parse(text.NewReader(source), parser.WithContext(ctx))
-	if err := p.header(frontmatter.Get(ctx), headerKeys); err != nil {
-		return Document{}, err
-	}
-	if err := p.body(root); err != nil {
-		return Document{}, err
-	}
-	return p.doc, nil
+	root := md.Parser().Parse(text.NewReader(p.source), parser.WithContext(ctx))
+	return root, p.header(frontmatter.Get(ctx), headerKeys)
 }
 
 // Fail is a fault at a line of the document.
@@ -94,8 +112,12 @@ func (p *reader) header(data *frontmatter.Data, keys string) error {
 	if data == nil {
 		return p.fail(1, "the file has no front matter; expected it to begin with --- and the keys %s", keys)
 	}
+	return p.headerOf(func(node *yaml.Node) error { return data.Decode(node) })
+}
+
+func (p *reader) headerOf(decode func(*yaml.Node) error) error {
 	var node yaml.Node
-	if err := data.Decode(&node); err != nil {
+	if err := decode(&node); err != nil {
 		return p.doc.YAMLError(1, err)
 	}
 	var err error
@@ -122,12 +144,13 @@ func (p *reader) body(doc ast.Node) error {
 	return nil
 }
 
-// endOfHeader is the offset behind the line that closes the front matter, which header has found to be there.
+// endOfHeader is the offset behind the line that closes the front matter, or the source's end if there is none.
 func (p *reader) endOfHeader() int {
 	at := 0
-	for i, line := range bytes.SplitAfter(p.source, []byte("\n")) {
+	for line := range bytes.Lines(p.source) {
+		first := at == 0
 		at += len(line)
-		if i > 0 && strings.HasPrefix(string(line), "---") {
+		if !first && bytes.HasPrefix(line, []byte("---")) {
 			break
 		}
 	}
