@@ -67,7 +67,7 @@ func (s *session) native(h *home.Home) (engine.Driver, error) {
 	if s.nativeErr != nil {
 		return engine.Driver{}, s.nativeErr
 	}
-	return openNative(h)
+	return openNative(h, s.base())
 }
 
 func openSim(h *home.Home, o sim.Options, reason string) (openedDriver, error) {

@@ -17,9 +17,9 @@ import (
 // nativeName is the driver that uses this machine's own kernel.
 const nativeName = "linux"
 
-// openNative returns the kernel's driver, or why it can't work here.
-func openNative(h *home.Home) (engine.Driver, error) {
-	if err := linux.Usable(h); err != nil {
+// openNative returns the kernel's driver, or why it can't work here. What was found out about the kernel is remembered in the folder memory.
+func openNative(h *home.Home, memory string) (engine.Driver, error) {
+	if err := linux.Usable(h, memory); err != nil {
 		return engine.Driver{}, err
 	}
 	mode := linux.Detect()

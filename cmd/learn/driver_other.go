@@ -17,7 +17,7 @@ import (
 // nativeName is empty: no driver uses this machine's own kernel.
 const nativeName = ""
 
-func openNative(*home.Home) (engine.Driver, error) {
+func openNative(*home.Home, string) (engine.Driver, error) {
 	return engine.Driver{}, fmt.Errorf("this is %s, and real containers need a Linux kernel", systemName())
 }
 

@@ -114,18 +114,25 @@ func mountAPIFinding() Finding {
 	return Finding{name, true, "up to 500 layers (lowerdir+)", ""}
 }
 
-// overlayFinding mounts a small overlay in the home, in a mount namespace of its own.
 func overlayFinding(h *home.Home, mode Mode) Finding {
 	const name = "overlay on this home"
+	if err := tryOverlay(h, mode, unix.CLONE_NEWNS); err != nil {
+		return Finding{name, false, err.Error(), "a home on ext4, xfs, btrfs or tmpfs (set LEARN_HOME), and Linux 5.11 or later when rootless"}
+	}
+	return Finding{name, true, "mounted and written to, in " + h.Root(), ""}
+}
+
+// tryOverlay mounts a small overlay in the home, in new namespaces, a mount namespace among them.
+func tryOverlay(h *home.Home, mode Mode, flags uintptr) error {
 	dir, err := os.MkdirTemp(h.Root(), ".doctor-")
 	if err != nil {
-		return Finding{name, false, err.Error(), "a home that can be written: set LEARN_HOME"}
+		return fmt.Errorf("a home that can't be written: %w", err)
 	}
 	defer func() { _ = home.RemoveTree(dir) }() // overlay's work folder may not be searched by an ordinary user
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"learn-probe", dir}
 	cmd.Env = []string{shim.StageVariable + "=" + shim.StageProbe}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 	if mode.Rootless {
 		cmd.Args = append(cmd.Args, "userxattr")
 	}
@@ -134,12 +141,10 @@ func overlayFinding(h *home.Home, mode Mode) Finding {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return Finding{name, false, strings.TrimSpace(string(out) + " " + err.Error()),
-			"a home on ext4, xfs, btrfs or tmpfs (set LEARN_HOME), and Linux 5.11 or later when rootless"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errors.New(strings.TrimSpace(string(out) + " " + err.Error()))
 	}
-	return Finding{name, true, "mounted and written to, in " + h.Root(), ""}
+	return nil
 }
 
 // Limits tells why containers can't be limited in memory, processes or processor time; nil if they can.
