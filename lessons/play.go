@@ -74,6 +74,7 @@ type player struct {
 	shell   *shell
 	events  []trace.Event                            // since the reset
 	first   int                                      // index of the last step's first event
+	folded  bool                                     // the learner knows why some lines look torn
 	done    int                                      // number of the step that ran last, 0 before the first
 	settled map[string]bool                          // ids of questions whose first answer counted
 	beliefs func() (map[string]Misconception, error) // read when the first is wanted
@@ -208,11 +209,15 @@ func (p *player) visit(n int) error {
 
 // run carries out a step for the learner to see: its output, then what the trace says about it.
 func (p *player) run(step Step) error {
-	out := &paragraph{w: p.out}
+	out := &paragraph{w: p.out, width: p.width}
 	code, err := p.perform(step, out)
 	out.end()
 	if err != nil {
 		return err
+	}
+	if out.wide && p.input != nil && !p.folded {
+		p.folded = true
+		p.verdict(p.say(sayFolded, "width", p.width))
 	}
 	if p.OnStep != nil {
 		p.OnStep(step.Number, p.events[p.first:])

@@ -89,6 +89,18 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestFoldedLines: whoever wonders at torn tables is told once why; a log, which folds nothing, is not told.
+func TestFoldedLines(t *testing.T) {
+	wide, fits := strings.Repeat("w", 81), strings.Repeat("x", 40)+"\\n"+strings.Repeat("x", 40)
+	source := head + "```console\n$ printf '" + fits + "'\n$ printf '" + wide + "'\n$ echo " + wide + "\n```\n"
+	p := play(t, source, "\n\n\n\n")
+	p.wants(t, "Step 2 of 3:", wide, "more than 80 columns", "Step 3 of 3:")
+	if told := strings.Count(p.out.String(), "more than 80 columns"); told != 1 {
+		t.Errorf("told %d times:\n%s", told, &p.out)
+	}
+	play(t, source, "auto").lacks(t, "more than 80 columns")
+}
+
 func TestEndOfInputQuits(t *testing.T) {
 	p := play(t, lesson, "2\n1\n")
 	p.wants(t, "Enter runs it")

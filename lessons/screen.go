@@ -1,6 +1,7 @@
 package lessons
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -106,8 +107,11 @@ func (s screen) prompt(text string) { fmt.Fprintf(s.out, "\n%s > ", text) }
 
 // paragraph sets what a command prints apart from what is above and below it, if it prints anything.
 type paragraph struct {
-	w    io.Writer
-	last byte // written so far, 0 for nothing
+	w     io.Writer
+	last  byte // written so far, 0 for nothing
+	width int  // columns that fit into a line
+	line  []byte
+	wide  bool // there was a line that doesn't fit
 }
 
 func (p *paragraph) Write(b []byte) (int, error) {
@@ -120,7 +124,22 @@ func (p *paragraph) Write(b []byte) (int, error) {
 		}
 	}
 	p.last = b[len(b)-1]
+	p.measure(b)
 	return p.w.Write(b)
+}
+
+// measure looks for a line that is too wide, and no further than to the first.
+func (p *paragraph) measure(b []byte) {
+	for line := range bytes.Lines(b) {
+		if p.wide {
+			return
+		}
+		p.line = append(p.line, line...)
+		p.wide = len(p.line) > p.width && columns(strings.TrimRight(string(p.line), "\r\n")) > p.width
+		if line[len(line)-1] == '\n' {
+			p.line = p.line[:0]
+		}
+	}
 }
 
 func (p *paragraph) end() {

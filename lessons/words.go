@@ -30,6 +30,7 @@ const (
 	sayGoTakes
 	sayEnterRuns
 	sayEnterFinishes
+	sayFolded
 	sayReturned
 	sayNotPlanned
 	sayWentTo
@@ -81,6 +82,7 @@ var phrases = [...]translate.Text{
 	sayGoTakes:        {ID: "go-takes", Source: "g takes the number of a step, 1 to {{last}}."},
 	sayEnterRuns:      {ID: "enter-runs", Source: "Enter runs it"},
 	sayEnterFinishes:  {ID: "enter-finishes", Source: "Enter finishes the lesson"},
+	sayFolded:         {ID: "folded", Source: "Some of these lines have more than {{width}} columns, so your terminal folds them. In a wider window, what belongs together stands below each other."},
 	sayReturned:       {ID: "returned", Source: "the command returned {{code}}; expected {{want}}"},
 	sayNotPlanned:     {ID: "not-planned", Source: "Not as planned: {{what}}."},
 	sayWentTo:         {ID: "went-to", Source: "Everything is as it was before step {{n}}."},
