@@ -224,9 +224,10 @@ func (s *session) play(ctx context.Context, l lessons.Lesson, f playFlags) error
 	if !f.auto && term.IsTerminal(int(s.in.Fd())) {
 		opts.In = s.in
 	}
-	fmt.Fprintf(s.out, "Driver: %s (%s).\n", e.driver.Name, e.driver.Reason)
+	page := s.page()
+	page.Line(fmt.Sprintf("Driver: %s (%s).", e.driver.Name, e.driver.Reason))
 	if e.driver.sim != nil {
-		fmt.Fprintf(s.out, "Processes, mounts and limits are those of that machine; images, layers and digests are real, in %s.\n", e.Home())
+		page.Line(fmt.Sprintf("Processes, mounts and limits are those of that machine; images, layers and digests are real, in %s.", e.Home()))
 	}
 	var asked *tracefile.FileSink
 	if s.trace != "" { // opened before: nobody plays a lesson to learn at its end that the file can't be written
