@@ -118,6 +118,9 @@ func (e *lessonEngine) end(ctx context.Context) error {
 
 // empty throws away what an earlier run of the lesson left.
 func (e *lessonEngine) empty(ctx context.Context) error {
+	if _, err := os.Lstat(filepath.Join(e.Home(), "images", "index.json")); errors.Is(err, os.ErrNotExist) {
+		return nil // no engine was ever open here
+	}
 	old, err := e.open(ctx)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ func main() { os.Exit(run(os.Args)) }
 func run(argv []string) int {
 	name := filepath.Base(argv[0])
 	if name == sim.SupervisorName {
+		collectLate(supervisorHeap)
 		return sim.Supervise(argv)
 	}
 	if userland.Has(name) {
@@ -36,6 +37,7 @@ func run(argv []string) int {
 	if name == runtimeName {
 		name, argv = "learn", append([]string{"learn", "runtime"}, argv[1:]...)
 	}
+	collectLate(commandHeap)
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
 	rest, err := s.parse(argv[1:])
 	if err == nil && !strings.HasPrefix(name, "docker") && len(rest) > 0 && rest[0] == "docker" {

@@ -18,7 +18,7 @@ func TestVolumesAreTheSameOnBothDrivers(t *testing.T) {
 	commands := [][]string{
 		{"volume", "create", "data"},
 		{"run", "--name", "one", "-v", "data:/d", "-v", "/anon", "learn/base", "sh", "-c", "echo a > /d/f; sleep 0.1; mkdir /d/s; sleep 0.2; echo b > /d/s/g; sleep 0.1; echo more >> /d/f; sleep 0.1; echo layer > /layer"},
-		{"run", "--name", "two", "--volumes-from", "one:ro", "-v", "etc:/etc", "learn/base", "sh", "-c", "cat /d/f /d/s/g; ls -A /etc; rm /d/f; rm /etc/issue; ls -ld /anon"},
+		{"run", "--name", "two", "--volumes-from", "one:ro", "-v", "etc:/etc", "learn/base", "sh", "-c", "cat /d/f /d/s/g; ls -A /etc; rm /d/f; rm /etc/issue; ls -ld /anon | cut -c1-22"}, // not its size, which is the file system's
 		{"diff", "one"},
 		{"ps", "-a", "--format", "{{.Names}} {{.Mounts}} {{.LocalVolumes}}"},
 		{"run", "--rm", "-v", "data:/proc", "learn/base", "true"},
