@@ -24,6 +24,7 @@ type Header struct {
 	After     string // the lesson that it belongs to
 	Points    int    // what it counts for in a class; 1 if the file says nothing
 	Minutes   int
+	Registry  bool // it has a registry of its own, which is localhost:5000
 	Limits    bool // it needs an engine that can limit a container's memory and processes
 	Vars      []expression.Var
 }

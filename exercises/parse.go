@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	headerKeys = "id, title, after, points, minutes, limits and vars"
+	headerKeys = "id, title, after, points, minutes, registry, limits and vars"
 	script     = "commands.sh" // of an attempt: what is run in the folder
 	maxFile    = 1 << 20       // of an attempt, bytes: whatever is larger is made by a command
 )
@@ -85,7 +85,7 @@ func (p *exerciseParser) header() error {
 }
 
 func (p *exerciseParser) headerField(f markdown.Field) error {
-	into := map[string]any{"id": &p.x.ID, "title": &p.x.Title, "after": &p.x.After, "points": &p.x.Points, "minutes": &p.x.Minutes, "limits": &p.x.Limits}
+	into := map[string]any{"id": &p.x.ID, "title": &p.x.Title, "after": &p.x.After, "points": &p.x.Points, "minutes": &p.x.Minutes, "registry": &p.x.Registry, "limits": &p.x.Limits}
 	if f.Key == "vars" {
 		return p.vars(f)
 	}

@@ -139,7 +139,7 @@ func (s *session) makeExercise(ctx context.Context, x exercises.Exercise, dir st
 	if err != nil {
 		return rec, err
 	}
-	rec = exerciseRecord{ID: x.ID, Seed: seed, Folder: dir, At: time.Now().UTC().Truncate(time.Second)}
+	rec = exerciseRecord{ID: x.ID, Seed: seed, Folder: dir, Registry: x.Registry, At: time.Now().UTC().Truncate(time.Second)}
 	in := s.inside(rec)
 	defer func() {
 		if err != nil {

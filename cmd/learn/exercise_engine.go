@@ -42,12 +42,12 @@ func (s *session) openExercise(ctx context.Context) (*exerciseEngine, error) {
 		e.engine, err = s.open(trace.With(ctx, e.recorder), s.home)
 	}
 	if err != nil {
-		return nil, errors.Join(err, e.sink.Close())
+		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
 }
 
-func (e *exerciseEngine) close() error { return e.sink.Close() }
+func (e *exerciseEngine) close() error { return errors.Join(e.session.closeRegistry(), e.sink.Close()) }
 
 // Home implements lessons.Engine.
 func (e *exerciseEngine) Home() string { return filepath.ToSlash(e.session.home) }

@@ -21,7 +21,9 @@ func proveExercise(ctx context.Context, e *furnishedEngine, x exercises.Exercise
 	if err != nil {
 		return err
 	}
+	e.withRegistry = x.Registry
 	defer func() {
+		e.withRegistry = false
 		err = errors.Join(err, e.quiet(context.WithoutCancel(ctx)), os.RemoveAll(filepath.Join(e.dir, "work")))
 	}()
 	p := proof{engine: e, task: t}

@@ -16,13 +16,14 @@ import (
 // exerciseRecord is kept of an exercise that was begun, in exercises/ID/record.json of the learner's home. Beside it lie the exercise's own
 // home and its trace.
 type exerciseRecord struct {
-	ID     string    `json:"id"`
-	Seed   uint64    `json:"seed"`
-	Folder string    `json:"folder"` // where the learner works
-	Driver string    `json:"driver"`
-	Began  uint64    `json:"began"` // number of the setup's last event
-	At     time.Time `json:"at"`
-	Hints  int       `json:"hints"` // rungs of the ladder that were shown
+	ID       string    `json:"id"`
+	Seed     uint64    `json:"seed"`
+	Folder   string    `json:"folder"` // where the learner works
+	Driver   string    `json:"driver"`
+	Registry bool      `json:"registry,omitempty"` // it has a registry of its own
+	Began    uint64    `json:"began"`              // number of the setup's last event
+	At       time.Time `json:"at"`
+	Hints    int       `json:"hints"` // rungs of the ladder that were shown
 }
 
 func (s *session) exercisesDir() string          { return filepath.Join(s.base(), "exercises") }
@@ -127,6 +128,9 @@ func (s *session) enterExercise() error {
 		inner := filepath.Base(dir)
 		if _, err := os.Lstat(filepath.Join(dir, "record.json")); err == nil {
 			s.exercise = inner
+			rec, _, err := s.readRecord(inner)
+			s.withRegistry = rec.Registry
+			return err
 		}
 		return nil
 	}
@@ -143,7 +147,7 @@ func (s *session) enterExercise() error {
 
 func (s *session) enterRecord(rec exerciseRecord) {
 	s.home, s.driver = s.exerciseHome(rec.ID), rec.Driver
-	s.exercise = rec.ID
+	s.exercise, s.withRegistry = rec.ID, rec.Registry
 }
 
 // exerciseProgress is kept of each exercise in progress/exercises.json.

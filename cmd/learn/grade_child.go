@@ -124,6 +124,7 @@ func (s *session) gradeExercise(ctx context.Context, r gradeRequest, sub submiss
 	}
 	g := replayer{limit: r.Limit, sub: sub, log: sub.Logs[p.ID], part: sub.Exercises[at], outcome: &o, seed: p.Seed}
 	g.engine = &lessonEngine{session: s, id: "grade-" + p.ID, dir: filepath.Join(r.Root, "work", p.ID), seed: p.Seed}
+	g.engine.withRegistry = x.Registry
 	if err := g.engine.openDriver(); err != nil {
 		return o, err
 	}

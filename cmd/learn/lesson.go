@@ -15,7 +15,6 @@ import (
 	"github.com/learn-containers/learn/engine"
 	"github.com/learn-containers/learn/engine/driver/sim"
 	"github.com/learn-containers/learn/engine/home"
-	"github.com/learn-containers/learn/engine/registry/server"
 	"github.com/learn-containers/learn/engine/userland"
 	"github.com/learn-containers/learn/lessons"
 	"github.com/learn-containers/learn/trace"
@@ -36,8 +35,8 @@ type lessonEngine struct {
 	recorder *trace.Recorder
 	events   *trace.Collect
 
-	withRegistry bool           // the lesson has a registry of its own
-	registry     *server.Server // open, or nil
+	withRegistry bool          // the lesson has a registry of its own
+	registry     *homeRegistry // nil without one
 }
 
 func (s *session) newLessonEngine(id string, seed uint64) (*lessonEngine, error) {

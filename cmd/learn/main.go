@@ -72,12 +72,14 @@ func (g *settings) register(fl *pflag.FlagSet) {
 // session is one run of the program: its settings, streams and whatever was opened.
 type session struct {
 	settings
-	in        *os.File
-	out, err  *os.File
-	drivers   map[string]openedDriver // by the home's folder
-	exercise  string                  // id of the exercise in whose home it works, or empty
-	told      *trace.Collect          // the command's events, where an exercise's journal wants them
-	nativeErr error                   // why the driver that uses the kernel can't be had, as far as that is known
+	in           *os.File
+	out, err     *os.File
+	drivers      map[string]openedDriver // by the home's folder
+	exercise     string                  // id of the exercise in whose home it works, or empty
+	registry     *homeRegistry           // of the exercise; nil without one
+	told         *trace.Collect          // the command's events, where an exercise's journal wants them
+	withRegistry bool                    // the exercise has one
+	nativeErr    error                   // why the driver that uses the kernel can't be had, as far as that is known
 }
 
 func newSession(in, out, err *os.File) *session {
@@ -147,6 +149,9 @@ func (s *session) docker(ctx context.Context, words []string) int {
 	ended := s.note(app, words)
 	code := docker.Execute(ctx, app, words)
 	ended(code)
+	if err := s.closeRegistry(); err != nil {
+		fmt.Fprintln(s.err, "learn: close the exercise's registry:", err)
+	}
 	if err := done(); err != nil {
 		fmt.Fprintln(s.err, "learn: keep trace:", err)
 	}

@@ -78,7 +78,19 @@ func (s *session) open(ctx context.Context, root string) (*engine.Engine, error)
 		return nil, err
 	}
 	s.announce(d.Driver)
-	return engine.Open(ctx, engine.Config{Home: d.home, Driver: d.Driver, Binary: ownFile(), Cleanup: containerCommand(root, "cleanup"), Again: containerCommand(root, "again")})
+	e, err := engine.Open(ctx, engine.Config{Home: d.home, Driver: d.Driver, Binary: ownFile(), Cleanup: containerCommand(root, "cleanup"), Again: containerCommand(root, "again")})
+	if err == nil && s.withRegistry {
+		s.registry = newHomeRegistry(e, root)
+	}
+	return e, err
+}
+
+// closeRegistry gives the exercise's registry back, if there is one.
+func (s *session) closeRegistry() error {
+	if s.registry == nil {
+		return nil
+	}
+	return s.registry.close()
 }
 
 // driverOf opens the driver of a home, once.

@@ -36,6 +36,10 @@ func Made(events []trace.Event) []string {
 			for _, id := range e.Attr("diff_ids").List() {
 				add("layer", id)
 			}
+		case vocab.RegistryManifest: // its layers are compressed, so it is not the engine's own
+			if e.Attr("act").Str() == "takes" {
+				add("manifest", e.Attr("digest").Str())
+			}
 		case vocab.ContainerCreate:
 			add("container", e.Attr("container").Str())
 		case vocab.NetworkCreate:

@@ -16,9 +16,12 @@ func TestMade(t *testing.T) {
 		{Kind: vocab.ImageCreate, Phase: trace.Note, Attrs: []trace.Attr{trace.String("image", "sha256:aa"), trace.String("manifest", "sha256:bb"), trace.Strings("diff_ids", []string{"sha256:cc", "sha256:dd"})}},
 		{Kind: vocab.ContainerCreate, Phase: trace.Note, Attrs: []trace.Attr{trace.String("container", "ee")}},
 		{Kind: vocab.ProcExec, Phase: trace.Note, Attrs: []trace.Attr{trace.Int("pid", 4711)}},
+		{Kind: vocab.RegistryManifest, Phase: trace.Note, Attrs: []trace.Attr{trace.String("act", "lacks"), trace.String("digest", "")}},
+		{Kind: vocab.RegistryManifest, Phase: trace.Note, Attrs: []trace.Attr{trace.String("act", "takes"), trace.String("digest", "sha256:ab")}},
+		{Kind: vocab.RegistryManifest, Phase: trace.Note, Attrs: []trace.Attr{trace.String("act", "gives"), trace.String("digest", "sha256:ab")}},
 	}
 	got := Made(events)
-	if d := cmp.Diff([]string{"image aa", "manifest bb", "layer cc", "layer dd", "container ee", "process 4711"}, got); d != "" {
+	if d := cmp.Diff([]string{"image aa", "manifest bb", "layer cc", "layer dd", "container ee", "process 4711", "manifest ab"}, got); d != "" {
 		t.Error(d)
 	}
 	if err := validMade([]string{"image aa"}); err != nil {

@@ -1,0 +1,2 @@
+docker pull localhost:5000/{{team}}/{{app}}:1
+docker push localhost:5000/{{team}}/{{app}}:1
