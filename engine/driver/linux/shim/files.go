@@ -118,12 +118,12 @@ func enterFiles(order *FilesOrder) (*view, error) {
 	return &view{tree: tree{root}, descriptors: own}, nil
 }
 
-// joinView enters the mount namespace that came as a descriptor, and with it its root.
+// joinView enters the mount namespace that came as a descriptor, of its own or of a process, and with it its root.
 func joinView() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("part from the file system state: %w", err)
 	}
-	if err := unix.Setns(stageTarget, unix.CLONE_NEWNS); err != nil {
+	if err := enterTarget(stageTarget, unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("enter the container's files: %w", err)
 	}
 	return unix.Close(stageTarget)

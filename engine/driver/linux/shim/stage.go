@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -126,7 +127,7 @@ func execStage(conn *Conn, sc *stageConfig) error {
 	if err := confine(sc.Process.AppArmor); err != nil {
 		return err
 	}
-	if err := unix.Setns(stageTarget, sc.Spaces); err != nil {
+	if err := enterTarget(stageTarget, sc.Spaces); err != nil {
 		return fmt.Errorf("enter the container's namespaces: %w", err)
 	}
 	unix.Close(stageTarget)
@@ -141,6 +142,28 @@ func execStage(conn *Conn, sc *stageConfig) error {
 		}
 	}
 	return become(sc.ID, p, conn, -1, nil)
+}
+
+// targetPatience is how long a process may be without namespaces while it executes a program.
+const targetPatience = 5 * time.Second
+
+// enterTarget enters namespaces of the process of a pidfd. A process of several threads has none for a moment while it executes a program:
+// its first thread has ended, and the one that executes has not taken its place yet (de_thread in the kernel's fs/exec.c). setns says then what it
+// says of a process that has ended.
+func enterTarget(pidfd, spaces int) error {
+	for until := time.Now().Add(targetPatience); ; time.Sleep(time.Millisecond) {
+		err := unix.Setns(pidfd, spaces)
+		if !errors.Is(err, unix.ESRCH) || ended(pidfd) || time.Now().After(until) {
+			return err
+		}
+	}
+}
+
+// ended tells whether the process of a pidfd has ended, all of its threads (pidfd_open(2)).
+func ended(pidfd int) bool {
+	polled := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(polled, 0)
+	return err == nil && n > 0
 }
 
 // takeSpaces takes the namespaces that came behind the streams.
