@@ -61,12 +61,15 @@ func states() []story {
 // codes are stories that end with an exit code.
 func codes(code int) []story {
 	exited := func(n int) string { return fmt.Sprintf("exited with code %d", n) }
-	const loop = "run -d --name NAME learn/base sleep 1000"
+	const (
+		loop = "run -d --name NAME learn/base sleep 1000"
+		look = "exec NAME ps" // which takes as long as the program needs to settle what signals do to it: that takes a Go program some milliseconds
+	)
 	return []story{
 		{[]string{fmt.Sprintf("run --name NAME learn/base sh -c 'exit %d'", code)}, []Choice{{exited(code), "M-EXIT-DOCKER"}, {exited(0), "M-EXIT-DOCKER"}, {exited(125), "M-EXIT-DOCKER"}}},
 		{[]string{loop, "kill NAME"}, []Choice{{exited(137), "M-KILL-ZERO"}, {exited(0), "M-KILL-ZERO"}, {exited(9), "M-EXIT-ALWAYS-PROGRAM"}}},
-		{[]string{loop, "stop -t 1 NAME"}, []Choice{{exited(137), "M-STOP-KILLS"}, {exited(143), "M-PID1-ORDINARY"}, {exited(0), "M-KILL-ZERO"}}},
-		{[]string{"run -d --init --name NAME learn/base sleep 1000", "stop NAME"}, []Choice{{exited(143), "M-SIGNAL-NEEDS-HANDLER"}, {exited(137), "M-SIGNAL-NEEDS-HANDLER"}, {exited(0), "M-INIT-RESCUES"}}},
+		{[]string{loop, look, "stop -t 1 NAME"}, []Choice{{exited(137), "M-STOP-KILLS"}, {exited(143), "M-PID1-ORDINARY"}, {exited(0), "M-KILL-ZERO"}}},
+		{[]string{"run -d --init --name NAME learn/base sleep 1000", look, "stop NAME"}, []Choice{{exited(143), "M-SIGNAL-NEEDS-HANDLER"}, {exited(137), "M-SIGNAL-NEEDS-HANDLER"}, {exited(0), "M-INIT-RESCUES"}}},
 	}
 }
 
