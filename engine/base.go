@@ -42,6 +42,9 @@ func (e *Engine) binaryRecord() (baseRecord, error) {
 // refreshBase makes the built-in image anew if it was made of another binary. An image that was never made, or that the user
 // removed, is left alone until somebody asks for it.
 func (e *Engine) refreshBase(ctx context.Context) error {
+	if e.binary == "" { // there is nothing to make it anew of; what another process made is good
+		return nil
+	}
 	data, err := os.ReadFile(e.baseFile())
 	if err != nil {
 		return nil

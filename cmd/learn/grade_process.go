@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/learn-containers/learn/engine/home"
 	"github.com/learn-containers/learn/exercises/class"
 	"github.com/learn-containers/learn/exercises/grade"
 	"github.com/learn-containers/learn/lessons"
@@ -45,8 +46,8 @@ func (s *session) newGradeTemplate(ctx context.Context, dir string) (t gradeTemp
 // lendFrom is the size in bytes from which a file is lent and not copied.
 const lendFrom = 256 << 10
 
-// copyTo makes a home of the template. lent are the files left empty, with what belongs there.
-func (t gradeTemplate) copyTo(home string, lent map[string]string) error {
+// copyTo makes a home of the template in the folder into. lent are the files left empty, with what belongs there.
+func (t gradeTemplate) copyTo(into string, lent map[string]string) error {
 	return filepath.WalkDir(t.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -55,12 +56,9 @@ func (t gradeTemplate) copyTo(home string, lent map[string]string) error {
 		if err != nil {
 			return err
 		}
-		to := filepath.Join(home, rel)
+		to := filepath.Join(into, rel)
 		if d.IsDir() {
 			return os.MkdirAll(to, 0o700)
-		}
-		if rel == "boot-id" { // the child can't ask the machine for it, and would take it for restarted
-			return nil
 		}
 		info, err := d.Info()
 		if err != nil || !info.Mode().IsRegular() {
@@ -136,7 +134,7 @@ func (j gradeJob) prepare() ([]byte, error) {
 	}
 	if j.confine {
 		r.Lent = map[string]string{}
-		if err := j.devices(r.Lent); err != nil {
+		if err := errors.Join(j.devices(r.Lent), j.bootID()); err != nil {
 			return nil, err
 		}
 	}
@@ -167,6 +165,19 @@ func (j gradeJob) devices(lent map[string]string) error {
 		lent[to] = "/dev/" + name
 	}
 	return nil
+}
+
+// bootID tells the child which run of the machine this is. Without it the ready home would be another run's, to be read through and replaced.
+func (j gradeJob) bootID() error {
+	id := home.BootID()
+	if id == "" {
+		return nil
+	}
+	file := filepath.Join(j.dir, "proc/sys/kernel/random/boot_id")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(id+"\n"), 0o600)
 }
 
 func copyArchive(from, to string) error {

@@ -171,7 +171,7 @@ func (r *classroom) work(t exercises.Task, a exercises.Attempt) *made {
 	dir := r.t.TempDir()
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
 	s.driver = simName
-	e := &lessonEngine{session: s, id: "work", dir: dir, seed: 1}
+	e := &lessonEngine{session: s, id: "work", dir: dir, seed: 1, withRegistry: t.Registry}
 	check(r.t, r.template.copyTo(filepath.Join(dir, "home"), nil))
 	check(r.t, e.openDriver())
 	check(r.t, e.begin(r.t.Context()))
