@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -72,8 +71,6 @@ func (s *session) gradeOneCommand() *cobra.Command {
 }
 
 func (s *session) gradeOne(ctx context.Context, r gradeRequest) error {
-	debug.SetMemoryLimit(gradeMemory / 4)
-	debug.SetGCPercent(-1) // nearly every submission is done before there is need to collect
 	out := json.NewEncoder(s.out)
 	if r.Confine {
 		if err := confine(r.Root, r.Lent, r.CPU); err != nil {

@@ -202,7 +202,8 @@ func (j gradeJob) command(ctx context.Context) (*exec.Cmd, io.WriteCloser, *head
 	cmd := exec.CommandContext(ctx, exe)
 	cmd.Args = []string{"learn", "grade-one"}
 	cmd.Dir = j.dir
-	cmd.Env = []string{"HOME=" + j.dir, "LEARN_HOME=" + j.dir, "LEARN_DRIVER=" + simName, "LEARN_OFFLINE=1", "NO_COLOR=1", "GOMAXPROCS=2", "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
+	goal := fmt.Sprintf("GOMEMLIMIT=%d", gradeMemory/4) // nearly every submission is done before there is need to collect garbage
+	cmd.Env = []string{"GOGC=off", goal, "HOME=" + j.dir, "LEARN_HOME=" + j.dir, "LEARN_DRIVER=" + simName, "LEARN_OFFLINE=1", "NO_COLOR=1", "GOMAXPROCS=2", "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
 	cmd.WaitDelay = 5 * time.Second
 	if j.confine {
 		cmd.SysProcAttr = apart()
